@@ -1,0 +1,1 @@
+"""Identity: users, passwords, sessions, tokens, and permissions as action × area."""

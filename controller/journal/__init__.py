@@ -1,0 +1,1 @@
+"""Journals: append-only records and the state database with its migrations."""

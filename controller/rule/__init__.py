@@ -1,0 +1,1 @@
+"""Rules: typed expressions over points, compiled to numpy, giving virtual points."""

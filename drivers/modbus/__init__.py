@@ -1,0 +1,1 @@
+"""Modbus over TCP, serial units behind gateways, and serial RTU."""

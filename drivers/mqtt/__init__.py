@@ -1,0 +1,1 @@
+"""MQTT client on the event loop: JSON paths and LoRaWAN payloads."""

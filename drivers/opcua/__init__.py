@@ -1,0 +1,1 @@
+"""OPC UA client: batched subscriptions, sign and encrypt."""

@@ -1,0 +1,1 @@
+"""Physics of the building: plain step(dt) models and their state."""

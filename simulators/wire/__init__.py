@@ -1,0 +1,1 @@
+"""Protocol servers and MQTT devices with their own encoders."""
