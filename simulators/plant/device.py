@@ -1,0 +1,113 @@
+"""The seam between the physics and the wire: one simulated device as its protocol server sees it.
+
+The physics keeps one table a class of devices: a row a quantity, a column a device. `State` is the view of one column,
+so that a step costs a few array operations and a request reads a handful of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Device", "NotWritableError", "RefusedError", "State"]
+
+
+class NotWritableError(Exception):
+    """The machine has no such set-point or switch."""
+
+
+class RefusedError(Exception):
+    """The machine says no: out of its range, or locked by its own fire mode."""
+
+
+class State(Mapping[str, float]):
+    """What one device measures now: quantity -> value in the unit of the contract (kW, °C, %, kWh …)."""
+
+    __slots__ = ("_column", "_rows", "_table")
+
+    def __init__(self, rows: Mapping[str, int], table: NDArray[np.float64], column: int) -> None:
+        """`rows` gives the row of each quantity in `table` (Q, N); `column` is the device's place in it."""
+        self._rows = rows
+        self._table = table
+        self._column = column
+
+    def __getitem__(self, quantity: str) -> float:
+        return float(self._table[self._rows[quantity], self._column])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def snapshot(self) -> dict[str, float]:
+        """Return all quantities at once."""
+        return dict(zip(self._rows, self._table[list(self._rows.values()), self._column].tolist(), strict=True))
+
+    def place(self, quantity: str) -> tuple[NDArray[np.float64], int, int]:
+        """Return (table, row, column) of one quantity, for readers that gather many at once."""
+        return self._table, self._rows[quantity], self._column
+
+
+class Device:
+    """One simulated device as its wire sees it.
+
+    `state` holds what the device measures, with the noise and gain error of its accuracy class, before the
+    quantisation of its registers. A switch or set-point written is seen in the physics at the next step.
+    """
+
+    __slots__ = ("_take", "commanded", "endpoint", "equipment", "id", "listening", "options", "profile", "quantities",
+                 "silent_s", "state", "unit")  # fmt: skip
+
+    def __init__(
+        self,
+        identifier: str,
+        equipment: str,
+        profile: str,
+        endpoint: str,
+        unit: int,
+        options: Mapping[str, object],
+        state: State,
+        take: Callable[[str, float], float] | None = None,
+    ) -> None:
+        """`take` is the machine's answer to a write; None for devices that only measure."""
+        self.id = identifier
+        self.equipment = equipment
+        """Address of the equipment (`cityhall.plant.ch1`)."""
+        self.profile = profile
+        self.endpoint = endpoint
+        self.unit = unit
+        self.options = dict(options)
+        self.state = state
+        self.quantities: tuple[str, ...] = tuple(state)
+        """Tags that this device measures or shows, in the order of its class."""
+        self.commanded: dict[str, float] = {}
+        """Last value written to each quantity, as it came."""
+        self.silent_s = 0.0
+        """Simulated seconds since the device last heard of its master; advanced by the world."""
+        self.listening = False
+        """True once `heard` was called: only then does silence trip the communication-loss function of a drive."""
+        self._take = take
+
+    def heard(self) -> None:
+        """Tell the device that a valid request for it arrived (its communication watchdog starts again)."""
+        self.listening = True
+        self.silent_s = 0.0
+
+    def write(self, quantity: str, value: float) -> float:
+        """Take a set-point, switch or heartbeat; returns the value in effect (clipped where the machine clips).
+
+        Raises:
+            NotWritableError: the machine has no such set-point.
+            RefusedError: the machine refuses it (out of range where it checks; every write in fire mode).
+        """
+        if self._take is None:
+            raise NotWritableError(f"{self.id}: {quantity} cannot be written; the device only measures")
+        effect = self._take(quantity, float(value))
+        self.commanded[quantity] = float(value)
+        self.heard()
+        return effect

@@ -1,0 +1,289 @@
+"""The simulators' own small reader of a site folder: devices, equipment, buildings. It shares nothing with the controller.
+
+Format: `site.toml`, `equipment.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for many:
+`for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and sums such
+as `{n-12}` in every text, also in keys of nested tables.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SiteError", "read_site"]
+
+_HOLE = re.compile(
+    r"\{\s*(?P<key>[A-Za-z_]\w*)(?P<sums>(?:\s*[-+*/%]{1,2}\s*\d+)*|)\s*(?::(?P<form>[^{}]*))?\}"
+)
+_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+_TERM = re.compile(r"(//|[-+*%])\s*(\d+)")
+_LIST_KEYS = ("omit",)
+
+
+class SiteError(Exception):
+    """A file of the site says something that cannot be simulated; names file, key, got and wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedBuilding:
+    """One building and its floors from the lowest to the highest."""
+
+    id: str
+    floors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedEquipment:
+    """A thing that devices measure or switch."""
+
+    address: str
+    cls: str = ""
+    floor: str = ""
+    area: str = ""
+    wing: str = ""
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    """Nameplate and topology: `rated_kva`, `rated_kw`, `fed_by`, `feeds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedDevice:
+    """One device to be simulated, where it is and what it is attached to."""
+
+    id: str
+    equipment: str
+    """Address of the equipment."""
+    profile: str
+    endpoint: str
+    unit: int = 1
+    period_s: float = 10.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    """Put before every tag in the address of a point."""
+    omit: tuple[str, ...] = ()
+    """Tags that the site does not use."""
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    """Parameters of the equipment."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSite:
+    """What the simulators need of a site."""
+
+    id: str
+    timezone: str = "Asia/Taipei"
+    latitude: float = 25.04
+    longitude: float = 121.56
+    buildings: tuple[SimulatedBuilding, ...] = ()
+    equipment: Mapping[str, SimulatedEquipment] = field(default_factory=dict)
+    devices: tuple[SimulatedDevice, ...] = ()
+    simulation: Mapping[str, Any] = field(default_factory=dict)
+    """The table `[simulation]`, which the simulators alone read."""
+
+
+def read_site(folder: Path) -> SimulatedSite:
+    """Read the folder of one site.
+
+    Raises:
+        SiteError: a file cannot be read or is not TOML, a key is missing or of the wrong kind, an id is there twice.
+    """
+    top = _toml(folder / "site.toml")
+    head = top.get("site", {})
+    if not isinstance(head, dict) or not isinstance(head.get("id"), str):
+        raise SiteError(f'{folder / "site.toml"}: [site] id: got {head!r}, wanted a table with id = "…"')
+    buildings = tuple(
+        SimulatedBuilding(str(row["id"]), tuple(str(floor) for floor in row.get("floors", ())))
+        for row in top.get("building", ())
+    )
+    equipment = _equipment(folder / "equipment.toml")
+    return SimulatedSite(
+        id=head["id"],
+        timezone=str(head.get("timezone", "Asia/Taipei")),
+        latitude=float(head.get("latitude", 25.04)),
+        longitude=float(head.get("longitude", 121.56)),
+        buildings=buildings,
+        equipment=equipment,
+        devices=_devices(folder / "devices", equipment),
+        simulation=top.get("simulation", {}),
+    )
+
+
+def _equipment(path: Path) -> dict[str, SimulatedEquipment]:
+    found: dict[str, SimulatedEquipment] = {}
+    for row in _rows(path, "equipment"):
+        address = _text(row, "id", path)
+        if address in found:
+            raise SiteError(f'{path}: equipment "{address}" is there twice')
+        parameters = row.get("parameters", {})
+        if not isinstance(parameters, dict):
+            raise SiteError(f'{path}: equipment "{address}" parameters: got {parameters!r}, wanted a table')
+        found[address] = SimulatedEquipment(
+            address, *(str(row.get(key, "")) for key in ("class", "floor", "area", "wing")), parameters
+        )
+    return found
+
+
+def _devices(folder: Path, equipment: Mapping[str, SimulatedEquipment]) -> tuple[SimulatedDevice, ...]:
+    found: dict[str, SimulatedDevice] = {}
+    for path in sorted([*folder.glob("*.toml"), *folder.glob("*.csv")]):
+        rows = _rows(path, "device") if path.suffix == ".toml" else _csv(path)
+        for row in rows:
+            identifier = _text(row, "id", path)
+            if identifier in found:
+                raise SiteError(f'{path}: device "{identifier}" is there twice')
+            where = f'{path}: device "{identifier}"'
+            address = _text(row, "equipment", path)
+            known = equipment.get(address)
+            if known is None:
+                raise SiteError(f'{where} equipment: got "{address}", wanted an id of equipment.toml')
+            found[identifier] = SimulatedDevice(
+                id=identifier,
+                equipment=address,
+                profile=_text(row, "profile", path),
+                endpoint=_text(row, "endpoint", path),
+                unit=_whole(row.get("unit", 1), where),
+                period_s=float(row.get("period_s", 10.0) or 10.0),
+                options=row.get("options", {}),
+                prefix=str(row.get("prefix", "")),
+                omit=tuple(row.get("omit", ())),
+                parameters=known.parameters,
+            )
+    return tuple(found.values())
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SiteError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SiteError(f"{path}: not TOML: {error}") from error
+
+
+def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    for row in _toml(path).get(name, ()):
+        each = row.get("each", {})
+        for filled, values in _expand(row, f'{path}: {name} "{row.get("id", "?")}"'):
+            filled.pop("each", None)
+            for choice in (",".join(values.values()), *values.values()):
+                if choice in each:
+                    overrides = _fill(each[choice], values, str(path))
+                    for key, value in overrides.items():
+                        both = isinstance(value, dict) and isinstance(filled.get(key), dict)
+                        filled[key] = {**filled[key], **value} if both else value
+                    break
+            yield filled
+
+
+def _csv(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SiteError(f"{path}: cannot be read as CSV: {error}") from error
+    for line, cells in enumerate(table, 2):
+        row: dict[str, Any] = {}
+        for key, cell in cells.items():
+            if not key or not cell:
+                continue
+            if key in _LIST_KEYS:
+                row[key] = re.split(r"[;,\s]+", cell.strip())
+            elif "." in key:
+                group, name = key.split(".", 1)
+                row.setdefault("options" if group in {"option", "options"} else group, {})[name] = cell.strip()
+            elif key == "for":
+                row[key] = dict(part.split("=", 1) for part in re.split(r"[;\s]+", cell.strip()))
+            else:
+                row[key] = cell.strip()
+        yield from (filled for filled, _ in _expand(row, f"{path}: line {line}"))
+
+
+def _expand(row: Mapping[str, Any], where: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Yield the entry once for each combination of its `for`, holes filled, with the values that were used."""
+    ranges = row.get("for", {})
+    if not isinstance(ranges, dict):
+        raise SiteError(f'{where}: for: got {ranges!r}, wanted a table such as {{ n = "1..40" }}')
+    body = {key: value for key, value in row.items() if key not in {"for", "each"}}
+    choices = [_choices(value, f"{where}: for.{key}") for key, value in ranges.items()]
+    for combination in itertools.product(*choices):
+        values = dict(zip(ranges, combination, strict=True))
+        filled = _fill(body, values, where) if values else dict(body)
+        yield filled, {key: str(value) for key, value in values.items()}
+
+
+def _choices(value: object, where: str) -> Sequence[int | str]:
+    if isinstance(value, str):
+        match = _RANGE.fullmatch(value.strip())
+        if match:
+            return range(int(match[1]), int(match[2]) + 1)
+    if isinstance(value, list):
+        return [item if isinstance(item, int) else str(item) for item in value]
+    raise SiteError(f'{where}: got {value!r}, wanted a range "1..40" or a list')
+
+
+def _fill(value: Any, values: Mapping[str, int | str], where: str) -> Any:
+    if isinstance(value, str):
+        return _HOLE.sub(lambda match: _hole(match, values, where), value)
+    if isinstance(value, list):
+        return [_fill(item, values, where) for item in value]
+    if isinstance(value, dict):
+        return {key: _fill(item, values, where) for key, item in value.items()}
+    return value
+
+
+def _hole(match: re.Match[str], values: Mapping[str, int | str], where: str) -> str:
+    key = match["key"]
+    if key not in values:
+        raise SiteError(f'{where}: "{match[0]}": got the name {key}, wanted one of for: {", ".join(values) or "none"}')
+    value: Any = values[key]
+    if match["sums"]:
+        if isinstance(value, str) and not value.lstrip("-").isdigit():
+            raise SiteError(f'{where}: "{match[0]}": {key} is "{value}"; only numbers can be added to')
+        value = _sum(int(value), match["sums"])
+    form = match["form"]
+    if form and form[-1] not in "sdxX" and isinstance(value, str) and value.isdigit():
+        value = int(value)
+    try:
+        return format(value, form or "")
+    except ValueError as error:
+        raise SiteError(f'{where}: "{match[0]}": {error}') from error
+
+
+def _sum(start: int, sums: str) -> int:
+    """Work out `n-12` or `n-1//19+1` from left to right."""
+    result = start
+    for sign, text in _TERM.findall(sums):
+        number = int(text)
+        match sign:
+            case "+":
+                result += number
+            case "-":
+                result -= number
+            case "*":
+                result *= number
+            case "%":
+                result %= number
+            case _:
+                result //= number
+    return result
+
+
+def _text(row: Mapping[str, Any], key: str, where: object) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise SiteError(f'{where}: {row.get("id", "?")} {key}: got {value!r}, wanted a text')
+    return value
+
+
+def _whole(value: object, where: str) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise SiteError(f"{where} unit: got {value!r}, wanted a whole number") from None
