@@ -1,0 +1,531 @@
+"""Supervision of one connection: it connects, polls or subscribes, sends keep-alives and knows how each device is.
+
+    link = Link(driver, sink, clock, rng, limiter=limiter, on_health=callback)
+    task = asyncio.create_task(link.run())     # until cancelled
+
+A driver says "no" by raising; the link decides when to try again. Nothing that a driver or a sink does ends the link.
+
+For drivers:
+- A batch of which every reading is BAD_CONFIG, BAD_DEVICE or BAD_COMM is handed on, but is no good answer.
+- A batch without readings says "the device is there, nothing changed" (subscriptions with a deadband): it counts as a
+  good answer and is not handed on.
+- A polled driver may have `connected` (False after it closed the line by itself, as RTU framing must after a time-out)
+  and `async probe(device, timeout_s)` (one short request to a device that was silent).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import logging
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drivers.driver import PolledDriver, SubscribedDriver
+from drivers.errors import (
+    ConnectError,
+    DecodeError,
+    DeviceRefusedError,
+    DeviceTimeoutError,
+    DriverError,
+    TryAgainError,
+)
+from drivers.reading import Quality, Readings
+from drivers.supervision import Backoff, Breaker, ConnectLimiter, loss_limit_s, missed_slots, next_slot
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping, Sequence
+
+    from drivers.driver import Clock, Device, Driver, Sink
+    from drivers.event import Event
+
+__all__ = ["PROBE_TIMEOUT_S", "ConnectLimiter", "DeviceHealth", "Link"]
+
+PROBE_TIMEOUT_S = 0.3
+"""Time-out of the probe of a device whose breaker is open."""
+_LOST_AFTER_FAILURES = 3
+_STEADY_S = 10.0
+_WATCH_S = 0.5
+_LOG_LINES_PER_MINUTE = 30
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class DeviceHealth:
+    """How one device is. The link changes it in place; `state` changes are told to `on_health`."""
+
+    state: str = "starting"
+    """`starting` (no answer yet), `good`, `lost` (silent), `refused` (answers, but refuses everything), `disabled`."""
+    last_good_ns: int | None = None
+    """Calendar time of the last good answer, ns UTC."""
+    since_ns: int = 0
+    """Calendar time at which the state began, ns UTC."""
+    polls: int = 0
+    """Answers asked for, or batches received from a subscription."""
+    missed: int = 0
+    """Slots skipped because the line was busy; they are never made up."""
+    errors: int = 0
+    """Answers that could not be used, and faults of the driver."""
+    timeouts: int = 0
+    refused: int = 0
+    message: str = ""
+    """What went wrong last; empty while good."""
+    keepalives: int = 0
+    writes: int = 0
+    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=128), repr=False)
+
+    @property
+    def latency_p95_ms(self) -> float:
+        """95th percentile of the last 128 polls, ms; NaN before the first."""
+        return float(np.percentile(self.latencies_s, 95)) * 1000 if self.latencies_s else math.nan
+
+
+@dataclass(slots=True)
+class _Member:
+    """One device of the link, with what the link must remember of it."""
+
+    device: Device
+    health: DeviceHealth
+    breaker: Breaker
+    seen: float
+    """Monotonic time of the last good answer, or of the start."""
+    due: float = 0.0
+    keepalive_due: float = math.inf
+    keepalive_count: int = 0
+    keepalive_failing: bool = False
+
+
+class Link:
+    """Supervises one driver, that is one connection and the devices behind it."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        sink: Sink,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        limiter: ConnectLimiter | None = None,
+        on_health: Callable[[Device, DeviceHealth], None] | None = None,
+    ) -> None:
+        """Prepare; nothing is opened before `run`.
+
+        `limiter` is shared by all links of the process (10 connects a second in all).
+        """
+        self._driver = driver
+        self._sink = sink
+        self._clock = clock
+        self._limiter = limiter or ConnectLimiter(clock)
+        self._on_health = on_health
+        self._backoff = Backoff(rng)
+        now, now_ns = clock.monotonic(), clock.now_ns()
+        self._members = {
+            device.id: _Member(device, DeviceHealth(since_ns=now_ns), Breaker(), now) for device in driver.devices
+        }
+        self._lock = asyncio.Lock()
+        self._open = False
+        self._answered = False
+        self._log_budget = float(_LOG_LINES_PER_MINUTE)
+        self._log_at = now
+        self._log_dropped = 0
+        self.sink_errors = 0
+        """Batches or events that the sink, against its contract, raised on."""
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """The devices behind the connection."""
+        return self._driver.devices
+
+    @property
+    def health(self) -> Mapping[str, DeviceHealth]:
+        """How each device is, by device id."""
+        return {device_id: member.health for device_id, member in self._members.items()}
+
+    @property
+    def up(self) -> bool:
+        """True when the connection is open and a good answer has come over it."""
+        return self._open and self._answered
+
+    async def run(self) -> None:
+        """Keep the connection until cancelled; then close it."""
+        now = self._clock.monotonic()
+        for member in self._members.values():
+            member.seen = now
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._guard("session", self._session))
+                group.create_task(self._guard("watch", self._watch))
+                if any(member.device.profile.keepalive for member in self._members.values()):
+                    group.create_task(self._guard("keep-alive", self._keep_alive))
+        finally:
+            self._open = False
+            await self._close()
+
+    async def read(self, device_id: str, tag: str) -> float:
+        """Read one point now, in turn with the polls of the line; one attempt.
+
+        Raises:
+            KeyError: no such device on this link.
+            DriverError: what the driver says; ConnectError at once when there is no connection.
+        """
+        member = self._members[device_id]
+        async with self._turn():
+            await self._ready(member)
+            return await self._driver.read(member.device, tag)
+
+    async def write(self, device_id: str, tag: str, value: float) -> None:
+        """Write one point, in turn with the polls of the line; one attempt, never repeated.
+
+        Raises:
+            KeyError: no such device on this link.
+            ConnectError: there is no connection (nothing was sent), or it broke (unknown whether it arrived).
+            DeviceTimeoutError: unknown whether it arrived.
+            DeviceRefusedError, NotWritableError: it was not taken.
+        """
+        member = self._members[device_id]
+        async with self._turn():
+            await self._ready(member)
+            member.health.writes += 1
+            await self._driver.write(member.device, tag, value)
+
+    def enable(self, device_id: str, *, on: bool) -> None:
+        """Take a device out of the polls (state `disabled`) or put it back (state `starting`).
+
+        Raises:
+            KeyError: no such device on this link.
+        """
+        member = self._members[device_id]
+        if on and member.health.state == "disabled":
+            member.seen = member.due = self._clock.monotonic()
+            member.breaker.succeeded()
+            self._set_state(member, "starting", "")
+        elif not on:
+            self._set_state(member, "disabled", "taken out of service")
+
+    # -- session -------------------------------------------------------------------------------------------------
+
+    async def _guard(self, what: str, loop: Callable[[], Any]) -> None:
+        """Run a loop for ever: a fault in it is logged, counted and followed by a new start after a pause."""
+        while True:
+            try:
+                await loop()
+            except asyncio.CancelledError:
+                raise
+            except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
+                self._say(logging.ERROR, "link %s: the %s loop failed and starts again", self._name, what, fault=True)
+            await self._clock.sleep(1.0)
+
+    async def _session(self) -> None:
+        while True:
+            await self._limiter.wait()
+            try:
+                await self._driver.connect()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the link lives on
+                if not isinstance(error, TryAgainError):
+                    self._say(logging.ERROR, "link %s: connect failed: %s", self._name, error, fault=True)
+                await self._pause(f"no connection: {error}")
+                continue
+            self._open, self._answered = True, False
+            start = self._clock.monotonic()
+            try:
+                reason = await self._serve()
+            finally:
+                self._open = False
+            await self._close()
+            if self._answered and self._clock.monotonic() - start >= _STEADY_S:
+                self._backoff.reset()
+            await self._pause(reason)
+
+    async def _serve(self) -> str:
+        """Poll or subscribe until the connection is gone.
+
+        Returns:
+            What happened.
+        """
+        if isinstance(self._driver, PolledDriver):
+            return await self._poll_loop(self._driver)
+        if isinstance(self._driver, SubscribedDriver):
+            try:
+                await self._driver.run(_CountingSink(self))
+            except asyncio.CancelledError:
+                raise
+            except ConnectError as error:
+                return str(error)
+            except Exception as error:  # noqa: BLE001 - a fault of others is logged, counted, survived
+                self._say(logging.ERROR, "link %s: the driver failed: %s", self._name, error, fault=True)
+                for member in self._members.values():
+                    member.health.errors += 1
+                return f"the driver failed: {error!r}"
+            return "the driver ended without saying why"
+        raise TypeError(f"{type(self._driver).__name__} is neither a PolledDriver nor a SubscribedDriver")
+
+    async def _pause(self, message: str) -> None:
+        """Wait before the next connect; every device is tried at once when the connection is back."""
+        for member in self._members.values():
+            member.due = 0.0
+            if member.health.state != "disabled":
+                member.health.message = message
+        await self._clock.sleep(self._backoff.failed(self._clock.monotonic()))
+
+    async def _close(self) -> None:
+        try:
+            await self._driver.close()
+        except Exception as error:  # noqa: BLE001 - closing is best effort; the next connect starts anew
+            self._say(logging.WARNING, "link %s: close failed: %s", self._name, error)
+
+    # -- polls ---------------------------------------------------------------------------------------------------
+
+    async def _poll_loop(self, driver: PolledDriver) -> str:
+        members = list(self._members.values())
+        queue = [(member.due, place) for place, member in enumerate(members)]
+        heapq.heapify(queue)
+        while True:
+            due, place = queue[0]
+            member = members[place]
+            delay = due - self._clock.monotonic()
+            if delay > 0:
+                await self._clock.sleep(delay)
+            if member.health.state != "disabled":
+                async with self._lock:
+                    gone = await self._poll(driver, member)
+                if gone:
+                    return gone
+            now = self._clock.monotonic()
+            period = member.device.period_s
+            following = next_slot(max(now, due), period)
+            if due and not member.breaker.open:
+                member.health.missed += missed_slots(due, following, period)
+            member.due = max(following, next_slot(now + member.breaker.interval_s - period, period))
+            heapq.heapreplace(queue, (member.due, place))
+
+    async def _poll(self, driver: PolledDriver, member: _Member) -> str:
+        """Poll one device once.
+
+        Returns:
+            Why the connection is to be given up, or nothing.
+        """
+        health = member.health
+        health.polls += 1
+        try:
+            await self._reopen()
+            start = self._clock.monotonic()
+            if member.breaker.open and hasattr(driver, "probe"):
+                await driver.probe(member.device, PROBE_TIMEOUT_S)
+            batch = await driver.poll(member.device)
+        except asyncio.CancelledError:
+            raise
+        except ConnectError as error:
+            self._failed(member, f"connection lost: {error}")
+            return f"connection lost: {error}"
+        except DeviceTimeoutError as error:
+            health.timeouts += 1
+            self._failed(member, str(error))
+        except DeviceRefusedError as error:
+            health.refused += 1
+            self._failed(member, str(error), state="refused")
+        except (DecodeError, DriverError) as error:
+            health.errors += 1
+            self._failed(member, str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of others is logged, counted, survived
+            health.errors += 1
+            self._say(logging.ERROR, "device %s: the driver failed: %r", member.device.id, error, fault=True)
+            self._failed(member, f"the driver failed: {error!r}")
+        else:
+            health.latencies_s.append(self._clock.monotonic() - start)
+            self._received(member, batch)
+        return ""
+
+    def _received(self, member: _Member, batch: Readings) -> None:
+        """Judge one batch and hand it on."""
+        health = member.health
+        if health.state == "disabled":
+            return
+        if len(batch) and batch.quality[0] >= Quality.BAD_COMM and not _useful(batch):
+            health.refused += 1
+            if bool((batch.quality == Quality.BAD_CONFIG).any()):
+                self._failed(member, "the device refuses every read", state="refused")
+            else:
+                self._failed(member, "the device or its gateway reports a failure")
+            self._deliver(member.device, batch)
+            return
+        member.seen = self._clock.monotonic()
+        member.breaker.succeeded()
+        health.last_good_ns = self._clock.now_ns()
+        self._answered = True
+        if health.state != "good":
+            self._set_state(member, "good", "")
+            if member.device.profile.keepalive:
+                member.keepalive_due = member.seen
+        health.message = ""
+        if len(batch):
+            self._deliver(member.device, batch)
+
+    def _deliver(self, device: Device, batch: Readings) -> None:
+        try:
+            self._sink.readings(device, batch)
+        except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
+            self.sink_errors += 1
+            self._say(logging.ERROR, "device %s: the sink failed on a batch", device.id, fault=True)
+
+    def _failed(self, member: _Member, message: str, *, state: str = "lost") -> None:
+        """Count a poll that brought nothing good."""
+        mates = any(
+            other is not member and other.health.state == "good" and not other.breaker.open
+            for other in self._members.values()
+        )
+        member.breaker.failed(mates_answer=mates)
+        member.health.message = message
+        if member.health.state == "disabled":
+            return
+        if member.breaker.failures >= _LOST_AFTER_FAILURES:
+            self._set_state(member, state, message)
+
+    # -- watch, keep-alive ---------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Declare devices lost in time, whatever the poll loop is waiting for."""
+        while True:
+            wanted = self._clock.monotonic() + _WATCH_S
+            await self._clock.sleep(_WATCH_S)
+            now = self._clock.monotonic()
+            overslept = now - wanted
+            for member in self._members.values():
+                if overslept > _WATCH_S:
+                    member.seen += overslept  # we stood still (stopped process, stalled loop), not the device
+                limit = loss_limit_s(member.device.period_s) - _WATCH_S
+                if member.health.state in ("starting", "good") and now - member.seen >= limit:
+                    silent = now - member.seen
+                    self._set_state(member, "lost", member.health.message or f"no good answer for {silent:.0f} s")
+
+    async def _keep_alive(self) -> None:
+        """Write each healthy device's heartbeat in its period."""
+        while True:
+            now = self._clock.monotonic()
+            for member in self._members.values():
+                keepalive = member.device.profile.keepalive
+                if keepalive is None or member.keepalive_due > now or member.health.state != "good" or not self._open:
+                    continue
+                member.keepalive_due = now + keepalive.every_s
+                value = float(member.keepalive_count) if keepalive.mode == "count" else keepalive.value
+                member.keepalive_count = (member.keepalive_count + 1) % 65536
+                await self._beat(member, keepalive.tag, value)
+            await self._clock.sleep(_WATCH_S)
+
+    async def _beat(self, member: _Member, tag: str, value: float) -> None:
+        try:
+            async with self._turn():
+                await self._ready(member)
+                await self._driver.write(member.device, tag, value)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a heartbeat that fails is counted and told once
+            member.health.errors += 1
+            if not member.keepalive_failing:
+                self._say(logging.WARNING, "device %s: keep-alive failed: %s", member.device.id, error)
+            member.keepalive_failing = True
+        else:
+            member.health.keepalives += 1
+            member.keepalive_failing = False
+
+    # -- small things --------------------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        return next((device.endpoint for device in self._driver.devices), type(self._driver).__name__)
+
+    def _turn(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        """One request at a time on a polled line; subscribed protocols order their requests themselves."""
+        return self._lock if isinstance(self._driver, PolledDriver) else contextlib.nullcontext()
+
+    async def _reopen(self) -> None:
+        """Open the line again where the driver closed it after a time-out.
+
+        Raises:
+            ConnectError: it cannot be opened.
+        """
+        if not getattr(self._driver, "connected", True):
+            await self._limiter.wait()
+            await self._driver.connect()
+
+    async def _ready(self, member: _Member) -> None:
+        if not self._open:
+            raise ConnectError(f"{member.device.id}: no connection to {member.device.endpoint}; nothing was sent")
+        await self._reopen()
+
+    def _set_state(self, member: _Member, state: str, message: str) -> None:
+        health = member.health
+        if health.state == state:
+            return
+        before = health.state
+        health.state, health.message, health.since_ns = state, message, self._clock.now_ns()
+        device = member.device
+        if state == "good":
+            if before != "starting":
+                self._say(logging.INFO, "device %s (%s): answers again", device.id, device.endpoint)
+        elif state in ("lost", "refused"):
+            self._say(logging.WARNING, "device %s (%s): %s: %s", device.id, device.endpoint, state, message)
+        if self._on_health is not None:
+            try:
+                self._on_health(device, health)
+            except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
+                self.sink_errors += 1
+                self._say(logging.ERROR, "device %s: on_health failed", device.id, fault=True)
+
+    def _say(self, level: int, text: str, *args: object, fault: bool = False) -> None:
+        """Log, at most 30 lines a minute for a link; what was left out is counted and told with the next line."""
+        now = self._clock.monotonic()
+        refill = (now - self._log_at) * _LOG_LINES_PER_MINUTE / 60
+        self._log_budget = min(float(_LOG_LINES_PER_MINUTE), self._log_budget + refill)
+        self._log_at = now
+        if self._log_budget < 1:
+            self._log_dropped += 1
+            return
+        self._log_budget -= 1
+        if self._log_dropped:
+            _log.warning("link %s: %d log lines left out", self._name, self._log_dropped)
+            self._log_dropped = 0
+        _log.log(level, text, *args, exc_info=fault)
+
+
+def _useful(batch: Readings) -> bool:
+    """Tell whether anything in the batch was measured (a broken sensor of a device that answers counts as that)."""
+    quality = batch.quality
+    answered = (quality < Quality.BAD_COMM) | (quality == Quality.BAD_SENSOR)
+    return bool((answered | (quality == Quality.BAD_OUT_OF_SERVICE)).any())
+
+
+class _CountingSink:
+    """Stands between a subscribed driver and the sink, and sees that each device lives."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def readings(self, device: Device, batch: Readings) -> None:
+        """Judge and hand on one batch."""
+        member = self._link._members.get(device.id)
+        if member is None:
+            return
+        member.health.polls += 1
+        self._link._received(member, batch)
+
+    def events(self, device: Device, events: Sequence[Event]) -> None:
+        """Hand on events; a device that sends events is alive."""
+        link = self._link
+        member = link._members.get(device.id)
+        if member is None:
+            return
+        link._received(member, Readings.of([], [], 0))
+        try:
+            link._sink.events(device, events)
+        except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
+            link.sink_errors += 1
+            link._say(logging.ERROR, "device %s: the sink failed on events", device.id, fault=True)
