@@ -51,6 +51,8 @@ class Write:
     """How far the read-back may be from the value written, in the point's unit."""
     settle_s: float = 0.0
     """How long the device needs before the read-back shows the value."""
+    momentary: bool = False
+    """A push-button (alarm reset): the device clears it by itself; it is written once and holds no slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ _POINT_KEYS = {
     "tag", "kind", "unit", "zh", "en", "low", "high", "decimals", "deadband", "states", "wrap_at", "write", "haystack",
     "brick", "source", "wire",
 }  # fmt: skip
-_WRITE_KEYS = {"low", "high", "default", "fail", "refresh_s", "readback", "tolerance", "settle_s"}
+_WRITE_KEYS = {"low", "high", "default", "fail", "refresh_s", "readback", "tolerance", "settle_s", "momentary"}
 _KEEPALIVE_KEYS = {"tag", "every_s", "mode", "value"}
 
 
@@ -250,6 +252,7 @@ def _point(row: Any, where: str, key: str) -> ProfilePoint:
             readback=_text(table, "readback", where, f"{key}write.") if "readback" in table else None,
             tolerance=_number(table, "tolerance", where, f"{key}write.", default=1e-6, low=0.0),
             settle_s=_number(table, "settle_s", where, f"{key}write.", default=0.0, low=0.0, high=60.0),
+            momentary=table.get("momentary") is True,
         )
         if write.low > write.high:
             raise ProfileError(f"{where}: {key}write: low {write.low} is above high {write.high}")

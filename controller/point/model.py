@@ -98,6 +98,8 @@ class WriteSpec:
     minimum_on_s: float = 0.0
     minimum_off_s: float = 0.0
     """Binary points: how long the arbiter holds a state at slot 6 after a change."""
+    momentary: bool = False
+    """Written once and not held: the device clears it by itself."""
     confirm: str = "A"
     """Class of the two-step command: A inline, B dialogue, C second person."""
 

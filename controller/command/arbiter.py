@@ -1,0 +1,437 @@
+"""The arbiter: who asked for what, who wins, and what is sent to a device; once.
+
+It decides and never does I/O: `step` returns orders, the caller carries them out (after the journal has them) and
+hands back each outcome. There is no second way to write a point. A command is never repeated: after a restart or a lost
+link the present winner is first compared with what the device holds, and only written, as a new order, when they differ.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from controller.command.admission import Request, admit
+from controller.command.priority import (
+    EMPTY,
+    MINIMUM_TIME,
+    RESTORED,
+    PriorityArray,
+    Slot,
+    expired,
+    winner,
+)
+from controller.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from controller.point.model import Point, Site, WriteSpec
+    from drivers.driver import Clock
+
+__all__ = ["Arbiter", "Command", "Order", "Outcome", "SlotRow"]
+
+_TIME_TO_LIVE_S = 10.0
+"""An order that could not be sent within this time is dropped as expired; a late command is a surprise."""
+_REASSERT_PAUSE_S = 600.0
+"""A device that keeps losing its set-point is written at most this often (anti-flap)."""
+_KEPT = 2000
+"""Finished commands kept in memory for the screens; the journal has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One request of somebody, and what became of it."""
+
+    id: str
+    point: str
+    slot: int
+    value: float | None
+    """None releases the slot."""
+    previous: float | None
+    """The value in effect before, as far as known."""
+    owner: str
+    reason: str
+    state: str
+    """`accepted`, `pending`, `verifying`, `done`, `failed`, `unknown`, `masked` or `expired`."""
+    message: str
+    requested_ns: int
+    finished_ns: int | None = None
+    until_ns: int | None = None
+    readback: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One write to carry out, in one attempt."""
+
+    point: Point
+    value: float
+    kind: str
+    """`command`, `release`, `refresh` (profile's refresh_s) or `reassert` (compare first, write when it differs)."""
+    command: str
+    """Id of the command that it belongs to; empty for refresh."""
+    expires: float
+    """Monotonic time after which it must not be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an order."""
+
+    state: str
+    """`done`, `failed`, `unknown` or `expired`."""
+    readback: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A slot as the state database keeps it."""
+
+    point: str
+    slot: int
+    value: float | None
+    """None empties it."""
+    owner: str = ""
+    reason: str = ""
+    since_ns: int = 0
+    until_ns: int | None = None
+
+
+@dataclass(slots=True)
+class _Target:
+    """A commandable point and what is known of its device."""
+
+    point: Point
+    spec: WriteSpec
+    array: PriorityArray = EMPTY
+    sent: float | None = None
+    """What the device was last told, as far as this process knows."""
+    sent_at: float = -math.inf
+    busy: bool = False
+    pending: str = ""
+    """Command that the next order belongs to."""
+    compare: bool = False
+    """True after a restart or a lost link: compare with the device before writing."""
+    reasserted: float = -math.inf
+
+
+@dataclass(slots=True)
+class _Counts:
+    commands: int = 0
+    refreshes: int = 0
+    reasserts: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+
+class Arbiter:
+    """All commandable points of the site. Owned by the cycle; called on the event loop only."""
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock,
+        *,
+        new_id: Callable[[], str],
+        record: Callable[[Command], None],
+        keep: Callable[[SlotRow], None],
+    ) -> None:
+        """Begin with every slot empty; `record` and `keep` append to the journal and must not block."""
+        self._clock = clock
+        self._new_id = new_id
+        self._record = record
+        self._keep = keep
+        self._targets: dict[str, _Target] = {}
+        self._commands: dict[str, Command] = {}
+        self._dirty: dict[str, None] = {}
+        self.counts = _Counts()
+        self.migrate(site)
+
+    def migrate(self, site: Site) -> None:
+        """Take over a new configuration; slots of points that are still commandable stay."""
+        old, self._targets = self._targets, {}
+        for point in site.points.values():
+            if point.write is None:
+                continue
+            target = old.get(point.address)
+            if target is None:
+                target = _Target(point, point.write)
+            target.point, target.spec = point, point.write
+            self._targets[point.address] = target
+
+    def restore(self, rows: Iterable[SlotRow]) -> None:
+        """Fill the slots that live through a restart; one whose end has passed stays empty."""
+        now_ns, now = self._clock.now_ns(), self._clock.monotonic()
+        for row in rows:
+            target = self._targets.get(row.point)
+            if target is None or row.slot not in RESTORED or row.value is None:
+                continue
+            if row.until_ns is not None and row.until_ns <= now_ns:
+                self._keep(SlotRow(row.point, row.slot, None))
+                continue
+            ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
+            slot = Slot(row.value, row.owner, row.reason, row.since_ns, row.until_ns, ends)
+            target.array = _with(target.array, row.slot, slot)
+            target.compare = True
+            self._dirty[row.point] = None
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        point: str,
+        slot: int,
+        value: float | None,
+        *,
+        owner: str,
+        reason: str,
+        expires_s: float | None = None,
+        lease_s: float | None = None,
+    ) -> Command:
+        """Fill or empty one slot; the command comes back `accepted` or, when a stronger slot holds the point, `masked`.
+
+        The same owner asking again for the same value only renews its lease and end: nothing is sent.
+
+        Raises:
+            NotFoundError: no such point.
+            InvalidError: not commandable, a slot out of 1..16, a value out of range, no reason.
+            ForbiddenError: slots 1, 2 and 6 are never written from outside.
+            ConflictError: releasing a slot that is empty.
+        """
+        target = self._target(point)
+        admit(target.point, target.spec, Request(slot, value, reason, expires_s, lease_s))
+        now, now_ns = self._clock.monotonic(), self._clock.now_ns()
+        held = target.array[slot - 1]
+        if value is None and held is None and not target.spec.momentary:
+            raise ConflictError(f"{point}: slot {slot} is already empty; nothing to release")
+        ends = min((now + span for span in (expires_s, lease_s) if span is not None), default=None)
+        until_ns = None if expires_s is None else now_ns + round(expires_s * 1e9)
+        command = Command(
+            id=self._new_id(),
+            point=point,
+            slot=slot,
+            value=value,
+            previous=target.sent,
+            owner=owner,
+            reason=reason,
+            state="accepted",
+            message="",
+            requested_ns=now_ns,
+            until_ns=until_ns,
+        )
+        if value is None:
+            new = None
+        else:
+            renewed = held is not None and held.owner == owner and held.value == value
+            since_ns = held.since_ns if renewed and held is not None else now_ns
+            new = Slot(value, owner, reason, since_ns, until_ns, ends, lease_s)
+            if renewed and lease_s is not None:
+                target.array = _with(target.array, slot, new)
+                return replace(command, state="done", message="renewed", finished_ns=now_ns)
+        before = self._wanted(target)
+        target.array = _with(target.array, slot, new)
+        if slot in RESTORED and not target.spec.momentary:
+            self._keep(SlotRow(point, slot, value, owner, reason, now_ns, until_ns))
+        self.counts.commands += 1
+        self._dirty[point] = None
+        top = winner(target.array)
+        if top not in (slot, 0) and value is not None:
+            command = replace(command, state="masked", message=f"slot {top} is stronger", finished_ns=now_ns)
+        elif self._wanted(target) is None:
+            command = replace(
+                command, state="done", message="released; the device keeps its last value", finished_ns=now_ns
+            )
+        elif value is None and self._wanted(target) == before:
+            command = replace(command, state="done", message="released; nothing changes", finished_ns=now_ns)
+        else:
+            self._supersede(target)
+            target.pending = command.id
+        self._put(command)
+        return command
+
+    def slots(self, point: str) -> PriorityArray:
+        """Return the 16 slots of a point.
+
+        Raises:
+            NotFoundError: no such commandable point.
+        """
+        return self._target(point).array
+
+    def present(self, point: str) -> tuple[float | None, int]:
+        """Return the wanted value and the slot that wins; slot 0 is the relinquish default.
+
+        Raises:
+            NotFoundError: no such commandable point.
+        """
+        target = self._target(point)
+        return self._wanted(target), winner(target.array)
+
+    def get(self, command: str) -> Command:
+        """Return a command by its id.
+
+        Raises:
+            NotFoundError: unknown, or so old that only the journal has it.
+        """
+        try:
+            return self._commands[command]
+        except KeyError:
+            raise NotFoundError(f'no command "{command}" in the last {_KEPT}; older ones are in the journal') from None
+
+    def recent(self, point: str | None = None) -> list[Command]:
+        """Return the last commands, newest first."""
+        return [item for item in reversed(self._commands.values()) if point is None or item.point == point]
+
+    # -- deciding ----------------------------------------------------------------------------------------------------
+
+    def step(self) -> list[Order]:
+        """Let ends pass, compute winners, and return what must be written now. At most one order a point is out."""
+        now = self._clock.monotonic()
+        for address, target in self._targets.items():
+            gone = expired(target.array, now)
+            for number in gone:
+                self._end(target, number)
+            if gone or (target.spec.refresh_s and now - target.sent_at >= target.spec.refresh_s):
+                self._dirty[address] = None
+        orders = []
+        for address in list(self._dirty):
+            changed = self._targets.get(address)
+            if changed is not None and changed.busy:
+                continue
+            del self._dirty[address]
+            if changed is not None and (order := self._order(changed, now)):
+                changed.busy = True
+                orders.append(order)
+        return orders
+
+    def started(self, order: Order, state: str) -> None:
+        """Note that an order is on its way (`pending`) or being read back (`verifying`)."""
+        if command := self._commands.get(order.command):
+            self._put(replace(command, state=state))
+
+    def completed(self, order: Order, outcome: Outcome) -> None:
+        """Take the outcome of an order. A failed or unknown write is not repeated; the slot stays as it is."""
+        target = self._targets.get(order.point.address)
+        if target is not None:
+            target.busy = False
+            target.compare = False
+            if outcome.state in ("done", "failed", "unknown"):
+                # What was asked counts as sent even when it failed: sending again would be a second attempt.
+                target.sent, target.sent_at = order.value, self._clock.monotonic()
+            if target.spec.momentary:
+                target.array, target.sent = EMPTY, None
+            else:
+                self._dirty[order.point.address] = None
+        self.counts.outcomes[outcome.state] = self.counts.outcomes.get(outcome.state, 0) + 1
+        if command := self._commands.get(order.command):
+            self._put(
+                replace(
+                    command,
+                    state=outcome.state,
+                    message=outcome.message,
+                    readback=outcome.readback,
+                    finished_ns=self._clock.now_ns(),
+                )
+            )
+
+    def device_back(self, device: str) -> None:
+        """A lost device answers again: compare its held points with what is wanted before anything is written."""
+        for address, target in self._targets.items():
+            if target.point.device == device and not target.spec.momentary and self._wanted(target) is not None:
+                target.compare = True
+                self._dirty[address] = None
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _target(self, point: str) -> _Target:
+        try:
+            return self._targets[point]
+        except KeyError:
+            raise NotFoundError(f'no commandable point "{point}"') from None
+
+    @staticmethod
+    def _wanted(target: _Target) -> float | None:
+        top = winner(target.array)
+        if not top:
+            return target.spec.default
+        slot = target.array[top - 1]
+        return slot.value if slot else None
+
+    def _order(self, target: _Target, now: float) -> Order | None:
+        wanted = self._wanted(target)
+        if wanted is None:
+            return None
+        command, target.pending = target.pending, ""
+        expires = now + _TIME_TO_LIVE_S
+        if target.compare and not command:
+            if now - target.reasserted < _REASSERT_PAUSE_S:
+                target.compare = False
+                return None
+            target.reasserted = now
+            self.counts.reasserts += 1
+            return Order(target.point, wanted, "reassert", "", expires)
+        if command or (target.sent is not None and wanted != target.sent):
+            self._minimum_time(target, wanted, now)
+            kind = "command" if winner(target.array) else "release"
+            return Order(target.point, wanted, kind, command, expires)
+        if target.spec.refresh_s and target.sent is not None and now - target.sent_at >= target.spec.refresh_s:
+            self.counts.refreshes += 1
+            return Order(target.point, wanted, "refresh", "", expires)
+        return None
+
+    def _minimum_time(self, target: _Target, wanted: float, now: float) -> None:
+        """Hold a new binary state at slot 6 for the minimum on or off time (clause 19.2.3)."""
+        if target.point.kind != "binary" or wanted == target.sent:
+            return
+        hold = target.spec.minimum_on_s if wanted else target.spec.minimum_off_s
+        if hold > 0:
+            slot = Slot(
+                wanted,
+                "arbiter",
+                "minimum on time" if wanted else "minimum off time",
+                self._clock.now_ns(),
+                ends=now + hold,
+            )
+            target.array = _with(target.array, MINIMUM_TIME, slot)
+
+    def _end(self, target: _Target, number: int) -> None:
+        slot = target.array[number - 1]
+        target.array = _with(target.array, number, None)
+        if number in RESTORED:
+            self._keep(SlotRow(target.point.address, number, None))
+        if slot is None or number == MINIMUM_TIME:
+            return
+        why = "lease ran out" if slot.lease_s is not None else "its time is over"
+        self._put(
+            Command(
+                id=self._new_id(),
+                point=target.point.address,
+                slot=number,
+                value=None,
+                previous=slot.value,
+                owner="arbiter",
+                reason=f"{why}: {slot.owner}",
+                state="done",
+                message="released",
+                requested_ns=self._clock.now_ns(),
+                finished_ns=self._clock.now_ns(),
+            )
+        )
+
+    def _supersede(self, target: _Target) -> None:
+        """A newer command takes the place of one that was not sent yet."""
+        if old := self._commands.get(target.pending):
+            self._put(
+                replace(old, state="expired", message="a newer command came first", finished_ns=self._clock.now_ns())
+            )
+
+    def _put(self, command: Command) -> None:
+        self._commands.pop(command.id, None)
+        self._commands[command.id] = command
+        while len(self._commands) > _KEPT:
+            del self._commands[next(iter(self._commands))]
+        self._record(command)
+
+
+def _with(array: PriorityArray, number: int, slot: Slot | None) -> PriorityArray:
+    return (*array[: number - 1], slot, *array[number:])

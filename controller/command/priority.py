@@ -1,0 +1,69 @@
+"""The 16-slot priority array: pure functions over immutable slots.
+
+Source of the semantics: ASHRAE 135 (BACnet) clause 19.2. The lowest-numbered filled slot wins, else the relinquish
+default; emptying a slot touches only that slot; slot 6 belongs to the minimum on/off time and nobody may write it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "EMPTY",
+    "MINIMUM_TIME",
+    "NEVER_WRITTEN",
+    "OPERATOR",
+    "RESTORED",
+    "PriorityArray",
+    "Slot",
+    "expired",
+    "winner",
+]
+
+NEVER_WRITTEN = (1, 2)
+"""The fire panel's and the fireman's: Shifu holds them empty for ever."""
+MINIMUM_TIME = 6
+"""Written by the arbiter alone."""
+OPERATOR = 8
+RESTORED = (3, 4, 5, 8)
+"""Slots that live through a restart; the others are computed anew by whoever owns them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One filled slot."""
+
+    value: float
+    owner: str
+    reason: str
+    since_ns: int
+    """Calendar time, ns UTC."""
+    until_ns: int | None = None
+    """Calendar end for people to read; None means until released."""
+    ends: float | None = None
+    """End on the monotonic clock, s: the earlier of expiry and lease."""
+    lease_s: float | None = None
+    """The owner must ask again within this time, or the slot empties by itself."""
+
+
+PriorityArray = tuple[Slot | None, ...]
+"""16 slots; index 0 is slot 1."""
+
+EMPTY: PriorityArray = (None,) * 16
+
+
+def winner(array: PriorityArray) -> int:
+    """Return the number (1..16) of the slot that wins, or 0 when all are empty."""
+    for number, slot in enumerate(array, 1):
+        if slot is not None:
+            return number
+    return 0
+
+
+def expired(array: PriorityArray, now: float) -> tuple[int, ...]:
+    """Return the numbers of the slots whose end has passed; `now` is monotonic, s."""
+    return tuple(
+        number
+        for number, slot in enumerate(array, 1)
+        if slot is not None and slot.ends is not None and slot.ends <= now
+    )

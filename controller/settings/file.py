@@ -1,0 +1,259 @@
+"""The shape of each file of a site's folder, as strict models; editors get a JSON Schema of the same.
+
+The rows are checked after their templates were filled in, so a field never sees a brace.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
+
+__all__ = [
+    "AlarmFile",
+    "AlarmRow",
+    "DeviceFile",
+    "DeviceRow",
+    "EquipmentFile",
+    "EquipmentRow",
+    "InputRow",
+    "NameRow",
+    "RuleFile",
+    "RuleRow",
+    "ServerFile",
+    "SiteFile",
+]
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$", max_length=120)]
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Long = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Endpoint = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(tcp://[^/\s:]+:\d{1,5}|rtu\+tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://\S+|mqtts?://[^/\s:]+:\d{1,5})$",
+        max_length=300,
+    ),
+]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NameRow(_Row):
+    """A name in both languages."""
+
+    zh: Text
+    en: Text
+
+
+class LongNameRow(_Row):
+    """A sentence in both languages."""
+
+    zh: Long
+    en: Long
+
+
+class SiteRow(_Row):
+    """`[site]`."""
+
+    id: Word
+    name: NameRow
+    timezone: Text = "Asia/Taipei"
+    latitude: Annotated[FiniteFloat, Field(ge=-90, le=90)] = 25.0375
+    longitude: Annotated[FiniteFloat, Field(ge=-180, le=180)] = 121.5645
+
+
+class BuildingRow(_Row):
+    """`[[building]]`."""
+
+    id: Word
+    name: NameRow
+    floors: Annotated[list[Annotated[str, StringConstraints(pattern=r"^(B[1-9]|[1-9]\d?F|RF)$")]], Field(min_length=1)]
+
+
+class AreaRow(_Row):
+    """`[[area]]`."""
+
+    id: Word
+    name: NameRow
+    building: Word
+
+
+class SiteFile(_Row):
+    """site.toml."""
+
+    site: SiteRow
+    building: Annotated[list[BuildingRow], Field(min_length=1)]
+    area: list[AreaRow] = []
+    simulation: dict[str, Any] = {}
+    """For the simulators; the controller does not look at it."""
+
+
+class EquipmentRow(_Row):
+    """`[[equipment]]`, expanded."""
+
+    id: Address
+    cls: Annotated[Word, Field(alias="class")]
+    name: NameRow
+    floor: str = ""
+    area: str = ""
+    wing: str = ""
+    maker: str = ""
+    model: str = ""
+    serial: str = ""
+    parameters: dict[str, FiniteFloat | int | str] = {}
+
+
+class DeviceRow(_Row):
+    """`[[device]]`, expanded."""
+
+    id: Word
+    equipment: Address
+    profile: Word
+    endpoint: Endpoint
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    period_s: Annotated[FiniteFloat, Field(ge=0.1, le=86_400)] | None = None
+    urgent: bool = False
+    prefix: str = ""
+    omit: list[Tag] = []
+    options: dict[str, Any] = {}
+    secrets: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_csv(cls, row: Any) -> Any:
+        """Read the numbers of a CSV row, which come as text."""
+        if isinstance(row, dict):
+            row = dict(row)
+            for key, kind in (("unit", int), ("period_s", float)):
+                value = row.get(key)
+                if isinstance(value, str):
+                    try:
+                        row[key] = kind(value)
+                    except ValueError:
+                        continue  # the field's own check says what is wrong
+                elif key == "period_s" and isinstance(value, int) and not isinstance(value, bool):
+                    row[key] = float(value)
+        return row
+
+
+class AlarmRow(_Row):
+    """`[[alarm]]`: for a class of equipment, or for addresses by pattern."""
+
+    cls: Annotated[Word | None, Field(alias="class")] = None
+    equipment: str | None = None
+    """Address, with `*` for any text."""
+    tag: Tag | None = None
+    kind: Literal["high_high", "high", "low", "low_low", "state", "communication"]
+    limit: FiniteFloat | int | str | None = None
+    """A number in the point's unit, or the name of a parameter of the equipment."""
+    states: list[int] = []
+    priority: Annotated[int, Field(ge=1, le=4)] = 3
+    life_safety: bool = False
+    on_delay_s: Annotated[FiniteFloat | int, Field(ge=0, le=86_400)] = 0
+    off_delay_s: Annotated[FiniteFloat | int, Field(ge=0, le=86_400)] = 0
+    deadband: Annotated[FiniteFloat | int, Field(ge=0)] = 0
+    latching: bool = False
+    text: LongNameRow | None = None
+    consequence: LongNameRow | None = None
+    action: LongNameRow | None = None
+    respond_min: Annotated[FiniteFloat | int, Field(gt=0, le=100_000)] | None = None
+
+
+class VirtualPointRow(_Row):
+    """The point that a rule makes on each of its equipment."""
+
+    tag: Tag
+    kind: Literal["analog", "binary", "multistate"] = "analog"
+    unit: str = ""
+    zh: Text
+    en: Text
+    low: FiniteFloat | int | None = None
+    high: FiniteFloat | int | None = None
+    decimals: Annotated[int, Field(ge=0, le=6)] = 1
+    deadband: Annotated[FiniteFloat | int, Field(ge=0)] = 0
+    states: dict[str, tuple[str, str] | list[str]] = {}
+
+
+class InputRow(_Row):
+    """One input of a rule."""
+
+    point: str | None = None
+    """A tag of the same equipment, or a whole address."""
+    parameter: str | None = None
+    unit: str = ""
+    window: str | None = None
+    """Such as `mean_15min`."""
+
+
+class RuleRow(_Row):
+    """`[[rule]]`."""
+
+    id: Word
+    cls: Annotated[Word | None, Field(alias="class")] = None
+    equipment: str | None = None
+    point: VirtualPointRow
+    inputs: dict[Tag, InputRow]
+    expression: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class HttpRow(_Row):
+    """`[http]`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    certificate: str = ""
+    private_key: str = ""
+    origins: list[str] = []
+    """Origins beside the server's own, such as the name behind a reverse proxy."""
+
+
+class InfluxRow(_Row):
+    """`[history.influx]`."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+    org: Text
+    bucket: Text
+    token_env: str = ""
+    token_file: str = ""
+
+
+class HistoryRow(_Row):
+    """`[history]`."""
+
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] = 3650
+    influx: InfluxRow | None = None
+
+
+class ServerFile(_Row):
+    """server.toml; every key has a default."""
+
+    http: HttpRow = HttpRow()
+    history: HistoryRow = HistoryRow()
+
+
+class EquipmentFile(_Row):
+    """equipment.toml, before expansion."""
+
+    equipment: list[dict[str, Any]] = []
+
+
+class DeviceFile(_Row):
+    """devices/*.toml, before expansion."""
+
+    device: list[dict[str, Any]] = []
+
+
+class AlarmFile(_Row):
+    """alarms.toml."""
+
+    alarm: list[AlarmRow] = []
+
+
+class RuleFile(_Row):
+    """rules.toml."""
+
+    rule: list[RuleRow] = []
