@@ -1,30 +1,36 @@
-"""The simulators' own small reader of a site folder: devices, equipment, buildings. It shares nothing with the controller.
+"""The simulators' own small reader of a site folder: devices, equipment, buildings.
 
 Format: `site.toml`, `equipment.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for many:
-`for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and sums such
-as `{n-12}` in every text, also in keys of nested tables.
+`for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and
+whole-number arithmetic such as `{n-12}` or `{(n-1)//8+1:02}` in every text.
 """
 
 from __future__ import annotations
 
+import ast
 import csv
 import itertools
+import operator
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SiteError", "read_site"]
 
-_HOLE = re.compile(
-    r"\{\s*(?P<key>[A-Za-z_]\w*)(?P<sums>(?:\s*[-+*/%]{1,2}\s*\d+)*|)\s*(?::(?P<form>[^{}]*))?\}"
-)
+_HOLE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
-_TERM = re.compile(r"(//|[-+*%])\s*(\d+)")
+_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
 _LIST_KEYS = ("omit",)
 
 
@@ -239,46 +245,33 @@ def _fill(value: Any, values: Mapping[str, int | str], where: str) -> Any:
 
 
 def _hole(match: re.Match[str], values: Mapping[str, int | str], where: str) -> str:
-    key = match["key"]
-    if key not in values:
-        raise SiteError(f'{where}: "{match[0]}": got the name {key}, wanted one of for: {", ".join(values) or "none"}')
-    value: Any = values[key]
-    if match["sums"]:
-        if isinstance(value, str) and not value.lstrip("-").isdigit():
-            raise SiteError(f'{where}: "{match[0]}": {key} is "{value}"; only numbers can be added to')
-        value = _sum(int(value), match["sums"])
-    form = match["form"]
-    if form and form[-1] not in "sdxX" and isinstance(value, str) and value.isdigit():
-        value = int(value)
+    name, form = match[1].strip(), match[2] or ""
     try:
-        return format(value, form or "")
-    except ValueError as error:
-        raise SiteError(f'{where}: "{match[0]}": {error}') from error
+        value = values[name] if name in values else _work_out(ast.parse(name, mode="eval").body, values)
+        return format(value, form)
+    except (SyntaxError, ValueError, TypeError, KeyError, ZeroDivisionError) as error:
+        raise SiteError(
+            f'{where}: "{match[0]}": {error}; wanted whole-number arithmetic over for ({", ".join(values) or "none"})'
+        ) from error
 
 
-def _sum(start: int, sums: str) -> int:
-    """Work out `n-12` or `n-1//19+1` from left to right."""
-    result = start
-    for sign, text in _TERM.findall(sums):
-        number = int(text)
-        match sign:
-            case "+":
-                result += number
-            case "-":
-                result -= number
-            case "*":
-                result *= number
-            case "%":
-                result %= number
-            case _:
-                result //= number
-    return result
+def _work_out(node: ast.expr, values: Mapping[str, int | str]) -> int:
+    match node:
+        case ast.Constant(value=int() as number):
+            return number
+        case ast.Name(id=name):
+            return int(values[name])
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_work_out(operand, values)
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATORS:
+            return _OPERATORS[type(sign)](_work_out(left, values), _work_out(right, values))
+    raise ValueError(f"cannot work out {ast.unparse(node)}")
 
 
 def _text(row: Mapping[str, Any], key: str, where: object) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise SiteError(f'{where}: {row.get("id", "?")} {key}: got {value!r}, wanted a text')
+        raise SiteError(f"{where}: {row.get('id', '?')} {key}: got {value!r}, wanted a text")
     return value
 
 

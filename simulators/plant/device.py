@@ -7,11 +7,13 @@ so that a step costs a few array operations and a request reads a handful of num
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simulators.site import SimulatedDevice
 
 __all__ = ["Device", "NotWritableError", "RefusedError", "State"]
 
@@ -63,25 +65,15 @@ class Device:
     __slots__ = ("_take", "commanded", "endpoint", "equipment", "id", "listening", "options", "profile", "quantities",
                  "silent_s", "state", "unit")  # fmt: skip
 
-    def __init__(
-        self,
-        identifier: str,
-        equipment: str,
-        profile: str,
-        endpoint: str,
-        unit: int,
-        options: Mapping[str, object],
-        state: State,
-        take: Callable[[str, float], float] | None = None,
-    ) -> None:
-        """`take` is the machine's answer to a write; None for devices that only measure."""
-        self.id = identifier
-        self.equipment = equipment
+    def __init__(self, row: SimulatedDevice, state: State, take: Callable[[str, float], float] | None = None) -> None:
+        """`row` is the device in the site's files; `take` the machine's answer to a write, None where it only measures."""
+        self.id = row.id
+        self.equipment = row.equipment
         """Address of the equipment (`cityhall.plant.ch1`)."""
-        self.profile = profile
-        self.endpoint = endpoint
-        self.unit = unit
-        self.options = dict(options)
+        self.profile = row.profile
+        self.endpoint = row.endpoint
+        self.unit = row.unit
+        self.options: dict[str, Any] = dict(row.options)
         self.state = state
         self.quantities: tuple[str, ...] = tuple(state)
         """Tags that this device measures or shows, in the order of its class."""
