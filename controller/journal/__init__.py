@@ -1,1 +1,1 @@
-"""Journals: append-only records and the state database with its migrations."""
+"""Append-only journals and the state schema: one SQLite file, one writer, group commit, hash-chained audit."""

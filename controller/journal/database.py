@@ -1,0 +1,192 @@
+"""Opens the state database: pragmas, migrations, and what to do with a damaged file.
+
+A damaged file never keeps the controller from starting: it is moved aside, what can still be read is copied into a new
+one, and the caller is told, so that an alarm says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Engine, Table, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from controller.errors import InvalidError
+from controller.journal.schema import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drivers.driver import Clock
+
+__all__ = ["Opened", "make_engine", "migrate", "open_database"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A database that is ready, and what happened to the one found."""
+
+    engine: Engine
+    quarantined: Path | None = None
+    """Where the damaged file was put; None when it was whole."""
+    saved: dict[str, int] = field(default_factory=dict)
+    """Rows copied out of the damaged file, by table."""
+    damage: str = ""
+    """What was wrong with it."""
+
+
+def make_engine(path: Path, *, synchronous: str = "FULL", lock_wait_s: float = 1.0) -> Engine:
+    """Return an engine on one SQLite file in WAL mode; connections are made when first used.
+
+    `lock_wait_s` is how long a statement waits for another process's lock before it fails.
+    """
+
+    def dumps(value: object) -> str:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"timeout": lock_wait_s, "check_same_thread": False},
+        json_serializer=dumps,
+        json_deserializer=orjson.loads,
+        poolclass=NullPool,
+    )
+
+    def pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        # Transactions are ours to begin: sqlite3's own opens none before DDL, which would tear a migration in two.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "cell_size_check=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    event.listen(engine, "connect", pragmas)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def migrate(engine: Engine) -> str:
+    """Bring the schema to the newest version and return its name.
+
+    Raises:
+        InvalidError: the file was written by a newer release.
+    """
+    config = Config()
+    # ConfigParser would read a % of the path as an interpolation.
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    known = {revision.revision for revision in script.walk_revisions()}
+    if found is not None and found not in known:
+        raise InvalidError(
+            f"{engine.url.database}: schema {found} is newer than this release knows (up to {head}). "
+            "Start the newer release, or restore the copy made before the update."
+        )
+    if found != head:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    return str(head)
+
+
+def open_database(path: Path, clock: Clock, *, synchronous: str = "FULL") -> Opened:
+    """Open, check and migrate the state database, making it when there is none.
+
+    Raises:
+        InvalidError: the file was written by a newer release.
+        OperationalError: locked, disk full, no permission: nothing is wrong with the data.
+    """
+    engine = make_engine(path, synchronous=synchronous, lock_wait_s=5.0)
+    try:
+        _check(engine)
+        migrate(engine)
+    except DatabaseError as error:
+        if isinstance(error, OperationalError) and "malformed" not in str(error):
+            raise
+        damage = str(error.orig)
+    else:
+        return Opened(make_engine(path, synchronous=synchronous))
+    finally:
+        engine.dispose()
+    aside = _move_aside(path, clock.now_ns())
+    engine = make_engine(path, synchronous=synchronous)
+    migrate(engine)
+    saved = _salvage(aside, engine)
+    _log.error("state database was damaged: %s; moved to %s, rows saved: %s", damage, aside, saved)
+    return Opened(engine, aside, saved, damage)
+
+
+def _check(engine: Engine) -> None:
+    with engine.connect() as connection:
+        result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if result != "ok":
+        raise DatabaseError("PRAGMA quick_check", None, sqlite3.DatabaseError(str(result)))
+
+
+def _move_aside(path: Path, now_ns: int) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{now_ns // 1_000_000_000}")
+    for suffix in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _salvage(aside: Path, engine: Engine) -> dict[str, int]:
+    """Copy what can be read, each table from both ends, parents first."""
+    saved: dict[str, int] = {}
+    try:
+        source = sqlite3.connect(aside, isolation_level=None)
+    except sqlite3.Error:
+        return saved
+    with contextlib.closing(source), contextlib.closing(engine.raw_connection()) as target:
+        target.execute("PRAGMA foreign_keys=OFF")
+        for table in metadata.sorted_tables:
+            count = 0
+            for columns, row in _readable(source, table):
+                names = ", ".join(f'"{name}"' for name in columns)
+                marks = ", ".join("?" * len(columns))
+                with contextlib.suppress(sqlite3.Error):
+                    cursor = target.cursor()
+                    cursor.execute(f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({marks})', row)  # noqa: S608 names of our own schema
+                    count += cursor.rowcount
+            saved[table.name] = count
+        target.commit()
+    return saved
+
+
+def _readable(source: sqlite3.Connection, table: Table) -> Iterator[tuple[list[str], tuple[Any, ...]]]:
+    ours = {column.name for column in table.columns}
+    try:
+        columns = [row[1] for row in source.execute(f'PRAGMA table_info("{table.name}")') if row[1] in ours]
+    except sqlite3.Error:
+        return
+    if not columns:
+        return
+    names = ", ".join(f'"{name}"' for name in columns)
+    for order in ("ASC", "DESC"):
+        try:
+            cursor = source.execute(f'SELECT {names} FROM "{table.name}" NOT INDEXED ORDER BY rowid {order}')  # noqa: S608 names of our own schema
+            while (row := cursor.fetchone()) is not None:
+                yield columns, row
+        except sqlite3.Error:
+            continue
+        else:
+            return
