@@ -130,9 +130,8 @@ def _equipment(path: Path) -> dict[str, SimulatedEquipment]:
         parameters = row.get("parameters", {})
         if not isinstance(parameters, dict):
             raise SiteError(f'{path}: equipment "{address}" parameters: got {parameters!r}, wanted a table')
-        found[address] = SimulatedEquipment(
-            address, *(str(row.get(key, "")) for key in ("class", "floor", "area", "wing")), parameters
-        )
+        cls, floor, area, wing = (str(row.get(key, "")) for key in ("class", "floor", "area", "wing"))
+        found[address] = SimulatedEquipment(address, cls, floor, area, wing, parameters)
     return found
 
 

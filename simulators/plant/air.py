@@ -6,6 +6,7 @@ chapter 1.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 PRESSURE_KPA = 101.3
-
-type_array = "NDArray[np.float64]"
 
 _GRID_C = np.linspace(-10.0, 60.0, 1401)
 
@@ -60,8 +59,8 @@ def enthalpy(celsius: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArra
 
 def dew_point(celsius: float, percent: float) -> float:
     """Return the dew point, °C."""
-    x = np.log(percent / 100.0) + 17.625 * celsius / (celsius + 243.04)
-    return float(243.04 * x / (17.625 - x))
+    x = math.log(percent / 100.0) + 17.625 * celsius / (celsius + 243.04)
+    return 243.04 * x / (17.625 - x)
 
 
 _GRID_H = enthalpy(_GRID_C, saturated_ratio(_GRID_C))
@@ -77,7 +76,8 @@ def wet_bulb(celsius: float, ratio: float) -> float:
     low, high = -20.0, celsius
     for _ in range(24):
         middle = (low + high) / 2.0
-        saturated = float(saturated_ratio(np.float64(middle)))  # type: ignore[arg-type]
+        pressure = 0.61094 * math.exp(17.625 * middle / (middle + 243.04))
+        saturated = 0.622 * pressure / (PRESSURE_KPA - pressure)
         reached = ((2501.0 - 2.326 * middle) * saturated - 1.006 * (celsius - middle)) / (
             2501.0 + 1.86 * celsius - 4.186 * middle
         )

@@ -66,7 +66,7 @@ class Device:
                  "silent_s", "state", "unit")  # fmt: skip
 
     def __init__(self, row: SimulatedDevice, state: State, take: Callable[[str, float], float] | None = None) -> None:
-        """`row` is the device in the site's files; `take` the machine's answer to a write, None where it only measures."""
+        """`row` is the device in the site's files; `take` the machine's answer to a write, None where there is none."""
         self.id = row.id
         self.equipment = row.equipment
         """Address of the equipment (`cityhall.plant.ch1`)."""
