@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from controller.errors import InvalidError
 from controller.point.model import Name
@@ -24,7 +24,6 @@ __all__ = [
     "AlarmDefinition",
     "AlarmEntry",
     "AlarmState",
-    "AlarmStateLike",
     "definition_id",
 ]
 
@@ -32,6 +31,7 @@ LIMIT_KINDS = ("high_high", "high", "low", "low_low")
 KINDS = (*LIMIT_KINDS, "state", "communication")
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_UNNAMED = Name("", "")
 _LARGEST_STATE = 65_535
 
 
@@ -76,9 +76,9 @@ class AlarmDefinition:
     """The alarm stays after the condition has gone until an operator resets it."""
     auto_acknowledge: bool = False
     """A return to normal needs no acknowledgement (low priorities)."""
-    text: Name = Name("", "")
-    consequence: Name = Name("", "")
-    action: Name = Name("", "")
+    text: Name = _UNNAMED
+    consequence: Name = _UNNAMED
+    action: Name = _UNNAMED
     respond_s: float | None = None
     """Time that the operator has before the consequence."""
     equipment: str = ""
@@ -113,35 +113,6 @@ class AlarmDefinition:
                 raise InvalidError(f"{where}: {name} {value}; a finite number from 0 is wanted")
 
 
-class AlarmStateLike(Protocol):
-    """What `AlarmEngine.restore` reads; `AlarmState` and the journal's `AlarmStateRow` both are."""
-
-    @property
-    def definition(self) -> str: ...
-    @property
-    def occurrence(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def raised_ns(self) -> int | None: ...
-    @property
-    def returned_ns(self) -> int | None: ...
-    @property
-    def acknowledged_ns(self) -> int | None: ...
-    @property
-    def acknowledged_by(self) -> str: ...
-    @property
-    def comment(self) -> str: ...
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def limit(self) -> float | None: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def data(self) -> Mapping[str, Any]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class AlarmState:
     """Where one alarm stands; everything that a restart must know. Field by field the journal's `AlarmStateRow`."""
@@ -164,6 +135,11 @@ class AlarmState:
     """How often it was raised since it was last normal."""
     data: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     """`reason` of a communication alarm; later the end of a shelving."""
+
+    @classmethod
+    def of(cls, row: Any) -> AlarmState:
+        """Return the state that any object with these fields holds (a row of the journal's `alarm_state`)."""
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True)
