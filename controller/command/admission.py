@@ -51,9 +51,7 @@ def admit(point: Point, spec: WriteSpec, request: Request) -> None:
         if span is not None and not (math.isfinite(span) and 0 < span <= _MAX_SPAN_S):
             raise InvalidError(f"{address}: {name} {span}; wanted more than 0 s and at most a year")
     if request.lease_s is not None and (slot not in _SLOTS_WITH_LEASE or request.lease_s > _MAX_LEASE_S):
-        raise InvalidError(
-            f"{address}: a lease of {request.lease_s} s at slot {slot}; wanted at most 1 h at 7, 9 to 15"
-        )
+        raise InvalidError(f"{address}: a lease of {request.lease_s} s at slot {slot}; wanted ≤ 1 h at 7, 9 to 15")
     if value is None:
         return
     if not math.isfinite(value) or not spec.low <= value <= spec.high:

@@ -2,7 +2,7 @@
 
 It decides and never does I/O: `step` returns orders, the caller carries them out (after the journal has them) and
 hands back each outcome. There is no second way to write a point. A command is never repeated: after a restart or a lost
-link the present winner is first compared with what the device holds, and only written, as a new order, when they differ.
+link the present winner is first compared with what the device holds, and written, as a new order, if they differ.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Arbiter:
                 self._keep(SlotRow(row.point, row.slot, None))
                 continue
             ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
-            slot = Slot(row.value, row.owner, row.reason, row.since_ns, row.until_ns, ends)
+            slot = Slot(row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns, ends)
             target.array = _with(target.array, row.slot, slot)
             target.compare = True
             self._dirty[row.point] = None
@@ -180,10 +180,9 @@ class Arbiter:
 
     def request(
         self,
-        point: str,
+        point_address: str,
         slot: int,
         value: float | None,
-        *,
         owner: str,
         reason: str,
         expires_s: float | None = None,
@@ -199,6 +198,7 @@ class Arbiter:
             ForbiddenError: slots 1, 2 and 6 are never written from outside.
             ConflictError: releasing a slot that is empty.
         """
+        point = point_address
         target = self._target(point)
         admit(target.point, target.spec, Request(slot, value, reason, expires_s, lease_s))
         now, now_ns = self._clock.monotonic(), self._clock.now_ns()
@@ -225,7 +225,7 @@ class Arbiter:
         else:
             renewed = held is not None and held.owner == owner and held.value == value
             since_ns = held.since_ns if renewed and held is not None else now_ns
-            new = Slot(value, owner, reason, since_ns, until_ns, ends, lease_s)
+            new = Slot(slot, value, owner, reason, since_ns, until_ns, ends, lease_s)
             if renewed and lease_s is not None:
                 target.array = _with(target.array, slot, new)
                 return replace(command, state="done", message="renewed", finished_ns=now_ns)
@@ -386,6 +386,7 @@ class Arbiter:
         hold = target.spec.minimum_on_s if wanted else target.spec.minimum_off_s
         if hold > 0:
             slot = Slot(
+                MINIMUM_TIME,
                 wanted,
                 "arbiter",
                 "minimum on time" if wanted else "minimum off time",

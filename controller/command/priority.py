@@ -33,6 +33,8 @@ RESTORED = (3, 4, 5, 8)
 class Slot:
     """One filled slot."""
 
+    slot: int
+    """1 to 16."""
     value: float
     owner: str
     reason: str

@@ -1,0 +1,211 @@
+"""The field: all links of the site, each in a task of its own, and how every device is.
+
+Devices with one endpoint share one link. A new configuration stops and starts only the links whose devices changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivers.errors import ConnectError
+from drivers.link import ConnectLimiter, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from drivers.driver import Clock, Device, Driver, Sink
+    from drivers.link import DeviceHealth
+
+__all__ = ["DeviceStatus", "Field"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """How one device is, for screens and API. Times are ns UTC."""
+
+    id: str
+    profile: str
+    protocol: str
+    endpoint: str
+    unit: int
+    equipment: str
+    points: int
+    state: str
+    """`starting`, `good`, `lost`, `refused` or `disabled`."""
+    last_good_ns: int | None
+    since_ns: int | None
+    polls: int
+    errors: int
+    timeouts: int
+    refused: int
+    latency_p95_ms: float | None
+    message: str
+    keepalives: int
+    writes: int
+
+
+@dataclass(slots=True)
+class _Running:
+    """One link, its devices, and the task that runs it."""
+
+    link: Link
+    devices: tuple[Device, ...]
+    task: asyncio.Task[None]
+
+
+class Field:
+    """Runs the links. `build` makes the driver of one endpoint; only the composition root knows the concrete ones."""
+
+    def __init__(
+        self,
+        build: Callable[[str, Sequence[Device]], Driver],
+        sink: Sink,
+        clock: Clock,
+        *,
+        rng: random.Random | None = None,
+        on_health: Callable[[Device, DeviceHealth], None] | None = None,
+    ) -> None:
+        """Prepare; nothing is opened before `apply`."""
+        self._build = build
+        self._sink = sink
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._on_health = on_health
+        self._limiter = ConnectLimiter(clock)
+        self._links: dict[str, _Running] = {}
+        self._where: dict[str, str] = {}
+        self._equipment: Mapping[str, str] = {}
+
+    async def apply(self, devices: Iterable[Device], equipment: Mapping[str, str]) -> tuple[str, ...]:
+        """Run exactly these devices; links whose devices are the same go on untouched.
+
+        `equipment` gives each device's equipment address.
+
+        Returns:
+            The endpoints that were started or stopped.
+        """
+        wanted: dict[str, list[Device]] = defaultdict(list)
+        for device in devices:
+            wanted[device.endpoint].append(device)
+        changed = []
+        for endpoint in list(self._links):
+            if not _same(self._links[endpoint].devices, wanted.get(endpoint, [])):
+                await self._stop(endpoint)
+                changed.append(endpoint)
+        for endpoint, group in wanted.items():
+            if endpoint not in self._links:
+                self._start(endpoint, tuple(group))
+                changed.append(endpoint)
+        self._equipment = equipment
+        self._where = {device.id: endpoint for endpoint, run in self._links.items() for device in run.devices}
+        return tuple(dict.fromkeys(changed))
+
+    async def close(self) -> None:
+        """Stop all links and wait until their connections are closed."""
+        for run in self._links.values():
+            run.task.cancel()
+        await asyncio.gather(*(run.task for run in self._links.values()), return_exceptions=True)
+        self._links.clear()
+
+    async def write(self, device: str, tag: str, value: float) -> None:
+        """Write one point of a device in one attempt. Called by the cycle for the arbiter, and by nothing else.
+
+        Raises:
+            DriverError: see `drivers.errors`; ConnectError also when the site has no such device now.
+        """
+        await self._link(device).write(device, tag, value)
+
+    async def read(self, device: str, tag: str) -> float:
+        """Read one point of a device now.
+
+        Raises:
+            DriverError: see `drivers.errors`.
+        """
+        return await self._link(device).read(device, tag)
+
+    def statuses(self) -> list[DeviceStatus]:
+        """Return how every device is, in the order of the configuration."""
+        return [self._status(run.link, device) for run in self._links.values() for device in run.devices]
+
+    def status(self, device: str) -> DeviceStatus | None:
+        """Return how one device is; None when the site has none of that id."""
+        run = self._links.get(self._where.get(device, ""))
+        if run is None:
+            return None
+        return next((self._status(run.link, item) for item in run.devices if item.id == device), None)
+
+    def _status(self, link: Link, device: Device) -> DeviceStatus:
+        health = link.health[device.id]
+        latency = health.latency_p95_ms
+        return DeviceStatus(
+            id=device.id,
+            profile=device.profile.id,
+            protocol=device.profile.protocol,
+            endpoint=device.endpoint,
+            unit=device.unit,
+            equipment=self._equipment.get(device.id, ""),
+            points=int(np.count_nonzero(device.numbers >= 0)),
+            state=health.state,
+            last_good_ns=health.last_good_ns,
+            since_ns=health.since_ns,
+            polls=health.polls,
+            errors=health.errors,
+            timeouts=health.timeouts,
+            refused=health.refused,
+            latency_p95_ms=None if np.isnan(latency) else float(latency),
+            message=health.message,
+            keepalives=health.keepalives,
+            writes=health.writes,
+        )
+
+    def _link(self, device: str) -> Link:
+        run = self._links.get(self._where.get(device, ""))
+        if run is None:
+            raise ConnectError(f'no device "{device}" in the running configuration')
+        return run.link
+
+    def _start(self, endpoint: str, devices: tuple[Device, ...]) -> None:
+        driver = self._build(endpoint, devices)
+        link = Link(driver, self._sink, self._clock, self._rng, limiter=self._limiter, on_health=self._on_health)
+        task = asyncio.create_task(self._supervise(link, endpoint), name=f"link {endpoint}")
+        self._links[endpoint] = _Running(link, devices, task)
+
+    async def _supervise(self, link: Link, endpoint: str) -> None:
+        """Run a link for ever; it never ends by itself, and if it did it would be said and started again."""
+        while True:
+            try:
+                await link.run()
+            except asyncio.CancelledError:
+                raise
+            except Exception:  # noqa: BLE001 - the task owner logs and starts again
+                _log.exception("the link of %s ended; it is started again", endpoint)
+            await self._clock.sleep(5.0)
+
+    async def _stop(self, endpoint: str) -> None:
+        run = self._links.pop(endpoint)
+        run.task.cancel()
+        await asyncio.gather(run.task, return_exceptions=True)
+
+
+def _same(old: Sequence[Device], new: Sequence[Device]) -> bool:
+    """Tell whether two sets of devices are the same to a link, their point numbers included."""
+    return len(old) == len(new) and all(
+        a.id == b.id
+        and a.profile == b.profile
+        and a.unit == b.unit
+        and a.period_s == b.period_s
+        and a.urgent == b.urgent
+        and a.options == b.options
+        and a.secrets == b.secrets
+        and np.array_equal(a.numbers, b.numbers)
+        for a, b in zip(old, new, strict=True)
+    )

@@ -1,0 +1,186 @@
+"""Alarm rows to alarm definitions: classes and patterns spread over points, later rows over earlier ones."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from controller.alarm.definition import LIMIT_KINDS, AlarmDefinition, definition_id
+from controller.errors import InvalidError
+from controller.point.model import Limits, Name
+from controller.settings.problem import Problem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from controller.point.model import Equipment, Point
+    from controller.settings.file import AlarmRow
+    from controller.settings.read import Placed
+
+__all__ = ["communication_alarms", "point_alarms", "with_limits"]
+
+_WORDS = {
+    "high_high": Name("過高（上上限）", "very high"),
+    "high": Name("過高", "high"),
+    "low": Name("過低", "low"),
+    "low_low": Name("過低（下下限）", "very low"),
+    "state": Name("異常", "abnormal"),
+}
+_COMMUNICATION = Name("通訊中斷", "communication lost")
+_CONSEQUENCE = Name("此裝置的數值已過期，不可據以操作", "Its values are out of date and must not be acted on")
+_ACTION = Name(
+    "檢查裝置電源、網路與閘道器；於裝置頁查看最後錯誤",
+    "Check power, network and gateway; see its last error on the devices page",
+)
+
+
+def point_alarms(
+    rows: Sequence[Placed[AlarmRow]],
+    equipment: Mapping[str, Equipment],
+    points: Mapping[str, Point],
+    problems: list[Problem],
+) -> dict[str, AlarmDefinition]:
+    """Return the alarms of points by id; what is wrong is appended to `problems`."""
+    found: dict[str, AlarmDefinition] = {}
+    for placed in rows:
+        row, file, line = placed.row, placed.file, placed.line
+        if row.kind == "communication":
+            continue
+        if (row.cls is None) == (row.equipment is None):
+            problems.append(Problem(file, line, "alarm", "", 'exactly one of "class" and "equipment"'))
+            continue
+        if row.tag is None:
+            problems.append(Problem(file, line, "alarm.tag", "nothing", "the tag of a point"))
+            continue
+        pieces = _pieces(row, equipment)
+        if not pieces:
+            known = {piece.cls for piece in equipment.values()} if row.cls else set(equipment)
+            got = f'"{row.cls or row.equipment}"'
+            todo = nearest(row.cls or row.equipment or "", known)
+            problems.append(Problem(file, line, "alarm", got, "a class or address that the site has", todo))
+            continue
+        targets = [points[address] for piece in pieces if (address := f"{piece.address}.{row.tag}") in points]
+        if not targets:
+            tags = {
+                point.address.rsplit(".", 1)[1] for point in points.values() if point.equipment == pieces[0].address
+            }
+            problems.append(
+                Problem(file, line, "alarm.tag", f'"{row.tag}"', "a point of this equipment", nearest(row.tag, tags))
+            )
+            continue
+        for point in targets:
+            try:
+                definition = _definition(row, point, equipment[point.equipment])
+            except InvalidError as error:
+                problems.append(Problem(file, line, "alarm", "", str(error)))
+                break
+            found[definition.id] = definition
+    return found
+
+
+def communication_alarms(
+    rows: Sequence[Placed[AlarmRow]], devices: Mapping[str, str], equipment: Mapping[str, Equipment]
+) -> dict[str, AlarmDefinition]:
+    """Return one alarm for each device (`devices` gives its equipment), with what the rows say of its priority."""
+    found = {}
+    for device, address in devices.items():
+        piece = equipment[address]
+        matching = [
+            placed.row
+            for placed in rows
+            if placed.row.kind == "communication" and piece in _pieces(placed.row, {address: piece})
+        ]
+        row = matching[-1] if matching else None
+        text = Name(f"{piece.name.zh} {_COMMUNICATION.zh}", f"{piece.name.en}: {_COMMUNICATION.en}")
+        identifier = definition_id("communication", device=device)
+        found[identifier] = AlarmDefinition(
+            id=identifier,
+            kind="communication",
+            device=device,
+            priority=row.priority if row else 3,
+            life_safety=row.life_safety if row else False,
+            on_delay_s=row.on_delay_s if row else 0.0,
+            off_delay_s=row.off_delay_s if row else 0.0,
+            text=text,
+            consequence=_name(row.consequence) if row and row.consequence else _CONSEQUENCE,
+            action=_name(row.action) if row and row.action else _ACTION,
+            respond_s=row.respond_min * 60.0 if row and row.respond_min else None,
+            equipment=address,
+            system=piece.system,
+            area=piece.area,
+            floor=piece.floor,
+        )
+    return found
+
+
+def with_limits(points: Mapping[str, Point], alarms: Iterable[AlarmDefinition]) -> dict[str, Point]:
+    """Return the points with the limits that their alarms have, for screens."""
+    limits: dict[str, dict[str, float]] = {}
+    for alarm in alarms:
+        if alarm.kind in LIMIT_KINDS:
+            limits.setdefault(alarm.point, {})[alarm.kind] = alarm.limit
+    return {
+        address: replace(point, limits=Limits(**limits[address])) if address in limits else point
+        for address, point in points.items()
+    }
+
+
+def _pieces(row: AlarmRow, equipment: Mapping[str, Equipment]) -> list[Equipment]:
+    if row.cls is not None:
+        return [piece for piece in equipment.values() if piece.cls == row.cls]
+    pattern = row.equipment or "*"
+    return [piece for piece in equipment.values() if fnmatch.fnmatchcase(piece.address, pattern)]
+
+
+def _definition(row: AlarmRow, point: Point, piece: Equipment) -> AlarmDefinition:
+    limit = math.nan
+    if row.kind in LIMIT_KINDS:
+        limit = _limit(row, piece)
+    word = _WORDS[row.kind]
+    base = row.text
+    text = (
+        Name(f"{piece.name.zh} {base.zh}", f"{piece.name.en}: {base.en}")
+        if base
+        else Name(f"{piece.name.zh} {point.name.zh}{word.zh}", f"{piece.name.en}: {point.name.en} {word.en}")
+    )
+    return AlarmDefinition(
+        id=definition_id(row.kind, point=point.address),
+        kind=row.kind,
+        number=point.number,
+        point=point.address,
+        device=point.device,
+        limit=limit,
+        states=tuple(row.states),
+        unit=point.unit,
+        priority=row.priority,
+        life_safety=row.life_safety,
+        on_delay_s=float(row.on_delay_s),
+        off_delay_s=float(row.off_delay_s),
+        deadband=float(row.deadband),
+        latching=row.latching,
+        text=text,
+        consequence=_name(row.consequence),
+        action=_name(row.action),
+        respond_s=row.respond_min * 60.0 if row.respond_min else None,
+        equipment=piece.address,
+        system=piece.system,
+        area=piece.area,
+        floor=piece.floor,
+    )
+
+
+def _limit(row: AlarmRow, piece: Equipment) -> float:
+    if isinstance(row.limit, str):
+        value = piece.parameters.get(row.limit)
+        if not isinstance(value, int | float):
+            raise InvalidError(f'limit = "{row.limit}": {piece.address} has no such number among its parameters')
+        return float(value)
+    if row.limit is None:
+        raise InvalidError(f'kind "{row.kind}" needs a limit: a number, or the name of a parameter')
+    return float(row.limit)
+
+
+def _name(row: object) -> Name:
+    return Name(row.zh, row.en) if row is not None else Name("", "")  # type: ignore[attr-defined]  # LongNameRow
