@@ -1,1 +1,1 @@
-"""MQTT client on the event loop: JSON paths and LoRaWAN payloads."""
+"""MQTT: devices that report by themselves, as JSON or as LoRaWAN bytes through ChirpStack."""
