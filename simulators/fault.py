@@ -1,0 +1,228 @@
+"""What can be done to one simulated device: freeze, disconnect, delay, corrupt, bias, set and their like.
+
+A `View` stands between the physics and a protocol server: the server sees the device as its faults let it through. The
+`Board` keeps all views of a fleet and carries out the commands of the control socket and of tests.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from simulators.wire.corruption import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from simulators.plant.device import Device
+
+__all__ = ["COMMANDS", "Board", "Fault", "FaultError", "Record", "View"]
+
+COMMANDS: Mapping[str, str] = {
+    "freeze": "values and heartbeat stand still",
+    "disconnect": "silent; connections are closed and refused where the device owns its endpoint",
+    "delay": "SECONDS: every answer is late",
+    "corrupt": f"[KIND]: answers are spoiled; kinds: {', '.join(KINDS)}",
+    "exception": "CODE: every request is answered with this Modbus exception",
+    "swap": "the registers of every 32-bit value change places",
+    "ignore": "writes are confirmed and not carried out",
+    "mute": "writes are carried out and not answered",
+    "bias": "QUANTITY VALUE: is added to what is measured",
+    "set": "QUANTITY VALUE: is shown instead of what is measured (nan: a broken sensor)",
+    "clear": "all faults of the device end",
+}
+
+
+class FaultError(Exception):
+    """A fault command cannot be carried out; says what was got and wanted."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """The faults of one device; empty is healthy."""
+
+    frozen: bool = False
+    disconnected: bool = False
+    delay_s: float = 0.0
+    corrupt: str = ""
+    exception: int = 0
+    swapped: bool = False
+    ignore_writes: bool = False
+    mute_writes: bool = False
+    bias: dict[str, float] = field(default_factory=dict)
+    fixed: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def disturbs(self) -> bool:
+        """True when answers cannot be given at once and as they are."""
+        return bool(self.disconnected or self.delay_s or self.corrupt or self.exception or self.mute_writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where a fleet writes down what it served and took."""
+
+    served: Callable[[Device, Mapping[str, float]], None]
+    """Device and the state that a client was given; once a device and tick."""
+    written: Callable[[Device, str, float, float | None], None]
+    """Device, quantity, value as it came, and the value in effect (None: refused or ignored)."""
+
+
+class View:
+    """One device as its protocol server sees it."""
+
+    def __init__(self, device: Device, board: Board) -> None:
+        """Start healthy; `board` counts the ticks."""
+        self.device = device
+        self.fault = Fault()
+        self._board = board
+        self._changes = 0
+        self._still: Mapping[str, float] = {}
+        self._kept: tuple[int, dict[str, float]] = (-1, {})
+
+    @property
+    def tick(self) -> int:
+        """Changes with every step of the world and with every fault of this device."""
+        return self._board.tick + self._changes
+
+    @property
+    def swapped(self) -> bool:
+        """True while the word order of the device is turned round."""
+        return self.fault.swapped
+
+    def state(self) -> Mapping[str, float]:
+        """Return what the device shows now."""
+        tick = self.tick
+        if self._kept[0] == tick:
+            return self._kept[1]
+        fault = self.fault
+        state = dict(self._still) if fault.frozen else self.device.state.snapshot()
+        for quantity, offset in fault.bias.items():
+            state[quantity] = state.get(quantity, math.nan) + offset
+        state.update(fault.fixed)
+        self._kept = (tick, state)
+        return state
+
+    def write(self, quantity: str, value: float) -> float:
+        """Write to the device, unless a fault keeps it from being carried out.
+
+        Raises:
+            NotWritableError, RefusedError: as `Device.write`.
+        """
+        record = self._board.record
+        if self.fault.ignore_writes:
+            if record:
+                record.written(self.device, quantity, value, None)
+            return value
+        try:
+            effect = self.device.write(quantity, value)
+        except Exception:
+            if record:
+                record.written(self.device, quantity, value, None)
+            raise
+        self._changes += 1
+        if record:
+            record.written(self.device, quantity, value, effect)
+        return effect
+
+    def served(self) -> None:
+        """Say that the present state was given to a client."""
+        if self._board.record:
+            self._board.record.served(self.device, self.state())
+
+    def apply(self, command: str, arguments: Sequence[str]) -> None:
+        """Carry out one fault command.
+
+        Raises:
+            FaultError: unknown command, wrong number or kind of arguments.
+        """
+        fault = self.fault
+        match command, list(arguments):
+            case "freeze", []:
+                self._still = dict(self.state())
+                fault.frozen = True
+            case "disconnect", []:
+                fault.disconnected = True
+            case "delay", [seconds]:
+                fault.delay_s = self._number(seconds, 0.0, 3600.0)
+            case "corrupt", ([] | [_]) as rest:
+                kind = rest[0] if rest else "random"
+                if kind not in KINDS:
+                    raise FaultError(f'corrupt {self.device.id}: got "{kind}", wanted one of {", ".join(KINDS)}')
+                fault.corrupt = kind
+            case "exception", [code]:
+                fault.exception = int(self._number(code, 1, 255))
+            case "swap", []:
+                fault.swapped = True
+            case "ignore", []:
+                fault.ignore_writes = True
+            case "mute", []:
+                fault.mute_writes = True
+            case "bias", [quantity, value]:
+                fault.bias[self._quantity(quantity)] = self._number(value)
+            case "set", [quantity, value]:
+                fault.fixed[self._quantity(quantity)] = self._number(value)
+            case "clear", []:
+                self.fault = Fault()
+            case _ if command in COMMANDS:
+                raise FaultError(f"{command} {' '.join(arguments)}: wanted {command} DEVICE, {COMMANDS[command]}")
+            case _:
+                raise FaultError(f'got the command "{command}", wanted one of {", ".join(COMMANDS)}, list')
+        self._changes += 1
+
+    def _quantity(self, name: str) -> str:
+        if name not in self.device.quantities:
+            raise FaultError(f'{self.device.id} has no "{name}"; it has {", ".join(self.device.quantities)}')
+        return name
+
+    def _number(self, text: str, low: float = -math.inf, high: float = math.inf) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise FaultError(f'{self.device.id}: got "{text}", wanted a number') from None
+        if value < low or value > high:
+            raise FaultError(f"{self.device.id}: got {value:g}, wanted {low:g} to {high:g}")
+        return value
+
+
+class Board:
+    """All devices of a fleet with their faults."""
+
+    def __init__(self, devices: Mapping[str, Device], seed: int = 0, record: Record | None = None) -> None:
+        """`seed` makes random corruption repeatable."""
+        self.tick = 0
+        self.record = record
+        self.random = Random(seed)
+        self.views = {identifier: View(device, self) for identifier, device in devices.items()}
+        self.changed: list[Callable[[View], None]] = []
+        """Called after every command with the device that it was for."""
+
+    def step(self) -> None:
+        """Say that the world has moved: what was encoded before is old."""
+        self.tick += 1
+
+    def apply(self, command: str, device: str, arguments: Sequence[str] = ()) -> None:
+        """Carry out one command on one device.
+
+        Raises:
+            FaultError: the device or the command is unknown, or the arguments do not fit.
+        """
+        view = self.views.get(device)
+        if view is None:
+            near = [name for name in self.views if name.startswith(device[:4])][:5]
+            raise FaultError(f'got the device "{device}"; near it are {", ".join(near) or "none"}')
+        view.apply(command, arguments)
+        for call in self.changed:
+            call(view)
+
+    def faults(self) -> dict[str, dict[str, object]]:
+        """Return the faults in force, by device: only those that are set."""
+        healthy = asdict(Fault())
+        found = {}
+        for identifier, view in self.views.items():
+            changed = {key: value for key, value in asdict(view.fault).items() if value != healthy[key]}
+            if changed:
+                found[identifier] = changed
+        return found
