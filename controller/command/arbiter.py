@@ -134,14 +134,16 @@ class Arbiter:
         clock: Clock,
         *,
         new_id: Callable[[], str],
-        record: Callable[[Command], None],
-        keep: Callable[[SlotRow], None],
+        record: Callable[[Command, tuple[SlotRow, ...]], None],
     ) -> None:
-        """Begin with every slot empty; `record` and `keep` append to the journal and must not block."""
+        """Begin with every slot empty.
+
+        `record` appends a state of a command, and the slots that it changed, to the journal in one transaction. It must
+        not block; for a new command it may raise UnavailableError, and then nothing was changed.
+        """
         self._clock = clock
         self._new_id = new_id
         self._record = record
-        self._keep = keep
         self._targets: dict[str, _Target] = {}
         self._commands: dict[str, Command] = {}
         self._dirty: dict[str, None] = {}
@@ -167,9 +169,7 @@ class Arbiter:
             target = self._targets.get(row.point)
             if target is None or row.slot not in RESTORED or row.value is None:
                 continue
-            if row.until_ns is not None and row.until_ns <= now_ns:
-                self._keep(SlotRow(row.point, row.slot, None))
-                continue
+            # An end that has passed in the meantime is the next step's work, so that it is recorded like any other.
             ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
             slot = Slot(row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns, ends)
             target.array = _with(target.array, row.slot, slot)
@@ -229,25 +229,26 @@ class Arbiter:
             if renewed and lease_s is not None:
                 target.array = _with(target.array, slot, new)
                 return replace(command, state="done", message="renewed", finished_ns=now_ns)
-        before = self._wanted(target)
-        target.array = _with(target.array, slot, new)
-        if slot in RESTORED and not target.spec.momentary:
-            self._keep(SlotRow(point, slot, value, owner, reason, now_ns, until_ns))
-        self.counts.commands += 1
-        self._dirty[point] = None
-        top = winner(target.array)
+        array = _with(target.array, slot, new)
+        top, before, wanted = winner(array), self._wanted(target), _wanted(array, target.spec)
+        send = False
         if top not in (slot, 0) and value is not None:
             command = replace(command, state="masked", message=f"slot {top} is stronger", finished_ns=now_ns)
-        elif self._wanted(target) is None:
-            command = replace(
-                command, state="done", message="released; the device keeps its last value", finished_ns=now_ns
-            )
-        elif value is None and self._wanted(target) == before:
+        elif wanted is None:
+            text = "released; the device keeps its last value"
+            command = replace(command, state="done", message=text, finished_ns=now_ns)
+        elif value is None and wanted == before:
             command = replace(command, state="done", message="released; nothing changes", finished_ns=now_ns)
         else:
+            send = True
+        kept = slot in RESTORED and not target.spec.momentary
+        self._put(command, *([SlotRow(point, slot, value, owner, reason, now_ns, until_ns)] if kept else []))
+        target.array = array
+        self.counts.commands += 1
+        self._dirty[point] = None
+        if send:
             self._supersede(target)
             target.pending = command.id
-        self._put(command)
         return command
 
     def slots(self, point: str) -> PriorityArray:
@@ -351,11 +352,7 @@ class Arbiter:
 
     @staticmethod
     def _wanted(target: _Target) -> float | None:
-        top = winner(target.array)
-        if not top:
-            return target.spec.default
-        slot = target.array[top - 1]
-        return slot.value if slot else None
+        return _wanted(target.array, target.spec)
 
     def _order(self, target: _Target, now: float) -> Order | None:
         wanted = self._wanted(target)
@@ -398,8 +395,6 @@ class Arbiter:
     def _end(self, target: _Target, number: int) -> None:
         slot = target.array[number - 1]
         target.array = _with(target.array, number, None)
-        if number in RESTORED:
-            self._keep(SlotRow(target.point.address, number, None))
         if slot is None or number == MINIMUM_TIME:
             return
         why = "lease ran out" if slot.lease_s is not None else "its time is over"
@@ -416,7 +411,8 @@ class Arbiter:
                 message="released",
                 requested_ns=self._clock.now_ns(),
                 finished_ns=self._clock.now_ns(),
-            )
+            ),
+            *([SlotRow(target.point.address, number, None)] if number in RESTORED else []),
         )
 
     def _supersede(self, target: _Target) -> None:
@@ -426,13 +422,19 @@ class Arbiter:
                 replace(old, state="expired", message="a newer command came first", finished_ns=self._clock.now_ns())
             )
 
-    def _put(self, command: Command) -> None:
+    def _put(self, command: Command, *slots: SlotRow) -> None:
+        self._record(command, slots)
         self._commands.pop(command.id, None)
         self._commands[command.id] = command
         while len(self._commands) > _KEPT:
             del self._commands[next(iter(self._commands))]
-        self._record(command)
 
 
 def _with(array: PriorityArray, number: int, slot: Slot | None) -> PriorityArray:
     return (*array[: number - 1], slot, *array[number:])
+
+
+def _wanted(array: PriorityArray, spec: WriteSpec) -> float | None:
+    top = winner(array)
+    slot = array[top - 1] if top else None
+    return slot.value if slot else spec.default

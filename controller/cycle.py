@@ -1,0 +1,190 @@
+"""The cycle: one straight line from what the drivers delivered to alarms, rules, commands, log and stream.
+
+    inbox → point table → limits of every reading → virtual points (the same way) → arbiter → log and stream
+
+`step` does one turn and never waits; `run` calls it when something came (coalesced to 100 ms, at once when urgent) and
+at least once a second. Whatever is slow (disk, database, browsers, devices) works from queues of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from drivers.reading import Quality, Readings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from controller.alarm.engine import AlarmEngine
+    from controller.command.arbiter import Arbiter, Order
+    from controller.field.inbox import Inbox
+    from controller.point.table import PointTable
+    from controller.rule.engine import RuleEngine
+    from drivers.driver import Clock
+    from drivers.event import Event
+
+__all__ = ["Cycle", "Parts", "Recorder"]
+
+_log = logging.getLogger(__name__)
+
+COALESCE_S = 0.1
+"""Batches that arrive together wait this long at most for each other."""
+TICK_S = 1.0
+"""Delays, staleness, leases and rules over time are looked at this often when nothing arrives."""
+
+
+class Recorder(Protocol):
+    """Where the cycle puts what it has; every call returns at once."""
+
+    def readings(self, batch: Readings) -> None:
+        """Append to the log."""
+
+    def event(self, event: Event) -> None:
+        """Append to the event journal and tell the stream."""
+
+    def changed(self, numbers: NDArray[np.int32]) -> None:
+        """Tell the stream that these points changed."""
+
+    def order(self, order: Order) -> None:
+        """Carry out an order of the arbiter."""
+
+    def alarms(self) -> None:
+        """Look whether alarms changed, and announce them when the journal has them."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a turn works on; `shifu apply` replaces it whole between two turns."""
+
+    table: PointTable
+    rules: RuleEngine
+    alarms: AlarmEngine
+    arbiter: Arbiter
+
+
+@dataclass(slots=True)
+class CycleCounts:
+    """For metrics."""
+
+    turns: int = 0
+    readings: int = 0
+    late: int = 0
+    events: int = 0
+    faults: int = 0
+    """Turns in which something raised; the turn after goes on."""
+    slowest_s: float = 0.0
+
+
+class Cycle:
+    """Owns the turn. Everything it calls is synchronous and quick."""
+
+    def __init__(self, parts: Parts, clock: Clock, recorder: Recorder) -> None:
+        """Prepare; give `wake` to the inbox, then `attach` the inbox."""
+        self.parts = parts
+        self.counts = CycleCounts()
+        self._clock = clock
+        self._recorder = recorder
+        self._inbox: Inbox | None = None
+        self._arrived = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._ticked = -np.inf
+
+    def attach(self, inbox: Inbox) -> None:
+        """Drain this inbox from now on."""
+        self._inbox = inbox
+
+    def wake(self, urgent: bool) -> None:  # noqa: FBT001 - the inbox's callback
+        """Ask for a turn: at once, or when the coalescing time is over."""
+        self._arrived.set()
+        if urgent:
+            self._urgent.set()
+
+    def step(self) -> None:
+        """Do one turn."""
+        now = self._clock.monotonic()
+        table, alarms = self.parts.table, self.parts.alarms
+        changed: list[NDArray[np.int32]] = []
+        live: tuple[Readings, ...] = ()
+        if self._inbox is not None:
+            delivery = self._inbox.drain()
+            live = delivery.live
+            for batch in delivery.late:
+                self.counts.late += len(batch)
+                self._recorder.readings(batch)
+            for event in delivery.events:
+                self.counts.events += 1
+                self._recorder.event(event)
+        if live:
+            changed.append(self._take(Readings.join(live)))
+        tick = now - self._ticked >= TICK_S
+        if tick:
+            self._ticked = now
+            stale = table.expire()
+            if len(stale):
+                changed.append(stale)
+                gone = Readings.bad(stale, self._clock.now_ns(), Quality.UNCERTAIN_STALE)
+                alarms.check(gone.point, gone.value, gone.quality)
+                self._recorder.readings(gone)
+        if live or tick:
+            virtual = self.parts.rules.evaluate(table)
+            if len(virtual):
+                changed.append(self._take(virtual))
+            alarms.tick()
+        for order in self.parts.arbiter.step():
+            self._recorder.order(order)
+        if changed:
+            numbers = np.unique(np.concatenate(changed))
+            if len(numbers):
+                self._recorder.changed(numbers)
+        self._recorder.alarms()
+        self.counts.turns += 1
+
+    def _take(self, batch: Readings) -> NDArray[np.int32]:
+        """Apply a batch, check the limits of every reading in it, and log what changed."""
+        table = self.parts.table
+        changed = table.apply(batch)
+        screened = table.screened
+        self.parts.alarms.check(screened.point, screened.value, screened.quality)
+        self.counts.readings += len(batch)
+        if len(changed):
+            self._recorder.readings(
+                Readings(changed, table.value[changed], table.time_ns[changed], table.quality[changed])
+            )
+        return changed
+
+    async def run(self) -> None:
+        """Turn until cancelled. A fault in a turn is logged and counted; the next turn goes on."""
+        while True:
+            await self._wait()
+            start = self._clock.monotonic()
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001 - the task owner logs and goes on: no fault may stop the building
+                self.counts.faults += 1
+                if self.counts.faults in (1, 10, 100) or self.counts.faults % 1000 == 0:
+                    _log.exception("a turn of the cycle failed (fault %d)", self.counts.faults)
+            self.counts.slowest_s = max(self.counts.slowest_s, self._clock.monotonic() - start)
+
+    async def _wait(self) -> None:
+        """Return at once when urgent, 100 ms after the first arrival, or after a second."""
+        await _first(self._arrived, TICK_S)
+        if self._arrived.is_set() and not self._urgent.is_set():
+            await _first(self._urgent, COALESCE_S)
+        self._arrived.clear()
+        self._urgent.clear()
+
+
+async def _first(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so long."""
+    if event.is_set():
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,87 @@
+"""Carries out one order of the arbiter: one write, then a read-back that says what is in effect."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from controller.command.arbiter import Outcome
+from drivers.errors import ConnectError, DeviceTimeoutError, DriverError, GiveUpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.command.arbiter import Order
+    from controller.field.field import Field
+    from controller.point.model import Site
+    from drivers.driver import Clock
+
+__all__ = ["execute"]
+
+_READBACKS = 3
+_PAUSE_S = 1.0
+
+
+async def execute(order: Order, field: Field, site: Site, clock: Clock, verifying: Callable[[], None]) -> Outcome:
+    """Write once and verify; never raises and never writes twice.
+
+    `done`: the read-back agrees. `failed`: the device refused, or holds another value. `unknown`: nobody can say.
+    `expired`: its time was over before it could be sent. `verifying` is called when the write is out.
+    """
+    point = order.point
+    device, tag = _readback(order, site)
+    if order.kind == "reassert":
+        try:
+            held = await field.read(device, tag)
+        except DriverError as error:
+            return Outcome("unknown", None, f"not compared, nothing was written: {error}")
+        if _agrees(order, held):
+            return Outcome("done", held, "the device holds it already")
+    if clock.monotonic() > order.expires:
+        return Outcome("expired", None, "its time was over before it could be sent; nothing was written")
+    lost = ""
+    try:
+        await field.write(point.device, point.tag, order.value)
+    except GiveUpError as error:
+        return Outcome("failed", None, str(error))
+    except (DeviceTimeoutError, ConnectError) as error:
+        lost = str(error)
+    except DriverError as error:
+        return Outcome("failed", None, str(error))
+    verifying()
+    if point.write is not None and point.write.momentary:
+        return Outcome("unknown", None, lost) if lost else Outcome("done", None, "the device took it")
+    return await _verify(order, field, clock, device, tag, lost)
+
+
+async def _verify(order: Order, field: Field, clock: Clock, device: str, tag: str, lost: str) -> Outcome:
+    held = math.nan
+    trouble = lost
+    for attempt in range(_READBACKS):
+        settle = order.point.write.settle_s if order.point.write else 0.0
+        await clock.sleep(settle if attempt == 0 else _PAUSE_S)
+        try:
+            held = await field.read(device, tag)
+        except GiveUpError as error:
+            return Outcome("unknown", None, f"written, but it cannot be read back: {error}")
+        except DriverError as error:
+            trouble = str(error)
+            continue
+        if _agrees(order, held):
+            return Outcome("done", held, "the answer was lost, but the value is in effect" if lost else "")
+    if math.isnan(held):
+        return Outcome("unknown", None, f"written, but nothing answers: {trouble}; check it on site")
+    return Outcome("failed", held, f"the device holds {held:g} {order.point.unit}".rstrip())
+
+
+def _agrees(order: Order, held: float) -> bool:
+    tolerance = order.point.write.tolerance if order.point.write else 0.0
+    return math.isfinite(held) and abs(held - order.value) <= tolerance + 1e-9 * abs(order.value)
+
+
+def _readback(order: Order, site: Site) -> tuple[str, str]:
+    spec = order.point.write
+    if spec is not None and spec.readback and spec.readback in site.points:
+        other = site.points[spec.readback]
+        return other.device, other.tag
+    return order.point.device, order.point.tag
