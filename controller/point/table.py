@@ -27,6 +27,8 @@ _NONE: NDArray[np.int32] = np.empty(0, np.int32)
 _UNCERTAIN = np.uint8(64)
 _BAD = np.uint8(128)
 _STALE = np.uint8(Quality.UNCERTAIN_STALE)
+_LARGEST = 1e300
+"""Beyond it nothing is a measurement, and differences of two values could overflow."""
 _MAX_RESETS = 1_000
 _WRAP_SHARE = 0.1
 """A counter that went back has wrapped, and not been reset, when it was in the last tenth below `wrap_at` and is in the
@@ -107,17 +109,16 @@ class PointTable:
         self._place = np.zeros(size, np.intp)
         self._told_quality = np.full(size, Quality.BAD_COMM, np.uint8)
 
-        # Infinite bounds become the largest finite numbers, so that the range check alone finds NaN and infinity too.
-        largest = np.finfo(np.float64).max
-        self._low = np.full(size, -largest)
-        self._high = np.full(size, largest)
+        # Infinite bounds become finite ones, so that the range check alone finds NaN and infinity too.
+        self._low = np.full(size, -_LARGEST)
+        self._high = np.full(size, _LARGEST)
         self._deadband = np.zeros(size)
         self._stale_s = np.full(size, np.inf)
         self._counter = np.zeros(size, np.bool_)
         self._wrap_at = np.full(size, np.nan)
         if points:
-            self._low[numbers] = np.clip([point.low for point in points], -largest, largest)
-            self._high[numbers] = np.clip([point.high for point in points], -largest, largest)
+            self._low[numbers] = np.clip([point.low for point in points], -_LARGEST, _LARGEST)
+            self._high[numbers] = np.clip([point.high for point in points], -_LARGEST, _LARGEST)
             self._deadband[numbers] = [point.deadband for point in points]
             self._stale_s[numbers] = [point.stale_s for point in points]
             self._counter[numbers] = [point.kind == "counter" for point in points]
@@ -130,8 +131,8 @@ class PointTable:
         Value and quality are compared with what was returned last for the point, so that a slow drift is told too.
         Readings of unknown numbers and readings older than the value held are counted and not applied; of several
         readings of one point the newest counts, of equal times the last. A held time that lies in the future (a clock
-        was set back) does not count as newer. NaN and infinity become `BAD_SENSOR`, a good value outside the plausible
-        range `UNCERTAIN_RANGE`; a bad reading's value is NaN.
+        was set back) does not count as newer. NaN and infinity (beyond 1e300) become `BAD_SENSOR`, a good value outside
+        the plausible range `UNCERTAIN_RANGE`; a bad reading's value is NaN.
 
         Raises:
             ValueError: the batch is late; late readings go to history alone.
@@ -263,7 +264,7 @@ class PointTable:
         self, value: NDArray[np.float64], quality: NDArray[np.uint8], fits: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         """Return value and quality of a batch with misfits: not finite, out of range, or not good as it came."""
-        finite = np.isfinite(value)
+        finite = np.abs(value) <= _LARGEST
         broken = ~finite & (quality < _BAD)
         outside = finite & ~fits & (quality < _UNCERTAIN)
         self.counts.non_finite += int(np.count_nonzero(broken))
