@@ -318,7 +318,7 @@ class Link:
         try:
             await self._reopen()
             start = self._clock.monotonic()
-            if member.breaker.open and hasattr(driver, "probe"):
+            if member.breaker.short and hasattr(driver, "probe"):
                 await driver.probe(member.device, PROBE_TIMEOUT_S)
             batch = await driver.poll(member.device)
         except asyncio.CancelledError:

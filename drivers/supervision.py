@@ -121,6 +121,11 @@ class Breaker:
         """True while the device is only probed."""
         return self.failures >= self.threshold
 
+    @property
+    def short(self) -> bool:
+        """True when the next try is a short probe; every third one waits in full, for a device may be slow, not dead."""
+        return self.open and self.failures % 3 != 2
+
     def failed(self, *, mates_answer: bool) -> float:
         """Count a failure; return seconds until the next try, 0 for "at the next slot"."""
         self.failures += 1
