@@ -55,8 +55,8 @@ class HandlerBank:
         n = len(design_kg)
         self._names = names
         self._design_kg = design_kg
-        self.design_water_kg = design_kg * 0.55
-        self._transfer_kg = 1.6 * design_kg
+        self.design_water_kg = design_kg * 0.75
+        self._transfer_kg = 1.1 * design_kg
         self._fan_kw = design_kg / 1.2 * 1.4
         draw = stream(seed, "handler")
         self._offset = draw.normal(0.0, 1.0, (8, n))
