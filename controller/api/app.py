@@ -1,0 +1,136 @@
+"""The application: routers, guards and the stream, put together.
+
+    app = create_app(runtime, static_dir=share_dir("dashboards") / "control_room" / "dist", settings=ApiSettings())
+    server = build_server(app, http, clock)          # controller.api.server
+
+`runtime.hub` is set here; the cycle publishes into it, and `runtime.hub.run()` is started by the application's lifespan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+
+from controller.api import (
+    about,
+    alarm,
+    audit,
+    command,
+    device,
+    equipment,
+    event,
+    health,
+    history,
+    limit,
+    point,
+    search,
+    session,
+    site,
+    socket,
+    static,
+    token,
+    user,
+    value,
+)
+from controller.api.guard import BodyGuard, HeaderGuard, RateGuard, RequestMetrics
+from controller.api.problem import install_problems
+from controller.api.render import Json, device_json
+from controller.api.runtime import ApiSettings
+from controller.api.stream import StreamHub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from controller.api.runtime import Runtime
+
+__all__ = ["PREFIX", "create_app"]
+
+PREFIX = "/api/v1"
+
+_NOUNS = (
+    session,
+    site,
+    equipment,
+    point,
+    limit,
+    value,
+    history,
+    alarm,
+    event,
+    command,
+    device,
+    user,
+    token,
+    audit,
+    search,
+    about,
+)
+
+
+def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettings | None = None) -> FastAPI:
+    """Return the ASGI application over `runtime`; `static_dir` holds the built control room (None: API alone)."""
+    settings = settings or ApiSettings()
+    hub = StreamHub(
+        site=runtime.site,
+        table=runtime.table,
+        clock=runtime.clock,
+        version=runtime.version,
+        overview=lambda: runtime.overview(),
+        alarms=lambda: [item.to_json() for item in runtime.alarms.active()],
+        devices=lambda: [device_json(status) for status in runtime.field.statuses()],
+        again=lambda principal: runtime.identity.again(principal),
+        capacity=settings.stream_clients,
+    )
+    runtime.hub = hub
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        beating = asyncio.create_task(hub.run(), name="stream-hub")
+        try:
+            yield
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+
+    app = FastAPI(
+        title="Shifu",
+        version=runtime.version,
+        description="Building-management controller: what the building is, does and is told.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=Json,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        strict_content_type=True,
+    )
+    app.state.runtime = runtime
+    app.state.settings = settings
+    app.state.started = runtime.clock.monotonic()
+    install_problems(app)
+    api = APIRouter(prefix=PREFIX)
+    for noun in _NOUNS:
+        api.include_router(noun.router)
+    api.include_router(socket.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.include_router(static.build_router(static_dir))
+    app.openapi = lambda: about.describe(app)  # type: ignore[method-assign]
+
+    registry = health.build_registry(app)
+    app.state.registry = registry
+    # The last one added is the outermost.
+    guards: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (BodyGuard, {"limit": settings.body_limit}),
+        (RateGuard, {"application": app}),
+        (HeaderGuard, {"application": app}),
+        (RequestMetrics, {"registry": registry}),
+    )
+    for guard, options in guards:
+        app.add_middleware(guard, **options)
+    return app
