@@ -338,7 +338,10 @@ class Arbiter:
     def device_back(self, device: str) -> None:
         """A lost device answers again: compare its held points with what is wanted before anything is written."""
         for address, target in self._targets.items():
-            if target.point.device == device and not target.spec.momentary and self._wanted(target) is not None:
+            if target.point.device != device or target.spec.momentary or self._wanted(target) is None:
+                continue
+            # A relinquish default that this controller never sent is nobody's wish.
+            if winner(target.array) or target.sent is not None:
                 target.compare = True
                 self._dirty[address] = None
 

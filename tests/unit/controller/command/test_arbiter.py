@@ -1,0 +1,340 @@
+"""The arbiter: who wins, what is sent, and that nothing is ever sent twice."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from controller.clock import VirtualClock
+from controller.command.arbiter import Arbiter, Command, Order, Outcome, SlotRow
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
+
+NAME = Name("名", "name")
+SP = "b.plant.ch1.chw_setpoint"
+ENABLE = "b.plant.ch1.enable"
+RESET = "b.plant.ch1.alarm_reset"
+
+
+def _point(number: int, tag: str, kind: str, write: WriteSpec | None) -> Point:
+    return Point(number, f"b.plant.ch1.{tag}", kind, "°C", NAME, "b.plant.ch1", device="ch1", tag=tag, write=write)
+
+
+def _site(*points: Point) -> Site:
+    return Site(
+        "s",
+        NAME,
+        "Asia/Taipei",
+        1,
+        {"b": Building("b", NAME, ())},
+        {},
+        {"b.plant.ch1": Equipment("b.plant.ch1", "chiller", NAME, "b", "plant")},
+        {point.address: point for point in points},
+    )
+
+
+SETPOINT = _point(1, "chw_setpoint", "analog", WriteSpec(5, 15, default=7.0))
+SWITCH = _point(2, "enable", "binary", WriteSpec(0, 1, minimum_on_s=180, minimum_off_s=300))
+PUSH = _point(3, "alarm_reset", "binary", WriteSpec(0, 1, momentary=True))
+SENSOR = _point(4, "chw_supply_temp", "analog", None)
+
+
+class Bench:
+    """An arbiter with its clock, what it recorded, and hands that carry orders out."""
+
+    def __init__(self, *points: Point) -> None:
+        self.clock = VirtualClock()
+        self.recorded: list[Command] = []
+        self.slots: list[SlotRow] = []
+        self.broken = False
+        numbers = itertools.count(1)
+        self.arbiter = Arbiter(
+            _site(*(points or (SETPOINT, SWITCH, PUSH, SENSOR))),
+            self.clock,
+            new_id=lambda: f"c{next(numbers)}",
+            record=self._record,
+        )
+
+    def _record(self, command: Command, slots: tuple[SlotRow, ...]) -> None:
+        if self.broken and command.state == "accepted":
+            raise UnavailableError("the journal is down")
+        self.recorded.append(command)
+        self.slots.extend(slots)
+
+    def run(self, state: str = "done", readback: float | None = None) -> list[Order]:
+        """Carry out everything that is due now, each with the same outcome."""
+        orders = self.arbiter.step()
+        for order in orders:
+            self.arbiter.started(order, "pending")
+            self.arbiter.completed(order, Outcome(state, order.value if readback is None else readback))
+        return orders
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_nothing_is_written_at_the_start_even_with_a_relinquish_default(bench: Bench) -> None:
+    assert bench.arbiter.step() == []
+
+
+def test_a_request_is_sent_once_and_ends_done(bench: Bench) -> None:
+    command = bench.arbiter.request(SP, 8, 6.0, "alice", "test")
+
+    orders = bench.run()
+
+    assert [(order.value, order.kind, order.command) for order in orders] == [(6.0, "command", command.id)]
+    assert bench.arbiter.step() == []
+    assert bench.arbiter.get(command.id).state == "done"
+    assert [item.state for item in bench.recorded] == ["accepted", "pending", "done"]
+
+
+@pytest.mark.parametrize("state", ["failed", "unknown", "expired"])
+def test_an_order_that_went_wrong_is_not_sent_again(bench: Bench, state: str) -> None:
+    command = bench.arbiter.request(SP, 8, 6.0, "alice", "test")
+    bench.run(state, readback=9.0)
+    bench.clock.move(3600)
+
+    assert [order for order in bench.arbiter.step() if order.command == command.id] == []
+    assert bench.arbiter.get(command.id).state == state
+
+
+def test_only_one_order_of_a_point_is_out_at_a_time(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "first")
+    first = bench.arbiter.step()
+    bench.arbiter.request(SP, 8, 8.0, "alice", "second")
+
+    assert bench.arbiter.step() == []
+
+    bench.arbiter.completed(first[0], Outcome("done", 6.0))
+    assert [order.value for order in bench.arbiter.step()] == [8.0]
+
+
+def test_a_command_that_was_overtaken_before_it_was_sent_expires(bench: Bench) -> None:
+    first = bench.arbiter.request(SP, 8, 6.0, "alice", "first")
+    second = bench.arbiter.request(SP, 8, 8.0, "alice", "second")
+
+    orders = bench.run()
+
+    assert [order.value for order in orders] == [8.0]
+    assert bench.arbiter.get(first.id).state == "expired"
+    assert bench.arbiter.get(second.id).state == "done"
+
+
+def test_the_lowest_filled_slot_wins_and_a_masked_request_takes_effect_later(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "by hand")
+    bench.run()
+    masked = bench.arbiter.request(SP, 12, 10.0, "reset", "trim and respond", lease_s=60)
+
+    assert masked.state == "masked"
+    assert bench.arbiter.step() == []
+
+    bench.arbiter.request(SP, 8, None, "alice", "done testing")
+    assert [order.value for order in bench.run()] == [10.0]
+    assert bench.arbiter.present(SP) == (10.0, 12)
+
+
+def test_release_of_the_last_slot_writes_the_relinquish_default(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "by hand")
+    bench.run()
+    bench.arbiter.request(SP, 8, None, "alice", "back to automatic")
+
+    orders = bench.run()
+
+    assert [(order.value, order.kind) for order in orders] == [(7.0, "release")]
+
+
+def test_release_without_a_default_leaves_the_device_alone(bench: Bench) -> None:
+    bench.arbiter.request(ENABLE, 8, 1.0, "alice", "by hand")
+    bench.run()
+    bench.clock.move(1000)
+    bench.run()
+    command = bench.arbiter.request(ENABLE, 8, None, "alice", "back")
+
+    assert bench.arbiter.step() == []
+    assert command.state == "done"
+
+
+def test_releasing_an_empty_slot_is_refused(bench: Bench) -> None:
+    with pytest.raises(ConflictError, match="already empty"):
+        bench.arbiter.request(SP, 8, None, "alice", "nothing there")
+
+
+def test_a_slot_empties_by_itself_when_its_time_is_over(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "for a minute", expires_s=60)
+    bench.run()
+    bench.clock.move(59)
+    assert bench.arbiter.step() == []
+    bench.clock.move(2)
+
+    assert [order.value for order in bench.run()] == [7.0]
+    assert bench.arbiter.slots(SP)[7] is None
+    assert bench.slots[-1] == SlotRow(SP, 8, None)
+
+
+def test_a_lease_that_is_not_renewed_ends_and_one_that_is_renewed_sends_nothing(bench: Bench) -> None:
+    bench.arbiter.request(SP, 12, 9.0, "reset", "less load", lease_s=30)
+    bench.run()
+    for _ in range(5):
+        bench.clock.move(20)
+        assert bench.arbiter.request(SP, 12, 9.0, "reset", "less load", lease_s=30).message == "renewed"
+        assert bench.arbiter.step() == []
+    bench.clock.move(31)
+
+    assert [order.value for order in bench.run()] == [7.0]
+
+
+def test_a_change_of_the_calendar_moves_no_lease(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "an hour", expires_s=3600)
+    bench.run()
+    bench.clock.jump(30 * 86_400)
+
+    assert bench.arbiter.step() == []
+
+
+@pytest.mark.parametrize("slot", [1, 2, 6])
+def test_the_slots_of_the_fire_panel_and_of_minimum_time_are_refused(bench: Bench, slot: int) -> None:
+    with pytest.raises(ForbiddenError):
+        bench.arbiter.request(SP, slot, 7.0, "alice", "no")
+    assert bench.recorded == []
+
+
+@pytest.mark.parametrize(
+    ("point", "slot", "value", "reason", "match"),
+    [
+        (SP, 0, 7.0, "x", "1 to 16"),
+        (SP, 17, 7.0, "x", "1 to 16"),
+        (SP, 8, 4.9, "x", "5 to 15"),
+        (SP, 8, 15.1, "x", "5 to 15"),
+        (SP, 8, float("nan"), "x", "5 to 15"),
+        (SP, 8, float("inf"), "x", "5 to 15"),
+        (SP, 8, 7.0, "  ", "reason"),
+        (SP, 8, 7.0, "x" * 501, "reason"),
+        (ENABLE, 8, 0.5, "x", "0 or 1"),
+    ],
+)
+def test_bad_requests_are_refused_with_a_sentence(
+    bench: Bench, point: str, slot: int, value: float, reason: str, match: str
+) -> None:
+    with pytest.raises(InvalidError, match=match):
+        bench.arbiter.request(point, slot, value, "alice", reason)
+    assert bench.recorded == []
+
+
+@pytest.mark.parametrize(
+    ("expires", "lease", "slot"), [(0, None, 8), (float("nan"), None, 8), (None, 10, 8), (None, 4000, 12)]
+)
+def test_ends_that_make_no_sense_are_refused(
+    bench: Bench, expires: float | None, lease: float | None, slot: int
+) -> None:
+    with pytest.raises(InvalidError):
+        bench.arbiter.request(SP, slot, 7.0, "alice", "x", expires, lease)
+
+
+@pytest.mark.parametrize("address", ["b.plant.ch1.chw_supply_temp", "nowhere"])
+def test_a_point_that_cannot_be_commanded_is_not_found(bench: Bench, address: str) -> None:
+    with pytest.raises(NotFoundError):
+        bench.arbiter.request(address, 8, 7.0, "alice", "x")
+
+
+def test_without_a_journal_a_request_is_refused_and_changes_nothing(bench: Bench) -> None:
+    bench.broken = True
+    with pytest.raises(UnavailableError):
+        bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+
+    assert bench.arbiter.slots(SP)[7] is None
+    assert bench.arbiter.step() == []
+
+
+def test_minimum_on_time_holds_a_machine_on_at_slot_6(bench: Bench) -> None:
+    bench.arbiter.request(ENABLE, 12, 1.0, "staging", "more load", lease_s=3000)
+    bench.run()
+    masked = bench.arbiter.request(ENABLE, 12, 0.0, "staging", "less load", lease_s=3000)
+    assert masked.state == "masked"
+    assert bench.arbiter.present(ENABLE) == (1.0, 6)
+    bench.clock.move(181)
+
+    assert [order.value for order in bench.run()] == [0.0]
+    assert bench.arbiter.present(ENABLE) == (0.0, 6)
+
+
+def test_protection_slots_override_the_minimum_time_at_once(bench: Bench) -> None:
+    bench.arbiter.request(ENABLE, 12, 1.0, "staging", "more load", lease_s=3000)
+    bench.run()
+    bench.arbiter.request(ENABLE, 5, 0.0, "protection", "flow lost")
+
+    assert [order.value for order in bench.run()] == [0.0]
+
+
+def test_a_push_button_is_written_each_time_it_is_asked_and_holds_no_slot(bench: Bench) -> None:
+    for _ in range(2):
+        bench.arbiter.request(RESET, 8, 1.0, "alice", "reset the alarm")
+        assert [order.value for order in bench.run()] == [1.0]
+        assert bench.arbiter.slots(RESET) == (None,) * 16
+    bench.clock.move(3600)
+    bench.arbiter.device_back("ch1")
+
+    assert bench.arbiter.step() == []
+    assert bench.slots == []
+
+
+def test_refresh_repeats_the_winner_and_is_counted_apart() -> None:
+    bench = Bench(replace(SETPOINT, write=WriteSpec(5, 15, default=7.0, refresh_s=25)))
+    bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    bench.run()
+    bench.clock.move(26)
+
+    assert [(order.kind, order.value, order.command) for order in bench.run()] == [("refresh", 6.0, "")]
+    assert (bench.arbiter.counts.commands, bench.arbiter.counts.refreshes) == (1, 1)
+
+
+def test_after_a_lost_link_the_winner_is_compared_first_and_not_again_for_ten_minutes(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    bench.run()
+    bench.arbiter.device_back("ch1")
+    assert [order.kind for order in bench.run()] == ["reassert"]
+    bench.arbiter.device_back("ch1")
+    assert bench.arbiter.step() == []
+    bench.clock.move(601)
+    bench.arbiter.device_back("ch1")
+
+    assert [order.kind for order in bench.run()] == ["reassert"]
+
+
+def test_a_restart_restores_operator_and_protection_slots_and_sends_no_command(bench: Bench) -> None:
+    now = bench.clock.now_ns()
+    bench.arbiter.restore(
+        [
+            SlotRow(SP, 8, 6.0, "alice", "x", now, now + 10**12),
+            SlotRow(SP, 12, 9.0, "reset", "x", now),
+            SlotRow(ENABLE, 5, 0.0, "protection", "x", now),
+            SlotRow("gone", 8, 1.0, "alice", "x", now),
+        ]
+    )
+
+    assert bench.arbiter.present(SP) == (6.0, 8)
+    assert bench.arbiter.slots(SP)[11] is None
+    assert {order.kind for order in bench.run()} == {"reassert"}
+    assert bench.recorded == []
+
+
+def test_a_slot_whose_end_passed_while_the_controller_was_down_is_emptied(bench: Bench) -> None:
+    now = bench.clock.now_ns()
+    bench.arbiter.restore([SlotRow(SP, 8, 6.0, "alice", "x", now - 10**12, now - 1)])
+    bench.run()
+
+    assert bench.arbiter.slots(SP)[7] is None
+    assert bench.slots == [SlotRow(SP, 8, None)]
+
+
+def test_a_new_configuration_keeps_the_slots_of_points_that_stay(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    bench.run()
+    bench.arbiter.migrate(_site(SETPOINT, SENSOR))
+
+    assert bench.arbiter.present(SP) == (6.0, 8)
+    with pytest.raises(NotFoundError):
+        bench.arbiter.slots(ENABLE)
