@@ -165,14 +165,14 @@ class Conditions:
         pair_good = np.repeat(good, count)
         if np.count_nonzero(pair_good) < len(pair_good):
             lost = place[~pair_good]
-            self.bad_changed |= np.count_nonzero(self.bad[lost]) < len(lost)
+            self.bad_changed |= int(np.count_nonzero(self.bad[lost])) < len(lost)
             self.bad[lost] = True
             self.deadline[lost] = np.inf
             judged, seen = place[pair_good], np.repeat(value, count)[pair_good]
         else:
             judged, seen = place, np.repeat(value, count)
 
-        self.bad_changed |= np.count_nonzero(self.bad[judged]) > 0
+        self.bad_changed |= int(np.count_nonzero(self.bad[judged])) > 0
         self.bad[judged] = False
         self.value[judged] = seen
         signed = seen * self._sign[judged]
