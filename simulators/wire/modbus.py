@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from simulators.wire.corruption import spoil
@@ -18,6 +17,8 @@ from simulators.wire.table import TABLES
 from simulators.wire.unit import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simulators.fault import Board, View
 
 __all__ = ["Line", "lines_of"]
@@ -138,10 +139,7 @@ class Line:
 
     def _disturbed(self, client: _Client, request: Request, unit: Unit, view: View) -> None:
         fault = view.fault
-        if fault.exception:
-            answer = bytes((request.pdu[0] | 0x80, fault.exception))
-        else:
-            answer = unit.answer(request.pdu)
+        answer = bytes((request.pdu[0] | 128, fault.exception)) if fault.exception else unit.answer(request.pdu)
         if fault.mute_writes and request.pdu[0] in (5, 6, 15, 16):
             return
         if not fault.corrupt:

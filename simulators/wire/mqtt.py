@@ -1,0 +1,188 @@
+"""The MQTT side of the fleet: LoRaWAN sensors that report to a broker, and a broker of our own where none is given."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import socket
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from paho.mqtt.client import Client, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+
+from simulators.wire.chirpstack import Sensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from simulators.fault import Board, View
+
+__all__ = ["Broker", "BrokerAddress", "Reporter"]
+
+_MAX_PAYLOAD = 1_048_576
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """A broker and how to log in there."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+    @property
+    def endpoint(self) -> str:
+        """The broker as an endpoint string."""
+        return f"mqtt://{self.host}:{self.port}"
+
+
+class Broker:
+    """rumqttd in a child process (package iotcore); it ends with us, for its standard input is our pipe."""
+
+    def __init__(self) -> None:
+        self._broker: Any = None
+
+    async def start(self) -> BrokerAddress:
+        """Listen on a free port of loopback.
+
+        Raises:
+            RuntimeError: the package is missing, or the broker did not come up.
+        """
+        try:
+            from iotcore import Broker as Embedded  # noqa: PLC0415 - optional: only without --mqtt
+        except ImportError:
+            raise RuntimeError(
+                "no broker: install the extra with `pip install shifu-bms[demo]` (iotcore), or name one by --mqtt"
+            ) from None
+        failure: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            port = _free_port()
+            broker = Embedded(port=port, listen="127.0.0.1", max_payload_size=_MAX_PAYLOAD)
+            try:
+                await asyncio.to_thread(broker.start)
+            except (OSError, RuntimeError) as error:  # somebody took the port in between
+                failure = error
+                continue
+            self._broker = broker
+            return BrokerAddress("127.0.0.1", port)
+        raise RuntimeError(f"the embedded MQTT broker did not start in {_ATTEMPTS} attempts: {failure}")
+
+    async def stop(self) -> None:
+        """End the broker's process."""
+        if self._broker is not None:
+            broker, self._broker = self._broker, None
+            await asyncio.to_thread(broker.stop, 1.0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Reporter:
+    """Publishes the reports of all sensors of one broker when they are due."""
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        board: Board,
+        now_ns: Callable[[], int],
+        *,
+        seed: int = 0,
+        report_s: float = 600.0,
+        first_s: float = 10.0,
+    ) -> None:
+        """Plan the reports.
+
+        A sensor joins within `first_s`, reports, and repeats that report within the next 30 to 60 s, as a device does
+        after a join; then every `report_s` in a phase of its own, so that the sensors are spread evenly.
+        """
+        self.sent = 0
+        self.lost = 0
+        """Reports that could not be handed to the client (no connection)."""
+        self._board = board
+        self._now_ns = now_ns
+        self._report_s = report_s
+        random = Random(f"sensors/{seed}")
+        self._sensors = [
+            Sensor(
+                view.device.id,
+                str(view.device.options.get("dev_eui", "")).lower(),
+                str(view.device.options.get("application", "1")),
+                Random(f"{seed}/{view.device.id}"),
+                view.state,
+            )
+            for view in views
+        ]
+        self._views = list(views)
+        self._due: list[tuple[float, int, bool]] = []
+        # when, which sensor, and whether the report is one of the regular ones
+        count = max(1, len(views))
+        for index in range(len(views)):
+            joined = first_s * (index + random.random()) / count
+            regular = 60.0 + report_s * (index + random.random()) / count
+            self._due += [(joined, index, False), (30.0 + 30.0 * random.random(), index, False), (regular, index, True)]
+        heapq.heapify(self._due)
+        self._client: Client | None = None
+
+    def connect(self, broker: BrokerAddress) -> None:
+        """Begin to connect in the client's own thread; it reconnects by itself."""
+        client = Client(
+            CallbackAPIVersion.VERSION2, client_id="chirpstack-integration", protocol=MQTTv311, clean_session=True
+        )
+        if broker.user:
+            client.username_pw_set(broker.user, broker.password)
+        client.max_queued_messages_set(1000)
+        client.reconnect_delay_set(1, 8)
+        client.connect_async(broker.host, broker.port, keepalive=15)
+        client.loop_start()
+        self._client = client
+
+    @property
+    def connected(self) -> bool:
+        """True while the broker answers."""
+        return self._client is not None and self._client.is_connected()
+
+    def close(self) -> None:
+        """Disconnect and end the client's thread."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            client.disconnect()
+            client.loop_stop()
+
+    def run(self, elapsed_s: float) -> None:
+        """Publish everything that is due `elapsed_s` seconds after the start."""
+        if not self.connected:
+            return
+        while self._due and self._due[0][0] <= elapsed_s:
+            at, index, regular = heapq.heappop(self._due)
+            self.report(index)
+            if regular:
+                missed = int((elapsed_s - at) // self._report_s)
+                heapq.heappush(self._due, (at + (missed + 1) * self._report_s, index, True))
+
+    def report(self, index: int) -> None:
+        """Let one sensor report now, unless a fault keeps it silent."""
+        view = self._views[index]
+        fault = view.fault
+        if fault.disconnected:
+            self._sensors[index].frames += 1
+            return
+        payload = self._sensors[index].uplink(self._now_ns(), corrupt=fault.corrupt)
+        view.served()
+        if fault.delay_s > 0:
+            asyncio.get_running_loop().call_later(fault.delay_s, self._publish, self._sensors[index].topic, payload)
+        else:
+            self._publish(self._sensors[index].topic, payload)
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._client is None or not self.connected:
+            self.lost += 1
+            return
+        self._client.publish(topic, payload, qos=0)
+        self.sent += 1

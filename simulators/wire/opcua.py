@@ -1,0 +1,195 @@
+"""The world's end of the pipe to a DDC server process: values go out when they change, writes come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from simulators.plant.device import NotWritableError, RefusedError
+from simulators.wire.ddc import NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from simulators.fault import Board, View
+    from simulators.wire.certificate import Credentials
+
+__all__ = ["DdcLink"]
+
+_START_S = 60.0
+_ATTEMPTS = 5
+_STOP_S = 1.5
+_LINE = 1_048_576
+_SPOILT = ("BadSensorFailure", "BadOutOfService", "UncertainSubNormal", "nan")
+_FIRE_MODE = 3.0
+
+
+class DdcLink:
+    """One OPC UA server of air handlers."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        views: Sequence[View],
+        board: Board,
+        now_ns: Callable[[], int],
+        credentials: Credentials,
+    ) -> None:
+        """`endpoint` is the configured one; `credentials` are made anew for each start."""
+        self.endpoint = endpoint
+        self.port = 0
+        self.pid = 0
+        self._views = list(views)
+        self._board = board
+        self._now_ns = now_ns
+        self._credentials = credentials
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._shown: dict[int, tuple[float | None, str]] = {}
+        board.changed.append(self.changed)
+
+    @property
+    def actual(self) -> str:
+        """Where it listens, as an endpoint string."""
+        return f"opc.tcp://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """True while the server process lives."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start the process and wait until it listens.
+
+        Raises:
+            RuntimeError: it ended, or did not listen within a minute.
+        """
+        for _ in range(_ATTEMPTS):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            if await self._spawn():
+                break
+        else:
+            raise RuntimeError(f"{self.endpoint}: the OPC UA server process did not start; its message stands above")
+        self._reading = asyncio.get_running_loop().create_task(self._read())
+        self.push()
+
+    async def _spawn(self) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "simulators.wire.opcua_server",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE,
+        )  # fmt: skip
+        self._process, self.pid = process, process.pid
+        setup = {
+            "port": self.port,
+            "certificate": str(self._credentials.server_certificate),
+            "private_key": str(self._credentials.server_key),
+            "client": self._credentials.client_certificate.read_text("ascii"),
+            "user": self._credentials.user,
+            "password": self._credentials.password,
+            "objects": [str(view.device.options.get("node_prefix", view.device.id)) for view in self._views],
+        }
+        self._say(setup)
+        assert process.stdout is not None
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), _START_S)
+        except TimeoutError:
+            line = b""
+        if not line:
+            await self.stop()
+        return bool(line)
+
+    async def stop(self) -> None:
+        """Close the pipe, which ends the process; after 1.5 s kill it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None
+
+    def push(self) -> None:
+        """Send what changed since the last call; called once a step of the world."""
+        for number, view in enumerate(self._views):
+            self._push(number, view)
+
+    def changed(self, view: View) -> None:
+        """Show a fault at once (a call-back of the board)."""
+        for number, mine in enumerate(self._views):
+            if mine is view:
+                self._push(number, view)
+
+    def _push(self, number: int, view: View) -> None:
+        fault = view.fault
+        state = view.state()
+        entries: list[tuple[int, float | None, str]] = []
+        for at, node in enumerate(NODES):
+            if fault.disconnected:
+                value: float | None = None
+                status = "BadNoCommunication"
+            else:
+                value = state.get(node.quantity, math.nan)
+                status = "" if math.isfinite(value) else "BadSensorFailure"
+                value = None if status else round(value / node.step) * node.step if node.step else value
+                if fault.corrupt and self._board.random.random() < 0.2:
+                    status = self._board.random.choice(_SPOILT)
+                    value, status = (None, "") if status == "nan" else (value, status)
+            index = number * len(NODES) + at
+            if self._shown.get(index) != (value, status):
+                self._shown[index] = (value, status)
+                entries.append((index, value, status))
+        if entries:
+            message = {"time": self._now_ns(), "values": entries}
+            if fault.delay_s > 0:
+                asyncio.get_running_loop().call_later(fault.delay_s, self._say, message)
+            else:
+                self._say(message)
+            view.served()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            message = json.loads(line)
+            view = self._views[message["object"]]
+            answer = {"answer": message["write"], "time": self._now_ns()} | self._write(
+                view, message["quantity"], message["value"]
+            )
+            if view.fault.mute_writes:
+                continue
+            if view.fault.delay_s > 0:
+                asyncio.get_running_loop().call_later(view.fault.delay_s, self._say, answer)
+            else:
+                self._say(answer)
+            self._push(message["object"], view)
+
+    @staticmethod
+    def _write(view: View, quantity: str, value: float) -> dict[str, Any]:
+        if view.fault.disconnected:
+            return {"refused": "BadNoCommunication"}
+        view.device.heard()
+        in_fire = view.state().get("mode", 0.0) == _FIRE_MODE
+        try:
+            effect = view.write(quantity, value)
+        except NotWritableError:
+            return {"refused": "BadNotWritable"}
+        except RefusedError:
+            return {"refused": "BadUserAccessDenied" if in_fire else "BadOutOfRange"}
+        return {"value": None if view.fault.ignore_writes or not math.isfinite(effect) else effect}
