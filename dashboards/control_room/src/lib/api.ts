@@ -1,0 +1,92 @@
+// REST calls: each has a deadline, errors carry what happened and what to do, unsafe methods carry the CSRF token.
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    readonly whatToDo: string,
+  ) {
+    super(detail || title);
+  }
+}
+
+export const BASE = '/api/v1';
+const DEADLINE_MS = 10_000;
+
+type Query = Record<string, string | number | boolean | null | undefined>;
+
+export function withQuery(path: string, query?: Query): string {
+  if (!query) return path;
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== null && value !== undefined && value !== '') search.set(key, String(value));
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+export class Api {
+  csrf = '';
+  /** Called when the server says that nobody is signed in. */
+  onUnauthorized: () => void = () => undefined;
+
+  async #send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const headers: Record<string, string> = { Accept: 'application/json' };
+    if (method !== 'GET') headers['X-CSRF-Token'] = this.csrf;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    let response: Response;
+    try {
+      response = await fetch(BASE + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+        credentials: 'same-origin',
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new Problem(0, deadline.aborted ? 'timeout' : 'network', '', '');
+    }
+    if (response.status === 204) return undefined as T;
+    const text = await response.text();
+    let data: unknown;
+    try {
+      data = text ? JSON.parse(text) : undefined;
+    } catch {
+      throw new Problem(response.status, 'not-json', text.slice(0, 200), '');
+    }
+    if (!response.ok) {
+      const problem = (data ?? {}) as { title?: string; detail?: unknown; what_to_do?: string };
+      if (response.status === 401 && path !== '/session') this.onUnauthorized();
+      throw new Problem(response.status, problem.title ?? response.statusText, typeof problem.detail === 'string' ? problem.detail : '', problem.what_to_do ?? '');
+    }
+    return data as T;
+  }
+
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+    return this.#send<T>('GET', withQuery(path, query), undefined, signal);
+  }
+  post<T>(path: string, body: unknown): Promise<T> {
+    return this.#send<T>('POST', path, body);
+  }
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#send<T>('PUT', path, body);
+  }
+  delete<T>(path: string): Promise<T> {
+    return this.#send<T>('DELETE', path);
+  }
+
+  /** All pages of a list, bounded. */
+  async all<T>(path: string, query: Query = {}, limit = 20_000, signal?: AbortSignal): Promise<T[]> {
+    const items: T[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: { items: T[]; next: string | null } = await this.get(path, { ...query, limit: 500, cursor }, signal);
+      items.push(...page.items);
+      cursor = page.next ?? null;
+    } while (cursor !== null && items.length < limit);
+    return items;
+  }
+}
+
+export const api = new Api();

@@ -1,0 +1,104 @@
+// A small history router: every page has an address, and its state (range, filter, selection) is in the query.
+
+export interface Route {
+  page: string;
+  params: Record<string, string>;
+}
+
+const PATTERNS: [string, string][] = [
+  ['overview', '/'],
+  ['electrical', '/electrical'],
+  ['plant', '/plant'],
+  ['floors', '/floors'],
+  ['iaq', '/iaq'],
+  ['alarms', '/alarms'],
+  ['alarm', '/alarms/:id'],
+  ['trend', '/trend'],
+  ['devices', '/devices'],
+  ['device', '/devices/:id'],
+  ['point', '/points/:id'],
+  ['equipment', '/equipment/:id'],
+  ['about', '/about'],
+  ['more', '/more'],
+  ['sign-in', '/sign-in'],
+  ['link', '/link'],
+  ['password', '/password'],
+];
+
+/** Page and parameters of a path; `missing` when there is no such page. */
+export function match(path: string): Route {
+  const parts = path.replace(/\/+$/, '').split('/');
+  for (const [page, pattern] of PATTERNS) {
+    const wanted = pattern.replace(/\/+$/, '').split('/');
+    if (wanted.length !== parts.length) continue;
+    const params: Record<string, string> = {};
+    const fits = wanted.every((part, i) => {
+      const got = parts[i] as string;
+      if (!part.startsWith(':')) return part === got;
+      try {
+        params[part.slice(1)] = decodeURIComponent(got);
+      } catch {
+        return false;
+      }
+      return got !== '';
+    });
+    if (fits) return { page, params };
+  }
+  return { page: 'missing', params: {} };
+}
+
+export const href = {
+  point: (address: string): string => `/points/${encodeURIComponent(address)}`,
+  equipment: (address: string): string => `/equipment/${encodeURIComponent(address)}`,
+  alarm: (id: string): string => `/alarms/${encodeURIComponent(id)}`,
+  device: (id: string): string => `/devices/${encodeURIComponent(id)}`,
+  trend: (addresses: string[], range = '24h'): string => `/trend?${new URLSearchParams({ points: addresses.join(','), range })}`,
+};
+
+class Router {
+  path = $state(location.pathname);
+  search = $state(location.search);
+  route = $derived(match(this.path));
+  query = $derived(new URLSearchParams(this.search));
+
+  constructor() {
+    addEventListener('popstate', () => this.#sync());
+  }
+
+  #sync(): void {
+    this.path = location.pathname;
+    this.search = location.search;
+  }
+
+  go(target: string, replace = false): void {
+    const url = new URL(target, location.origin);
+    if (replace) history.replaceState(null, '', url);
+    else if (url.href !== location.href) history.pushState(null, '', url);
+    this.#sync();
+  }
+
+  /** Change query parameters of this page; null or '' removes one. */
+  set(values: Record<string, string | null>, replace = true): void {
+    const query = new URLSearchParams(location.search);
+    for (const [key, value] of Object.entries(values)) {
+      if (value === null || value === '') query.delete(key);
+      else query.set(key, value);
+    }
+    const text = query.toString();
+    this.go(location.pathname + (text ? `?${text}` : ''), replace);
+  }
+
+  /** Follow plain left clicks on links of this application without loading the page again. */
+  handleClick = (event: MouseEvent): void => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = (event.target as Element | null)?.closest?.('a[href]');
+    if (!link || link.hasAttribute('download') || link.getAttribute('target')) return;
+    const target = link.getAttribute('href') ?? '';
+    if (!target.startsWith('/') || target.startsWith('//') || target.startsWith('/api/')) return;
+    event.preventDefault();
+    this.go(target);
+    document.getElementById('content')?.scrollTo(0, 0);
+  };
+}
+
+export const router = new Router();

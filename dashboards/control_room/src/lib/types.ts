@@ -1,0 +1,63 @@
+// Shapes of the REST and stream contract, as the controller sends them (docs/reference: HTTP API).
+
+export interface Name { zh: string; en: string }
+export interface Floor { id: string; index: number; name: Name }
+export interface Building { id: string; name: Name; floors: Floor[] }
+export interface Area { id: string; name: Name; building?: string }
+export interface System { id: string; name: Name }
+export interface Equipment {
+  address: string; cls: string; name: Name; building: string; system: string; floor: string; area: string; wing: string;
+  maker: string; model: string; serial: string; parameters: Record<string, number | string>;
+}
+export interface Site {
+  id: string; name: Name; timezone: string; generation: number; version: string;
+  buildings: Building[]; areas: Area[]; systems: System[]; equipment: Equipment[];
+}
+export interface Limits { high_high: number | null; high: number | null; low: number | null; low_low: number | null }
+export interface WriteSpec {
+  low: number | null; high: number | null; default: number | null; fail: string; confirm: 'A' | 'B' | 'C' | string;
+  readback?: string; minimum_on_s?: number; minimum_off_s?: number;
+}
+export type Kind = 'analog' | 'binary' | 'multistate' | 'counter';
+export interface Point {
+  number: number; address: string; kind: Kind; unit: string; name: Name; equipment: string; device: string; tag: string;
+  low: number | null; high: number | null; decimals: number; deadband: number; stale_s: number;
+  states: { value: number; name: Name }[]; limits: Limits; write: WriteSpec | null;
+  area: string; system: string; floor: string; haystack?: string; brick?: string;
+}
+export interface Slot { slot: number; value: number; owner: string; reason: string; since: string; until: string | null; lease_s: number | null }
+export interface PriorityArray { point: string; present: number | null; winner: number | null; default: number | null; slots: (Slot | null)[] }
+export type CommandState = 'accepted' | 'pending' | 'verifying' | 'done' | 'failed' | 'unknown' | 'masked' | 'expired';
+export interface Command {
+  id: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: string;
+  state: CommandState; message: string; requested_at: string; finished_at: string | null; until: string | null; readback: number | null;
+}
+export type AlarmState = 'unacknowledged' | 'acknowledged' | 'returned' | 'latched_unacknowledged' | 'latched_acknowledged' | 'normal';
+export interface Alarm {
+  id: string; occurrence: string | number; state: AlarmState; priority: 1 | 2 | 3 | 4; life_safety: boolean; kind: string;
+  point: string | null; device: string | null; equipment: string; system: string; area: string; floor: string;
+  text: Name; consequence: Name; action: Name; respond_by: string | null; value: number | null; limit: number | null; unit: string;
+  raised_at: string | null; returned_at: string | null; acknowledged_at: string | null; acknowledged_by: string | null;
+  comment: string | null; count: number; bad_input: boolean;
+}
+export interface AlarmEntry {
+  id?: number | string; alarm?: string; alarm_id?: string; time?: string; at?: string; transition?: string; action?: string; event?: string;
+  state?: string; user?: string | null; comment?: string | null; value?: number | null; text?: Name; priority?: number;
+}
+export type DeviceState = 'starting' | 'good' | 'lost' | 'refused' | 'disabled';
+export interface Device {
+  id: string; profile: string; protocol: string; endpoint: string; unit: number | string | null; equipment: string; points: number;
+  state: DeviceState; last_good: string | null; since: string | null; polls: number; errors: number; timeouts: number; refused: number;
+  latency_p95_ms: number | null; message: string; keepalives: number; writes: number;
+}
+export interface Session {
+  user: { name: string; display_name: string; role: string };
+  permissions: { action: string; area: string }[];
+  csrf: string; expires_at: string; must_set_password: boolean; demo: boolean;
+}
+export interface HistorySeries {
+  address: string; number: number; unit: string; resolution_s: number; time: number[];
+  min: (number | null)[]; mean: (number | null)[]; max: (number | null)[]; last: (number | null)[]; good: (number | null)[];
+  before: { time: number; value: number | null } | null;
+}
+export interface Page<T> { items: T[]; next: string | null }
