@@ -33,6 +33,8 @@ _RETURN_KG, _SUPPLY_KG, _BASIN_KG = 22_000.0, 10_000.0, 60_000.0
 _ORDER = (3, 0, 1, 2)
 """The automatic starts the machine with the speed-controlled compressor first."""
 _BASIN_MM, _BASIN_M2 = 450.0, 110.0
+_BYPASS_LS = 170.0
+_ISOLATION_S = 20.0
 _FEED_US = 180.0
 _BLOWDOWN_US = 900.0
 
@@ -68,6 +70,8 @@ class CoolingPlant:
         self.dp_setpoint = _DESIGN_DP_KPA
         self.bypass, self.bypass_cmd = 0.0, math.nan
         self._bypass_local = 0.0
+        self.isolation = [0.0] * CHILLERS
+        self._design = self._condenser_design = self._asked = self._unit = 0.0
         self.flow_ls = self.condenser_ls = 0.0
         self.level_mm, self.makeup_lmin, self.conductivity = _BASIN_MM, 0.0, 700.0
         self._up_s = self._down_s = self._since_s = 0.0
@@ -101,50 +105,64 @@ class CoolingPlant:
         """Advance by `dt_s`: valves of `conductance` L/s at 100 kPa, which brought `heat_kw` into the water."""
         self._age_s += dt_s
         self._stage(dt_s, heat_kw)
-        wet = [chiller for chiller in self.chillers if chiller.wants_water]
-        self._command_drives(wet, outdoor)
+        self._open(dt_s, conductance)
+        self._command_drives(outdoor)
         self.drives.ramp(dt_s)
-        speed = self.drives.speed
-        design = sum(chiller.curve.chilled_ls for chiller in wet)
-        self._flow(dt_s, design, conductance)
-        cooled = sum(chiller.curve.condenser_ls for chiller in wet)
-        pushed = float(np.sum(speed[_CWP]))
+        self._flow()
+        cooled = self._condenser_design
+        pushed = float(np.sum(self.drives.speed[_CWP]))
         # Constant pipe work: flow follows the speed, more pumps than machines add a little each.
-        self.condenser_ls = min(_CONDENSER_LS * pushed, 1.25 * cooled) if cooled else 0.0
-        for chiller in self.chillers:
-            share = chiller.curve.chilled_ls / design if chiller.wants_water else 0.0
-            part = chiller.curve.condenser_ls / cooled if chiller.wants_water else 0.0
-            chiller.step(dt_s, self.flow_ls * share, self.condenser_ls * part, self.return_c, self.basin_c)
-        self._mix(dt_s, design, heat_kw)
+        self.condenser_ls = min(_CONDENSER_LS * pushed, 1.25 * cooled)
+        for n, chiller in enumerate(self.chillers):
+            chiller.step(dt_s, self.chilled_ls(n), self.cooled_ls(n), self.return_c, self.basin_c)
+        self._mix(dt_s, heat_kw)
         rejected = sum(chiller.load_kw + chiller.power_kw for chiller in self.chillers if chiller.load_kw > 0.0)
         self._tower(dt_s, outdoor, rejected)
         self._powers()
 
-    def _flow(self, dt_s: float, design: float, conductance: float) -> None:
+    def chilled_ls(self, n: int) -> float:
+        """Return the flow through the evaporator of machine `n`, L/s."""
+        share = self.isolation[n] * self.chillers[n].curve.chilled_ls
+        return self.flow_ls * share / self._design if self._design > 0.0 else 0.0
+
+    def cooled_ls(self, n: int) -> float:
+        """Return the flow through the condenser of machine `n`, L/s."""
+        share = self.isolation[n] * self.chillers[n].curve.condenser_ls
+        return self.condenser_ls * share / self._condenser_design if self._condenser_design > 0.0 else 0.0
+
+    def _open(self, dt_s: float, conductance: float) -> None:
+        """Move isolation and bypass valves; the bypass keeps the evaporators above 0.6 of their flow."""
+        stroke = dt_s / _ISOLATION_S
+        for n, chiller in enumerate(self.chillers):
+            target = float(chiller.wants_water)
+            self.isolation[n] += min(max(target - self.isolation[n], -stroke), stroke)
+        pairs = list(zip(self.isolation, self.chillers, strict=True))
+        self._design = sum(opening * chiller.curve.chilled_ls for opening, chiller in pairs)
+        self._condenser_design = sum(opening * chiller.curve.condenser_ls for opening, chiller in pairs)
+        pressure = math.sqrt(self.dp_setpoint / _DESIGN_DP_KPA)
+        needed = 0.6 * sum(c.curve.chilled_ls for c in self.chillers if c.wants_water)
+        self._bypass_local = min(max((needed / pressure - conductance) / _BYPASS_LS, 0.0), 1.0)
+        target = self._bypass_local if math.isnan(self.bypass_cmd) else self.bypass_cmd
+        stroke = dt_s / 30.0
+        self.bypass += min(max(target - self.bypass, -stroke), stroke)
+        self._asked = (conductance + _BYPASS_LS * max(self.bypass, target)) * pressure
+        self._unit = (conductance + _BYPASS_LS * self.bypass) / math.sqrt(_DESIGN_DP_KPA)
+
+    def _resistance(self, pumps: int) -> float:
+        """Return pump head over header pressure: evaporators, pipe and the pumps' own fall."""
+        evaporators = max(self._design, 12.0) / math.sqrt(_EVAPORATOR_KPA)
+        return 1.0 + (1.0 / evaporators**2 + _PIPE + _HEAD_FALL / pumps**2) * self._unit**2
+
+    def _flow(self) -> None:
         speed = self.drives.speed[_CHW]
         turning = speed > 0.02
         pumps = int(np.count_nonzero(turning))
-        evaporators = max(design, 12.0) / math.sqrt(_EVAPORATOR_KPA)
-        # The bypass keeps the evaporators above half of their flow.
-        target = self.bypass_cmd
-        if math.isnan(target):
-            missing = 0.5 * design - self.flow_ls
-            change = missing / 150.0 * min(dt_s / 60.0, 1.0)
-            self._bypass_local = min(max(self._bypass_local + change, 0.0), 1.0) if design else 0.0
-            target = self._bypass_local
-        stroke = dt_s / 60.0
-        self.bypass += min(max(target - self.bypass, -stroke), stroke)
-        open_ls = conductance + 140.0 * self.bypass
-        unit = open_ls / math.sqrt(_DESIGN_DP_KPA)
-        if not pumps:
-            self.flow_ls = self.dp_kpa = 0.0
-            return
-        head = _HEAD_KPA * float(np.mean(speed[turning] ** 2))
-        self.dp_kpa = head / (1.0 + (1.0 / evaporators**2 + _PIPE + _HEAD_FALL / pumps**2) * unit**2)
-        self.flow_ls = unit * math.sqrt(self.dp_kpa)
-        self._needed = (1.0 + (1.0 / evaporators**2 + _PIPE + _HEAD_FALL / pumps**2) * unit**2) / _HEAD_KPA
+        self.flow_ls = self.dp_kpa = 0.0
+        if pumps:
+            self.dp_kpa = _HEAD_KPA * float(np.mean(speed[turning] ** 2)) / self._resistance(pumps)
+            self.flow_ls = self._unit * math.sqrt(self.dp_kpa)
 
-    def _mix(self, dt_s: float, design: float, heat_kw: float) -> None:
+    def _mix(self, dt_s: float, heat_kw: float) -> None:
         if self.flow_ls <= 0.1:
             # Standing water follows the plant room.
             self.supply_c += (24.0 - self.supply_c) * (1.0 - math.exp(-dt_s / 3e4))
@@ -153,8 +171,9 @@ class CoolingPlant:
         warm = self.supply_c + heat_kw / (WATER_KJ * self.flow_ls)
         self.return_c += (warm - self.return_c) * (1.0 - math.exp(-self.flow_ls * dt_s / _RETURN_KG))
         cold = self.return_c
-        if design:
-            cold = sum(c.curve.chilled_ls * c.leaving_c for c in self.chillers if c.wants_water) / design
+        if self._design > 0.0:
+            parts = zip(self.isolation, self.chillers, strict=True)
+            cold = sum(part * c.curve.chilled_ls * c.leaving_c for part, c in parts) / self._design
         self.supply_c += (cold - self.supply_c) * (1.0 - math.exp(-self.flow_ls * dt_s / _SUPPLY_KG))
 
     def _stage(self, dt_s: float, heat_kw: float) -> None:
@@ -186,17 +205,14 @@ class CoolingPlant:
             self.chillers[on[-1]].local_enable = False
             self._down_s = self._since_s = 0.0
 
-    def _command_drives(self, wet: list[Chiller], outdoor: Outdoor) -> None:
+    def _command_drives(self, outdoor: Outdoor) -> None:
         drives = self.drives
+        wet = [chiller for chiller in self.chillers if chiller.wants_water]
         chilled = sum(chiller.curve.chilled_ls for chiller in wet)
         cooled = sum(chiller.curve.condenser_ls for chiller in wet)
-        # The flow that the valves ask for may need more pumps than the machines' minimum.
-        asked = max(0.55 * chilled, min(self.flow_ls, chilled))
-        needed = max(1, math.ceil(asked / _PUMP_LS - 0.1)) if wet else 0
-        self._staff(_CHW, needed)
-        speed = 0.8
-        if getattr(self, "_needed", 0.0):
-            speed = math.sqrt(self.dp_setpoint * self._needed)
+        needed = max(1, math.ceil(min(self._asked, 1.15 * chilled) / _PUMP_LS - 0.1)) if wet else 0
+        self._staff(_CHW, min(needed, PUMPS))
+        speed = math.sqrt(self.dp_setpoint * self._resistance(max(needed, 1)) / _HEAD_KPA)
         drives.local_speed[_CHW] = min(max(speed, 0.35), 1.0)
         cells = min(max(round(cooled / _CELL_LS), 1), TOWERS) if wet else 0
         needed = max(1, math.ceil(cooled / _CONDENSER_LS - 0.2)) if wet else 0
@@ -278,11 +294,8 @@ class CoolingPlant:
 
     def _measure(self, n: int, chiller: Chiller, noise: list[float]) -> list[float]:
         runs = chiller.load_kw > 0.0
-        design = sum(c.curve.chilled_ls for c in self.chillers if c.wants_water)
-        cooled = sum(c.curve.condenser_ls for c in self.chillers if c.wants_water)
         wet = chiller.wants_water
-        chilled = self.flow_ls * chiller.curve.chilled_ls / design if wet else 0.0
-        condenser = self.condenser_ls * chiller.curve.condenser_ls / cooled if wet else 0.0
+        chilled, condenser = self.chilled_ls(n), self.cooled_ls(n)
         part = chiller.load_kw / chiller.curve.capacity_kw
         evaporating = chiller.leaving_c - (0.8 + 2.2 * part) if runs else 15.0
         condensing = chiller.condenser_c + (0.8 + 1.6 * part) if runs else 24.0
