@@ -1,1 +1,1 @@
-"""OPC UA client: batched subscriptions, sign and encrypt."""
+"""OPC UA: subscriptions to the nodes of a server, encrypted unless the site says otherwise."""

@@ -1,0 +1,524 @@
+"""The OPC UA driver: one session with a server, subscriptions for all devices behind it.
+
+The library's own reconnection is off (`Link` has that): a session is made, used and thrown away whole. The connection
+is lost when the transport ends, when the server does not answer a read of its own state for `SILENT_S`, when a
+subscription publishes nothing for three of its keep-alive intervals, or when the server says that it is gone.
+
+How fresh a value is, when a server tells only changes: see `drivers.opcua.held`.
+
+Options of a device: those that its profile's nodes need (`node_prefix`), and `security` (see `drivers.opcua.trust`).
+Secrets: `user`, `password`, and the paths `certificate`, `private_key`, `ca`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+
+from drivers.errors import (
+    ConnectError,
+    DecodeError,
+    DeviceRefusedError,
+    NotWritableError,
+    ProfileError,
+)
+from drivers.opcua.held import Columns, Held
+from drivers.opcua.request import (
+    FILTER_REFUSED,
+    GONE,
+    REQUEST_S,
+    encode,
+    monitored_item,
+    raw_text,
+    text_of,
+    translated,
+)
+from drivers.opcua.status import decode, nanoseconds, quality_of, status_name
+from drivers.opcua.trust import credentials_of, secure
+from drivers.reading import Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drivers.driver import Clock, Device, Sink
+    from drivers.opcua.held import Item
+
+__all__ = ["OpcUaCounts", "OpcUaDriver"]
+
+PROBE_S = 3.0
+"""How often the server's state is read."""
+SILENT_S = 8.0
+"""Without an answer for this long the connection is given up."""
+CLOCK_S = 5.0
+"""A server whose clock differs by more is not asked for the time of its values."""
+_KEEPALIVE_S = 3.0
+_BATCH = 200
+_MISSING_S = 30.0
+_SESSION_MS = 60_000
+
+_STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
+_TIME = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime))
+_NAMESPACES = ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class OpcUaCounts:
+    """What happened, since the start of the controller."""
+
+    notifications: int = 0
+    publishes: int = 0
+    repeats: int = 0
+    """Batches of unchanged values that were said again."""
+    faults: int = 0
+    """Exceptions caught while a notification was handled; each is a bug."""
+    clock_offset_s: float = 0.0
+    """Server's clock minus ours."""
+
+
+@dataclass(slots=True)
+class _Channel:
+    """One subscription: all devices of one period."""
+
+    number: int
+    """Subscription id."""
+    heard: float
+    """Monotonic time of its last publish response."""
+    limit_s: float
+    """Silence after which it is lost."""
+    devices: frozenset[int]
+
+
+class OpcUaDriver:
+    """A `SubscribedDriver` for the devices behind one OPC UA server."""
+
+    def __init__(self, devices: Sequence[Device], clock: Clock) -> None:
+        """Check the profiles and resolve the nodes; nothing is opened.
+
+        Raises:
+            ProfileError: a profile or an option is wrong, or the devices differ in endpoint or credentials.
+        """
+        if not devices:
+            raise ProfileError("an OPC UA connection needs at least one device")
+        self._devices = tuple(devices)
+        self._endpoint = devices[0].endpoint
+        for device in devices:
+            if device.endpoint != self._endpoint:
+                raise ProfileError(f"devices {devices[0].id} and {device.id}: one connection, but different endpoints")
+        self._clock = clock
+        self._credentials = credentials_of(devices)
+        self._held = Held(devices)
+        self._client: Client | None = None
+        self._lost: asyncio.Future[str] | None = None
+        self._sink: Sink | None = None
+        self._index: dict[str, int] = {}
+        self._types: dict[int, ua.VariantType] = {}
+        self._channels: list[_Channel] = []
+        self._missing: set[int] = set()
+        self._fresh: dict[int, Columns] = {}
+        self._flushing = False
+        self.counts = OpcUaCounts()
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """The devices behind this server."""
+        return self._devices
+
+    # -- connect -----------------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Open a session; look up the namespaces.
+
+        Raises:
+            ConnectError: nobody there, refused, or the server's certificate is not trusted.
+        """
+        await self.close()
+        try:
+            client = Client(self._endpoint, timeout=REQUEST_S, watchdog_intervall=3600.0)
+        except ValueError as error:
+            raise ConnectError(f"{self._endpoint}: {error}; wanted opc.tcp://host:port") from error
+        client.name = client.description = "Shifu"
+        client.session_timeout = _SESSION_MS
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def end(error: Exception) -> None:
+            _end(lost, f"the connection ended: {error or type(error).__name__}")
+
+        client.connection_lost_callback = end
+        try:
+            await secure(client, self._credentials, self._endpoint, self._clock.now_ns())
+            await client.connect(auto_reconnect=False)
+            self._client, self._lost = client, lost
+            await self._look_up()
+        except ConnectError:
+            await self._discard(client)
+            raise
+        except TimeoutError as error:
+            await self._discard(client)
+            raise ConnectError(f"{self._endpoint}: no answer within {REQUEST_S:g} s") from error
+        except UaStatusCodeError as error:
+            await self._discard(client)
+            raise ConnectError(f"{self._endpoint}: the server refuses: {status_name(error.code)}") from error
+        except asyncio.CancelledError:
+            await self._discard(client)
+            raise
+        except Exception as error:
+            # Sockets, name resolution, keys and certificates fail with types of many libraries; all mean: no session.
+            await self._discard(client)
+            raise ConnectError(f"{self._endpoint}: {error or type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Close the session; safe to call twice and in any state."""
+        client, self._client = self._client, None
+        self._channels = []
+        if client is not None:
+            if self._lost is not None:
+                _end(self._lost, "closed by us")
+            await self._discard(client)
+
+    @staticmethod
+    async def _discard(client: Client) -> None:
+        for step in (client.close_session, client.close_secure_channel):
+            with contextlib.suppress(Exception):  # a dead peer cannot say goodbye
+                await asyncio.wait_for(step(), 1.0)
+        with contextlib.suppress(Exception):
+            client.disconnect_socket()
+
+    async def _look_up(self) -> None:
+        """Read the namespace array: a server may number its namespaces anew at every start."""
+        (data,) = await self._read_raw([_NAMESPACES])
+        uris = data.Value.Value if data.Value is not None else None
+        if not isinstance(uris, list):
+            raise ConnectError(f"{self._endpoint}: the server has no namespace array")
+        self._index = {str(uri): place for place, uri in enumerate(uris)}
+
+    def _node_id(self, item: Item) -> ua.NodeId | None:
+        place = self._index.get(item.node.namespace)
+        if place is None:
+            return None
+        if isinstance(item.identifier, int):
+            return ua.NodeId(ua.Int32(item.identifier), ua.Int16(place))
+        return ua.NodeId(ua.String(item.identifier), ua.Int16(place))
+
+    # -- subscribe ---------------------------------------------------------------------------------------------------
+
+    async def run(self, sink: Sink) -> None:
+        """Subscribe everything anew, and deliver until the connection is lost.
+
+        Raises:
+            ConnectError: always, with the reason.
+        """
+        client, lost = self._client, self._lost
+        if client is None or lost is None:
+            raise ConnectError(f"{self._endpoint}: not connected")
+        self._sink = sink
+        self._held.reset()
+        self._fresh.clear()
+        self._missing.clear()
+        try:
+            await self._subscribe(client)
+            await self._watch(lost)
+        except ConnectError:
+            raise
+        except (UaError, OSError, TimeoutError) as error:
+            raise ConnectError(f"{self._endpoint}: {text_of(error)}") from error
+        finally:
+            self._sink = None
+
+    async def _subscribe(self, client: Client) -> None:
+        self._channels = []
+        periods: dict[float, list[int]] = {}
+        for place, device in enumerate(self._devices):
+            periods.setdefault(device.period_s, []).append(place)
+        for period_s, places in periods.items():
+            chosen = frozenset(places)
+            interval_s = min(period_s, 60.0)
+            keepalive = max(1, math.ceil(_KEEPALIVE_S / interval_s))
+            parameters = ua.CreateSubscriptionParameters(
+                RequestedPublishingInterval=interval_s * 1000,
+                RequestedLifetimeCount=ua.UInt32(max(3 * keepalive, math.ceil(60 / interval_s))),
+                RequestedMaxKeepAliveCount=ua.UInt32(keepalive),
+                MaxNotificationsPerPublish=ua.UInt32(0),
+                PublishingEnabled=True,
+                Priority=ua.Byte(0),
+            )
+            channel = _Channel(0, self._clock.monotonic(), math.inf, chosen)
+            self._channels.append(channel)
+            result = await client.uaclient.create_subscription(
+                parameters, callback=lambda published, channel=channel: self._published(channel, published)
+            )
+            channel.number = result.SubscriptionId
+            alive_s = result.RevisedPublishingInterval / 1000 * (result.RevisedMaxKeepAliveCount or 1)
+            channel.heard = self._clock.monotonic()
+            channel.limit_s = max(SILENT_S, 3 * alive_s + REQUEST_S)
+            handles = [
+                handle
+                for handle, item in enumerate(self._held.items)
+                if item.device in chosen and self._held.subscribed(handle)
+            ]
+            await self._monitor(client, channel, handles)
+
+    async def _monitor(self, client: Client, channel: _Channel, handles: Sequence[int]) -> None:
+        """Create monitored items; a node that is not there is bad (config), alone, and is looked for again later."""
+        known: list[tuple[int, ua.NodeId]] = []
+        for handle in handles:
+            node_id = self._node_id(self._held.items[handle])
+            if node_id is None:
+                self._absent(handle, StatusCodes.BadNodeIdUnknown)
+            else:
+                known.append((handle, node_id))
+        plain: set[int] = set()
+        while known:
+            part, known = known[:_BATCH], known[_BATCH:]
+            results = await client.uaclient.create_monitored_items(
+                ua.CreateMonitoredItemsParameters(
+                    ua.UInt32(channel.number),
+                    ua.TimestampsToReturn.Both,
+                    [self._request(handle, node_id, plain=handle in plain) for handle, node_id in part],
+                )
+            )
+            for (handle, node_id), result in zip(part, results, strict=True):
+                code = result.StatusCode.value
+                if code in FILTER_REFUSED and handle not in plain:
+                    plain.add(handle)
+                    known.append((handle, node_id))
+                elif code >= 0x80000000:
+                    self._absent(handle, code)
+                else:
+                    self._missing.discard(handle)
+        self._flush_soon()
+
+    def _request(self, handle: int, node_id: ua.NodeId, *, plain: bool) -> ua.MonitoredItemCreateRequest:
+        item = self._held.items[handle]
+        return monitored_item(handle, node_id, item.node, self._devices[item.device].period_s, plain=plain)
+
+    def _absent(self, handle: int, code: int) -> None:
+        """Say of one point that its node cannot be monitored."""
+        item = self._held.items[handle]
+        if handle not in self._missing:
+            self._missing.add(handle)
+            _log.warning(
+                "%s: device %s: node %s cannot be monitored: %s",
+                self._endpoint, self._devices[item.device].id, item.identifier, status_name(code),
+            )  # fmt: skip
+        quality = max(quality_of(code), Quality.BAD_DEVICE)
+        now_ns = self._clock.now_ns()
+        self._held.put(handle, math.nan, quality, now_ns, self._clock.monotonic())
+        self._collect(handle, math.nan, quality, now_ns)
+
+    # -- watch -------------------------------------------------------------------------------------------------------
+
+    async def _watch(self, lost: asyncio.Future[str]) -> None:
+        """Every second: is everybody there, and what may be said again? Ends by raising."""
+        clock = self._clock
+        answered = probed = searched = clock.monotonic()
+        running = True
+        while True:
+            await self._pause(lost, 1.0)
+            if lost.done():
+                raise ConnectError(f"{self._endpoint}: {lost.result()}")
+            now = clock.monotonic()
+            if now - probed >= PROBE_S:
+                probed = now
+                try:
+                    running = await self._probe()
+                    answered = clock.monotonic()
+                except (TimeoutError, UaStatusCodeError) as error:
+                    if isinstance(error, UaStatusCodeError) and error.code in GONE:
+                        raise
+                    if clock.monotonic() - answered >= SILENT_S:
+                        raise ConnectError(
+                            f"{self._endpoint}: no answer for {clock.monotonic() - answered:.0f} s: {text_of(error)}"
+                        ) from error
+                now = clock.monotonic()
+            for channel in self._channels:
+                if now - channel.heard > channel.limit_s:
+                    raise ConnectError(
+                        f"{self._endpoint}: subscription {channel.number} published nothing "
+                        f"for {now - channel.heard:.0f} s"
+                    )
+            if running and now - answered <= SILENT_S:
+                self._repeat(now)
+            if self._missing and now - searched >= _MISSING_S:
+                searched = now
+                await self._search()
+
+    async def _pause(self, lost: asyncio.Future[str], seconds: float) -> None:
+        pause = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((pause, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pause
+
+    async def _probe(self) -> bool:
+        """Read the server's state and clock; True while it runs."""
+        state, moment = await self._read_raw([_STATE, _TIME])
+        server_ns = None
+        if moment.Value is not None and moment.Value.VariantType == ua.VariantType.DateTime:
+            server_ns = nanoseconds(moment.Value.Value)
+        if server_ns is not None:
+            self.counts.clock_offset_s = (server_ns - self._clock.now_ns()) / 1e9
+        return state.Value is not None and state.Value.Value == ua.ServerState.Running
+
+    def _repeat(self, now: float) -> None:
+        sink = self._sink
+        if sink is None:
+            return
+        now_ns = self._clock.now_ns()
+        for place, device in enumerate(self._devices):
+            batch = self._held.repeat(place, now_ns, now)
+            if batch is not None:
+                self.counts.repeats += 1
+                sink.readings(device, batch)
+
+    async def _search(self) -> None:
+        """Look again for nodes that were not there: a DDC loads its program after its server is up."""
+        client = self._client
+        if client is None:
+            return
+        await self._look_up()
+        for channel in self._channels:
+            handles = [handle for handle in sorted(self._missing) if self._held.items[handle].device in channel.devices]
+            if handles:
+                await self._monitor(client, channel, handles)
+
+    # -- notifications -----------------------------------------------------------------------------------------------
+
+    def _published(self, channel: _Channel, result: ua.PublishResult) -> None:
+        """Take one publish response: it stores and collects, and nothing in it can end the library's loop."""
+        now = channel.heard = self._clock.monotonic()
+        now_ns = self._clock.now_ns()
+        self.counts.publishes += 1
+        trusted = abs(self.counts.clock_offset_s) <= CLOCK_S
+        for notice in result.NotificationMessage.NotificationData or ():
+            if isinstance(notice, ua.DataChangeNotification):
+                for one in notice.MonitoredItems:
+                    try:
+                        self._notified(one, now_ns, now, trusted=trusted)
+                    except Exception:  # noqa: BLE001 - one odd notification must not cost the others
+                        self.counts.faults += 1
+                        _log.exception("%s: a notification could not be handled", self._endpoint)
+            elif isinstance(notice, ua.StatusChangeNotification) and self._lost is not None:
+                code = notice.Status.value if notice.Status is not None else 0
+                if code >= 0x80000000:
+                    _end(self._lost, f"subscription {channel.number} ended: {status_name(code)}")
+        self._flush_soon()
+
+    def _notified(self, one: ua.MonitoredItemNotification, now_ns: int, now: float, *, trusted: bool) -> None:
+        handle, data = int(one.ClientHandle), one.Value
+        self.counts.notifications += 1
+        if data.Value is not None and data.Value.VariantType is not ua.VariantType.Null:
+            self._types[handle] = data.Value.VariantType
+        code = data.StatusCode.value if data.StatusCode is not None else 0
+        if code in (StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid):
+            self._missing.add(handle)
+        value, quality, time_ns = self._held.take(handle, data, now_ns, now, trusted=trusted)
+        self._collect(handle, value, quality, time_ns)
+
+    def _collect(self, handle: int, value: float, quality: Quality, time_ns: int) -> None:
+        item = self._held.items[handle]
+        if item.number >= 0:
+            self._fresh.setdefault(item.device, Columns()).add(item.number, value, time_ns, quality)
+
+    def _flush_soon(self) -> None:
+        if self._fresh and not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        fresh, self._fresh = self._fresh, {}
+        sink = self._sink
+        if sink is None:
+            return
+        for place, columns in fresh.items():
+            sink.readings(self._devices[place], columns.batch())
+
+    # -- read and write ----------------------------------------------------------------------------------------------
+
+    async def read(self, device: Device, tag: str) -> float:
+        """Read one point now.
+
+        Raises:
+            KeyError: the profile has no such point.
+            DeviceRefusedError: a bad status; `code` is its number.
+            DecodeError: another type than the profile says, or no number.
+            DeviceTimeoutError, ConnectError: no answer.
+        """
+        handle, node_id = self._find(device, tag)
+        with translated(f"{device.id}: {tag}"):
+            (data,) = await self._read_raw([node_id])
+        code = data.StatusCode.value if data.StatusCode is not None else 0
+        if code >= 0x80000000:
+            raise DeviceRefusedError(f"{device.id}: {tag}: {status_name(code)}", code)
+        value, quality = decode(data, self._held.items[handle].node)
+        if quality >= Quality.BAD_COMM:
+            raise DecodeError(
+                f"{device.id}: {tag}: got {raw_text(data)}, wanted a {self._held.items[handle].node.type}"
+            )
+        return value
+
+    async def write(self, device: Device, tag: str, value: float) -> None:
+        """Write one point once, in the data type that the server uses for it.
+
+        Raises:
+            KeyError: the profile has no such point.
+            NotWritableError: the profile has no [write] for it, or the value does not fit its type.
+            DeviceRefusedError: a bad status, such as BadUserAccessDenied in fire mode; `code` is its number.
+            DeviceTimeoutError, ConnectError: unknown whether it arrived.
+        """
+        point = device.profile.point(tag)
+        keepalive = device.profile.keepalive
+        if point.write is None and (keepalive is None or keepalive.tag != tag):
+            raise NotWritableError(f"{device.id}: {tag}: profile {device.profile.id} does not let it be written")
+        handle, node_id = self._find(device, tag)
+        variant = encode(value, self._held.items[handle].node, self._types.get(handle), f"{device.id}: {tag}")
+        # Value alone: many servers refuse to have a status or a time written (BadWriteNotSupported).
+        request = ua.WriteValue(node_id, AttributeIds.Value, "", ua.DataValue(variant, None))
+        with translated(f"{device.id}: {tag}"):
+            (status,) = await self._session().uaclient.write(ua.WriteParameters([request]))
+        if status.value >= 0x80000000:
+            name = status_name(status.value)
+            raise DeviceRefusedError(f"{device.id}: {tag}: the server refuses {value:g}: {name}", status.value)
+
+    def _find(self, device: Device, tag: str) -> tuple[int, ua.NodeId]:
+        handle = self._held.handles.get((device.id, tag))
+        if handle is None:
+            raise KeyError(tag)
+        self._session()
+        node_id = self._node_id(self._held.items[handle])
+        if node_id is None:
+            uri = self._held.items[handle].node.namespace
+            raise DeviceRefusedError(
+                f"{device.id}: {tag}: the server has no namespace {uri}", int(StatusCodes.BadNodeIdUnknown)
+            )
+        return handle, node_id
+
+    def _session(self) -> Client:
+        if self._client is None or (self._lost is not None and self._lost.done()):
+            raise ConnectError(f"{self._endpoint}: not connected")
+        return self._client
+
+    async def _read_raw(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
+        parameters = ua.ReadParameters(
+            0, ua.TimestampsToReturn.Both, [ua.ReadValueId(node, AttributeIds.Value) for node in nodes]
+        )
+        return await self._session().uaclient.read(parameters)
+
+
+def _end(lost: asyncio.Future[str], reason: str) -> None:
+    if not lost.done():
+        lost.set_result(reason)
