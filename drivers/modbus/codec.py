@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivers.errors import NotWritableError
+from drivers.modbus.plan import SIZE
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
@@ -80,6 +81,21 @@ class _Choice:
     index: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Sum or quotient of two values."""
+
+    place: int
+    index: NDArray[np.intp]
+    """(2, size) registers, high word first."""
+    dtype: np.dtype[np.generic]
+    raw: np.dtype[np.generic]
+    sentinels: tuple[int, ...]
+    scale: float
+    offset: float
+    over: bool
+
+
 class BlockDecoder:
     """Decodes the answers to one request; built once for a profile and shared by its devices."""
 
@@ -92,10 +108,13 @@ class BlockDecoder:
         numbers: dict[tuple[str, str, tuple[int, ...]], list[Register]] = {}
         parts: list[Register] = []
         choices: list[_Choice] = []
+        pairs: list[_Pair] = []
         for register in request.registers:
             if register.one_hot:
                 index = np.array([address - request.address for address in register.one_hot], np.intp)
                 choices.append(_Choice(register.place, index))
+            elif register.second is not None:
+                pairs.append(_pair(register, request.address))
             elif self.bits or register.mask is not None:
                 parts.append(register)
             else:
@@ -104,6 +123,9 @@ class BlockDecoder:
         self._numbers = tuple(_numbers(group, request.address) for group in numbers.values())
         self._parts = _parts(parts, request.address, bits=self.bits) if parts else None
         self._choices = tuple(choices)
+        self._pairs = tuple(pairs)
+        faults = [(item.place, *item.fault) for item in request.registers if item.fault]
+        self._faults = tuple((place, address - request.address, mask) for place, address, mask in faults)
 
     def decode(self, data: bytes, value: NDArray[np.float64], quality: NDArray[np.uint8]) -> None:
         """Write the block's points into `value` and `quality`, arrays over all points of the profile.
@@ -132,6 +154,17 @@ class BlockDecoder:
                 value[choice.place], quality[choice.place] = float(chosen.argmax()) + 1.0, Quality.GOOD
             else:
                 value[choice.place], quality[choice.place] = np.nan, Quality.BAD_SENSOR
+        for pair in self._pairs:
+            raw = words[pair.index].view(pair.dtype).ravel()
+            with np.errstate(all="ignore"):
+                first, second = raw.astype(np.float64)
+                number = (first / second if pair.over else first + second) * pair.scale + pair.offset
+            good = np.isfinite(number) and not np.isin(raw.view(pair.raw), pair.sentinels).any()
+            value[pair.place] = number if good else np.nan
+            quality[pair.place] = Quality.GOOD if good else Quality.BAD_SENSOR
+        for place, at, mask in self._faults:
+            if int(words[at]) & mask:
+                value[place], quality[place] = np.nan, Quality.BAD_SENSOR
 
     @staticmethod
     def _decode_numbers(
@@ -190,6 +223,22 @@ def _numbers(group: Sequence[Register], start: int) -> _Numbers:
         sentinels=first.sentinels,
         real=first.type in ("f32", "f64"),
         code=np.array([row for row, item in enumerate(group) if item.code], np.intp),
+    )
+
+
+def _pair(register: Register, start: int) -> _Pair:
+    assert register.second is not None
+    size = SIZE[register.type]
+    index = np.array([range(at - start, at - start + size) for at in (register.first, register.second)], np.intp)
+    return _Pair(
+        place=register.place,
+        index=index[:, ::-1].copy() if register.order == "le-word" else index,
+        dtype=np.dtype(_DTYPE[register.type]),
+        raw=np.dtype(f">u{2 * size}"),
+        sentinels=register.sentinels,
+        scale=register.scale,
+        offset=register.offset,
+        over=register.over,
     )
 
 

@@ -11,7 +11,7 @@ Keys of `[profile.wire]`:
 | `blocks` | list of `{ name, first, last, function?, gap? }`: only points of one block are read together, with at
 most `gap` unused registers between two of them | none: each point alone |
 | `forbidden` | list of `[first, last]` that no request may touch | none |
-| `sentinels` | raw patterns that mean "no value", by type: `{ i16 = [0x8000] }` | none |
+| `sentinels` | raw patterns that mean "no value", by type: `{ i16 = [0x8000] }`; 64 bits as text | none |
 | `timeout_s` | how long an answer may take, 0.05 to 10 | 1.0 |
 | `quiet_s` | RTU framing: after a time-out keep the line, silent for so long, instead of closing it | close |
 | `write_fc` | function for writes: 5 or 15 for coils, 6 or 16 for registers | 16 |
@@ -30,6 +30,8 @@ Keys of `[point.wire]`:
 | `invert` | a bit or an `equals` that means the opposite |
 | `one_hot` | list of bit addresses of which exactly one is set: value 1, 2, 3 … by place, otherwise bad |
 | `code` | `four-quadrant-pf`: Schneider's power factor; x > 1 is 2 - x, x < -1 is -2 - x |
+| `plus`, `over` | address of a second value of the same type: the point is the sum of both, or the quotient |
+| `fault` | `{ address, mask }`: the value is bad while a bit of this register of the same request is set |
 | `read` | false: the register can only be written |
 | `write_address`, `write_type`, `write_scale`, `write_fc` | where writes differ from reads |
 | `words` | the words that mean a value: `{ "0" = 0x047E, "1" = 0x047F }` |
@@ -42,6 +44,7 @@ A point is writable when it has a `write` table, or is the profile's keep-alive.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -70,7 +73,9 @@ _PROFILE_KEYS = {
 _POINT_KEYS = {
     "address", "type", "function", "word_order", "sentinels", "scale", "offset", "mask", "shift", "equals", "bit",
     "invert", "one_hot", "code", "read", "write_address", "write_type", "write_scale", "write_fc", "words", "prepare",
+    "plus", "over", "fault",
 }  # fmt: skip
+_FAULT_KEYS = {"address", "mask"}
 _BLOCK_KEYS = {"name", "first", "last", "function", "gap"}
 _PREPARE_KEYS = {"value", "word", "wait_s", "skip_address", "skip_mask"}
 
@@ -100,6 +105,13 @@ class Register:
     one_hot: tuple[int, ...] = ()
     """Wire addresses of the bits."""
     code: str = ""
+    first: int = 0
+    """Address of the value itself, where `address` and `size` span two values."""
+    second: int | None = None
+    over: bool = False
+    """The point is first / second; else first + second."""
+    fault: tuple[int, int] | None = None
+    """(address, mask) of a register that says whether the value is bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +216,11 @@ def plan_profile(profile: Profile, options: Mapping[str, object] | None = None) 
         keepalive = profile.keepalive is not None and profile.keepalive.tag == point.tag
         if point.write is not None or keepalive:
             writes[point.tag] = _write_target(reader, point, register, write_fc, base)
+    requests = _merge(list(registers.values()), blocks, forbidden, max_read)
+    _check_faults(requests, name)
     return Plan(
         profile=profile,
-        requests=_merge(list(registers.values()), blocks, forbidden, max_read),
+        requests=requests,
         registers=MappingProxyType(registers),
         writes=MappingProxyType(writes),
         timeout_s=head.number("timeout_s", 1.0, 0.05, 10.0),
@@ -235,6 +249,17 @@ def _register(
         address, size = min(one_hot), max(one_hot) - min(one_hot) + 1
     else:
         address, size = reader.whole("address", None, 0, 65536) - base, SIZE[kind]
+    first, second = address, None
+    for key in ("plus", "over"):
+        if key in reader.table_:
+            if second is not None or bits:
+                raise ProfileError(f"{reader.where}{key}: only one of plus and over, and only for registers")
+            second = reader.whole(key, None, 0, 65536) - base
+            address, size = min(first, second), abs(first - second) + size
+    fault = None
+    if "fault" in reader.table_:
+        inner = _Reader(reader.table("fault"), f"{reader.where}fault.", _FAULT_KEYS)
+        fault = (inner.whole("address", None, 0, 65536) - base, inner.whole("mask", None, 1, 65535))
     if not 0 <= address <= 65536 - size:
         raise ProfileError(f"{reader.where}address: {address} on the wire; a {kind} must lie within 0 to 65535")
     shift, mask = reader.whole("shift", 0, 0, 15), reader.optional_whole("mask", 1, 65535)
@@ -271,6 +296,10 @@ def _register(
         invert=invert,
         one_hot=one_hot,
         code=reader.choice("code", _CODES, ""),
+        first=first,
+        second=second,
+        over="over" in reader.table_,
+        fault=fault,
     )
 
 
@@ -357,6 +386,16 @@ def _merge(
             end = max(end, stop)
         requests.append(Request(block.function, start, end - start, tuple(group)))
     return tuple(sorted(requests, key=lambda item: (item.registers[0].place, item.address)))
+
+
+def _check_faults(requests: Sequence[Request], name: str) -> None:
+    for request in requests:
+        for register in request.registers:
+            if register.fault and not 0 <= register.fault[0] - request.address < request.count:
+                raise ProfileError(
+                    f'{name}: point "{register.tag}": wire.fault: register {register.fault[0]} is not read in the same '
+                    f"request ({request.address} to {request.address + request.count - 1}); mend the blocks"
+                )
 
 
 def _blocks(head: _Reader, name: str, function: int, base: int) -> tuple[_Block, ...]:
@@ -453,10 +492,19 @@ class _Reader:
         return value
 
     def wholes(self, key: str) -> tuple[int, ...]:
+        """Read a list of whole numbers; patterns above 2^63 - 1, which TOML has not, as text: "0xFFFFFFFFFFFFFFFF"."""
         value = self.table_.get(key, [])
-        if not isinstance(value, list) or not all(type(item) is int for item in value):
+        if not isinstance(value, list):
             raise ProfileError(f"{self.where}{key}: got {value!r}, wanted a list of whole numbers")
-        return tuple(value)
+        numbers = []
+        for item in value:
+            if type(item) is int:
+                numbers.append(item)
+            elif isinstance(item, str) and re.fullmatch("0x[0-9A-Fa-f]{1,16}", item):
+                numbers.append(int(item, 16))
+            else:
+                raise ProfileError(f"{self.where}{key}: got {item!r}, wanted a whole number")
+        return tuple(numbers)
 
     def words(self, key: str) -> Mapping[int, int]:
         words = {}

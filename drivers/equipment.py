@@ -1,0 +1,197 @@
+"""Classes of equipment, and the points that each must have, so that pages, rules and alarms can count on them.
+
+A profile may have more points than its class knows; those of the class have its kind and its unit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from drivers.errors import ProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivers.profile import Profile
+
+__all__ = ["EQUIPMENT", "EquipmentClass", "PointSpec", "check_profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class PointSpec:
+    """What a point of a class is."""
+
+    kind: str
+    unit: str
+    command: bool = False
+    """True for a point that may be commanded."""
+
+
+@dataclass(frozen=True, slots=True)
+class EquipmentClass:
+    """One class of equipment."""
+
+    name: str
+    zh: str
+    en: str
+    points: Mapping[str, PointSpec]
+    required: tuple[str, ...] = ()
+    """Every profile of the class has all of these."""
+    one_of: tuple[str, ...] = ()
+    """Every profile of the class has at least one of these."""
+
+
+def _points(**rows: str) -> dict[str, PointSpec]:
+    """Read rows of `unit = "tag tag! …"`; the tag of a point that may be commanded ends in `!`."""
+    kinds = {"binary": ("binary", ""), "multistate": ("multistate", ""), "count": ("counter", "")}
+    units = {"celsius": "°C", "percent": "%", "none": "", "l_s": "L/s", "l_min": "L/min", "us_cm": "µS/cm",
+             "ug_m3": "µg/m³", "mg_m3": "mg/m³"}  # fmt: skip
+    specs = {}
+    for key, tags in rows.items():
+        kind, unit = kinds.get(key, ("counter" if key in ("kWh", "kvarh", "h") else "analog", units.get(key, key)))
+        for tag in tags.split():
+            specs[tag.rstrip("!")] = PointSpec(kind, unit, tag.endswith("!"))
+    return specs
+
+
+_CLASSES = (
+    EquipmentClass(
+        "meter", "智慧型電表", "Power meter",
+        _points(
+            V="voltage_l1n voltage_l2n voltage_l3n voltage_l12 voltage_l23 voltage_l31",
+            A="current_l1 current_l2 current_l3 current_n",
+            kW="power_l1 power_l2 power_l3 power demand",
+            kvar="reactive_power",
+            kVA="apparent_power",
+            none="power_factor",
+            Hz="frequency",
+            kWh="energy_import energy_export",
+            kvarh="reactive_energy_import",
+            percent="thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 thd_i_l3",
+        ),
+        required=("power", "energy_import"),
+    ),
+    EquipmentClass(
+        "transformer", "高壓變壓器", "Transformer",
+        _points(
+            celsius="winding_temp_a winding_temp_b winding_temp_c core_temp",
+            binary="temp_alarm temp_trip temp_fault fan_1 fan_2",
+        ),
+        required=("winding_temp_a", "winding_temp_b", "winding_temp_c", "temp_fault"),
+    ),
+    EquipmentClass(
+        "switchgear", "開關箱", "Switchgear",
+        _points(
+            binary="breaker_closed breaker_tripped racked_in earth_switch_closed door_open arc_relay remote "
+            "dc_supply_ok fan_1_runs fan_2_runs",
+            multistate="tap_position",
+        ),
+        required=("breaker_closed", "breaker_tripped"),
+    ),
+    EquipmentClass(
+        "chiller", "冰水主機", "Chiller",
+        _points(
+            multistate="state",
+            binary="alarm alarm_low_evap alarm_high_cond alarm_oil alarm_flow_evap alarm_flow_cond alarm_motor "
+            "alarm_freeze alarm_vsd alarm_sensor remote enable! alarm_reset!",
+            celsius="chw_supply_temp chw_return_temp cw_leaving_temp cw_entering_temp discharge_temp evap_sat_temp "
+            "cond_sat_temp chw_setpoint! effective_chw_setpoint",
+            l_s="chw_flow cw_flow",
+            percent="load motor_current vane demand_limit! effective_demand_limit",
+            kW="power",
+            kPa="evap_pressure cond_pressure oil_pressure",
+            kWh="energy",
+            h="run_hours",
+            count="starts gateway_heartbeat controller_heartbeat",
+            s="start_wait minimum_on_left",
+        ),
+        required=("state", "chw_supply_temp", "chw_return_temp", "enable", "chw_setpoint"),
+    ),
+    EquipmentClass(
+        "vfd", "變頻器", "Variable-frequency drive",
+        _points(
+            binary="run fault remote at_setpoint run_cmd!",
+            percent="speed speed_cmd!",
+            Hz="frequency",
+            A="current",
+            kW="power",
+        ),
+        required=("run", "fault", "speed", "run_cmd", "speed_cmd"),
+    ),
+    EquipmentClass(
+        "plant_header", "冰水系統", "Plant header",
+        _points(
+            celsius="chw_supply_temp chw_return_temp outdoor_temp wet_bulb_temp",
+            kPa="differential_pressure differential_pressure_setpoint!",
+            percent="bypass_valve bypass_valve_cmd!",
+            mm="basin_level",
+            l_min="makeup_flow",
+            us_cm="conductivity",
+        ),
+        required=("chw_supply_temp", "chw_return_temp", "differential_pressure"),
+    ),
+    EquipmentClass(
+        "ahu", "空調箱", "Air-handling unit",
+        _points(
+            celsius="supply_air_temp return_air_temp mixed_air_temp outdoor_air_temp supply_air_temp_sp! zone_temp "
+            "zone_temp_sp!",
+            Pa="supply_static_pressure supply_static_pressure_sp! filter_dp",
+            ppm="return_co2",
+            percent="return_humidity chw_valve_cmd! chw_valve_position fan_speed_cmd! outdoor_damper_cmd! "
+            "outdoor_damper_position",
+            binary="filter_dirty freeze_stat smoke_damper_closed fan_run fan_fault fan_cmd!",
+            multistate="mode!",
+        ),
+        required=("supply_air_temp", "fan_run"),
+    ),
+    EquipmentClass(
+        "environment", "環境感測器", "Environment sensor",
+        _points(
+            celsius="temperature",
+            percent="humidity battery",
+            ppm="co2",
+            ug_m3="pm25 pm10",
+            mg_m3="hcho",
+            hPa="pressure",
+        ),
+        one_of=("temperature", "humidity", "co2", "pm25", "tvoc"),
+    ),
+)  # fmt: skip
+
+EQUIPMENT: Mapping[str, EquipmentClass] = MappingProxyType({item.name: item for item in _CLASSES})
+"""Classes by name, as in `Profile.equipment`. TVOC, light level and occupancy differ in unit by model and are free."""
+
+
+def check_profile(profile: Profile) -> None:
+    """Check a profile against its class of equipment.
+
+    Raises:
+        ProfileError: the class is unknown, a point of it is missing, or has another kind or unit.
+    """
+    where = f"profile {profile.id}"
+    cls = EQUIPMENT.get(profile.equipment)
+    if cls is None:
+        close = difflib.get_close_matches(profile.equipment, EQUIPMENT, 1, 0.5)
+        hint = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(EQUIPMENT)}"
+        raise ProfileError(f'{where}: profile.equipment: "{profile.equipment}" is no class of equipment{hint}')
+    tags = {point.tag for point in profile.points}
+    missing = [tag for tag in cls.required if tag not in tags]
+    if missing:
+        raise ProfileError(f"{where}: a {cls.name} must have {', '.join(missing)}")
+    if cls.one_of and not tags.intersection(cls.one_of):
+        raise ProfileError(f"{where}: a {cls.name} must have at least one of {', '.join(cls.one_of)}")
+    for point in profile.points:
+        spec = cls.points.get(point.tag)
+        if spec is None:
+            continue
+        if point.kind != spec.kind:
+            raise ProfileError(f'{where}: point "{point.tag}": kind: got {point.kind}, a {cls.name} has {spec.kind}')
+        if point.unit != spec.unit:
+            raise ProfileError(
+                f'{where}: point "{point.tag}": unit: got "{point.unit}", a {cls.name} has "{spec.unit}"'
+            )
+        if point.write is not None and not spec.command:
+            raise ProfileError(f'{where}: point "{point.tag}": write: a {cls.name} has no command of this name')
