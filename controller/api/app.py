@@ -3,7 +3,7 @@
     app = create_app(runtime, static_dir=share_dir("dashboards") / "control_room" / "dist", settings=ApiSettings())
     server = build_server(app, http, clock)          # controller.api.server
 
-`runtime.hub` is set here; the cycle publishes into it, and `runtime.hub.run()` is started by the application's lifespan.
+`runtime.hub` is set here and the cycle publishes into it; its heartbeats are started by the application's lifespan.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettin
         table=runtime.table,
         clock=runtime.clock,
         version=runtime.version,
-        overview=lambda: runtime.overview(),
+        overview=runtime.overview,
         alarms=lambda: [item.to_json() for item in runtime.alarms.active()],
         devices=lambda: [device_json(status) for status in runtime.field.statuses()],
-        again=lambda principal: runtime.identity.again(principal),
+        again=runtime.identity.again,
         capacity=settings.stream_clients,
     )
     runtime.hub = hub

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
+from controller.errors import InvalidError
+
 __all__ = ["Address", "Body", "Cursor", "Finite", "Item", "Limit", "Line", "NameReply", "Page", "page_of", "plain"]
 
 T = TypeVar("T")
@@ -55,13 +57,13 @@ def page_of(items: list[Any], cursor: str | None, limit: int, generation: int) -
     """Return one page of a list in memory. The cursor is good as long as the configuration is the same.
 
     Raises:
-        ValueError: the cursor is none of ours, or of an older configuration.
+        InvalidError: the cursor is none of ours, or of an older configuration.
     """
     start = 0
     if cursor:
         head, _, tail = cursor.partition(".")
         if head != str(generation) or not (tail.isascii() and tail.isdigit() and len(tail) < 12):
-            raise ValueError(cursor)
+            raise InvalidError(f"cursor {cursor!r} is none of this configuration; begin again without a cursor")
         start = int(tail)
     end = start + limit
     return items[start:end], f"{generation}.{end}" if end < len(items) else None

@@ -110,7 +110,7 @@ class BodyGuard:
 
 
 class Bucket:
-    """Token buckets by key, at most 10,000; the one used longest ago goes first (it is full by then, or an attacker's)."""
+    """Token buckets by key, at most 10,000; the one used longest ago goes first (it is full by then)."""
 
     def __init__(self, clock: Clock, per_s: float, burst: float) -> None:
         """Begin with full buckets."""

@@ -1,6 +1,6 @@
 """What the routers need from the rest of the controller, and nothing else.
 
-The composition root fills one `Runtime`. Arbiter, field and history are named by protocols, so that a router can be
+The composition root fills one `Runtime`. Arbiter and field are named by protocols, so that a router can be
 read and tested without a device or a database server.
 """
 
@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from controller.alarm.engine import AlarmEngine
     from controller.api.stream import StreamHub
     from controller.command.arbiter import Command
     from controller.command.priority import Slot
     from controller.field.field import DeviceStatus
+    from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
     from controller.journal.journal import Journal
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
     from drivers.driver import Clock
 
-__all__ = ["ApiSettings", "ArbiterView", "BucketsView", "FieldView", "HistoryView", "Runtime", "SeriesView"]
+__all__ = ["ApiSettings", "ArbiterView", "FieldView", "Runtime"]
 
 
 class ArbiterView(Protocol):
@@ -59,76 +57,6 @@ class FieldView(Protocol):
 
     def statuses(self) -> Sequence[DeviceStatus]:
         """Return the state of every device."""
-
-
-class SeriesView(Protocol):
-    """Raw history of one point: arrays of one length, oldest first."""
-
-    @property
-    def number(self) -> int:
-        """Point number."""
-
-    @property
-    def time_ns(self) -> NDArray[np.int64]:
-        """Source times, ns UTC."""
-
-    @property
-    def value(self) -> NDArray[np.float64]:
-        """Values in the point's unit, NaN where none."""
-
-    @property
-    def quality(self) -> NDArray[np.uint8]:
-        """Qualities."""
-
-    @property
-    def before(self) -> tuple[int, float, int] | None:
-        """The last reading before the start: time_ns, value, quality."""
-
-
-class BucketsView(Protocol):
-    """Aggregated history of one point: arrays of one length, oldest first."""
-
-    @property
-    def number(self) -> int:
-        """Point number."""
-
-    @property
-    def start_ns(self) -> NDArray[np.int64]:
-        """Start of each bucket, ns UTC."""
-
-    @property
-    def minimum(self) -> NDArray[np.float64]:
-        """Smallest good value, NaN where none."""
-
-    @property
-    def maximum(self) -> NDArray[np.float64]:
-        """Largest good value, NaN where none."""
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Mean of the good values, NaN where none."""
-
-    @property
-    def last(self) -> NDArray[np.float64]:
-        """Last good value, NaN where none."""
-
-    @property
-    def good_share(self) -> NDArray[np.float64]:
-        """Share of good readings, 0 to 1."""
-
-
-class HistoryView(Protocol):
-    """The calls of `controller.history.store.HistoryStore` that routers make."""
-
-    async def raw(
-        self, numbers: Sequence[int], start_ns: int, end_ns: int, limit: int = 100_000
-    ) -> Sequence[SeriesView]:
-        """Return raw readings of each point in [start, end)."""
-
-    async def aggregate(
-        self, numbers: Sequence[int], start_ns: int, end_ns: int, bucket_ns: int
-    ) -> Sequence[BucketsView]:
-        """Return buckets of each point in [start, end)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +92,7 @@ class Runtime:
     alarms: AlarmEngine
     arbiter: ArbiterView
     field: FieldView
-    history: HistoryView
+    history: HistoryStore
     journal: Journal
     identity: Identity
     clock: Clock

@@ -6,7 +6,6 @@ stream: it would cost every client a deflate of the same bytes.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import ssl
@@ -24,6 +23,7 @@ from controller.identity.certificate import check_pair
 from controller.identity.identity import is_loopback
 
 if TYPE_CHECKING:
+    import asyncio
     from asyncio.transports import BaseTransport
     from collections.abc import Iterator
     from pathlib import Path

@@ -1,0 +1,151 @@
+"""`/commands`: fill or empty a slot of a priority array, and see what became of it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import ConfigDict, Field, StringConstraints
+
+from controller.api.access import Allow, RuntimeDep, address_of, find_point, healthy, may
+from controller.api.body import Address, Body, Cursor, Finite, Item, Limit, Line, Page, page_of
+from controller.api.render import Json, command_json
+from controller.command.arbiter import Command
+from controller.command.priority import OPERATOR
+from controller.errors import ConflictError, NotFoundError, ShifuError
+from controller.identity.identity import Principal
+from controller.identity.permission import Action
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/commands", tags=["commands"])
+Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
+Operator = Annotated[Principal, Depends(Allow(Action.COMMAND))]
+LONGEST_S = 366 * 86_400.0
+_EMERGENCY = 7
+
+
+class CommandBody(Body):
+    """What is wanted; value null releases the slot."""
+
+    point: Address
+    value: Finite | None
+    slot: Annotated[int, Field(ge=1, le=16)] = OPERATOR
+    reason: Annotated[Line, StringConstraints(min_length=1)]
+    expires_s: Annotated[Finite, Field(gt=0, le=LONGEST_S)] | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "point": "cityhall.hvac.ahu_01f_w.zone_temp_sp",
+                    "value": 25.0,
+                    "slot": 8,
+                    "reason": "council visits the west wing",
+                    "expires_s": 10800.0,
+                }
+            ]
+        }
+    )
+
+
+class CommandReply(Item):
+    """One command and what became of it."""
+
+    id: str
+    point: str
+    slot: int
+    value: float | None
+    previous: float | None
+    owner: str
+    reason: str
+    state: str
+    message: str
+    requested_at: str | None
+    finished_at: str | None
+    until: str | None
+    readback: float | None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "c-1767229200000-1",
+                    "point": "cityhall.hvac.ahu_01f_w.zone_temp_sp",
+                    "slot": 8,
+                    "value": 25.0,
+                    "previous": 26.0,
+                    "owner": "wang.hm",
+                    "reason": "council visits the west wing",
+                    "state": "done",
+                    "message": "",
+                    "requested_at": "2026-01-01T01:00:00.000Z",
+                    "finished_at": "2026-01-01T01:00:01.200Z",
+                    "until": "2026-01-01T04:00:00.000Z",
+                    "readback": 25.0,
+                }
+            ]
+        }
+    )
+
+
+def _right(slot: int) -> Action:
+    """Return what a slot needs: the operator's is for operators, the emergency's for safety, the rest for engineers."""
+    if slot == OPERATOR:
+        return Action.COMMAND
+    return Action.SAFETY if slot == _EMERGENCY else Action.CONFIGURE
+
+
+@router.post("", status_code=202, response_model=CommandReply)
+async def command(request: Request, runtime: RuntimeDep, principal: Operator, body: CommandBody) -> Json:
+    """Fill or empty one slot. 202 means recorded and on its way; `state` tells the rest, also on the stream.
+
+    Nothing is done that could not be audited: the audit entry is durable before the arbiter hears of it.
+    """
+    point = find_point(runtime, principal, body.point)
+    may(principal, Action.COMMAND, point.area)
+    may(principal, _right(body.slot), point.area)
+    if point.write is None:
+        raise ConflictError(f"point {body.point!r} cannot be commanded; see `write` of the point")
+    healthy(runtime)
+    client = address_of(request)
+    data = {"slot": body.slot, "value": body.value, "expires_s": body.expires_s}
+    audit = runtime.identity.audit
+    await audit(
+        principal.actor, "command", body.point, outcome="requested", reason=body.reason, client=client, data=data
+    )
+    try:
+        made = runtime.arbiter.request(
+            body.point, body.slot, body.value, principal.actor, body.reason, body.expires_s, None
+        )
+    except ShifuError as error:
+        await audit(principal.actor, "command", body.point, outcome="refused", reason=str(error), client=client)
+        raise
+    await runtime.journal.commit()
+    return Json(command_json(made), 202)
+
+
+def _sees(runtime: RuntimeDep, principal: Principal, made: Command) -> bool:
+    point = runtime.site().points.get(made.point)
+    return principal.permissions.allows(Action.VIEW, point.area if point else "")
+
+
+@router.get("", response_model=Page[CommandReply])
+async def list_commands(
+    runtime: RuntimeDep,
+    principal: Viewer,
+    point: Address | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Json:
+    """Return recent commands, newest first."""
+    if point is not None:
+        find_point(runtime, principal, point)
+    found = [made for made in runtime.arbiter.recent(point) if _sees(runtime, principal, made)]
+    items, following = page_of(found, cursor, limit, runtime.site().generation)
+    return Json({"items": [command_json(made) for made in items], "next": following})
+
+
+@router.get("/{command_id}", response_model=CommandReply)
+async def read_command(runtime: RuntimeDep, principal: Viewer, command_id: Address) -> Json:
+    """Return one command."""
+    made = runtime.arbiter.get(command_id)
+    if made is None or not _sees(runtime, principal, made):
+        raise NotFoundError(f"no command {command_id[:80]!r}; GET /api/v1/commands lists recent ones")
+    return Json(command_json(made))
