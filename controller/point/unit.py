@@ -76,7 +76,7 @@ def parse_unit(shown: str) -> Unit:
     except pint.PintError as error:
         raise UnitError(f"unit {shown!r} cannot be read: {error}") from error
     names = [name for name, _ in registry.Quantity(1.0, unit).unit_items()]
-    exponents = tuple(sorted((str(name), float(power)) for name, power in unit.dimensionality.items()))
+    exponents = tuple(sorted((str(name), float(str(power))) for name, power in unit.dimensionality.items()))
     if any("degree_" in name for name in names):
         # pint reads a scale in a product as a difference; nobody writes that on purpose.
         if len(names) > 1 or names[0].startswith("delta_"):
