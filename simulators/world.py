@@ -1,0 +1,331 @@
+"""The simulated city hall: one clock, one weather, one building, one plant, one grid, and the devices that watch them.
+
+The whole building is always simulated; a site's files say which devices look at it. Everything random comes from one
+seed through one generator a purpose. The world knows no wall clock: whoever owns it calls `step`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulators.plant.calendar import Calendar
+from simulators.plant.cooling import CoolingPlant
+from simulators.plant.device import Device, State
+from simulators.plant.handler import HandlerBank
+from simulators.plant.memento import collect, restore
+from simulators.plant.meter import MeterBank
+from simulators.plant.network import BOARDS, FEEDERS, HouseLoad, Network, Topology
+from simulators.plant.people import People, light_share
+from simulators.plant.quantity import Model, model_of
+from simulators.plant.room import RoomBank
+from simulators.plant.weather import Weather
+from simulators.plant.zone import ZoneBank
+from simulators.site import SiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from simulators.plant.weather import Outdoor
+    from simulators.site import SimulatedDevice, SimulatedSite
+
+__all__ = ["World"]
+
+_FLOORS = 12
+_ZONES = _FLOORS + 1
+_WEST_M2, _REST_M2 = 1500.0, 36_000.0
+_WEST_HEADS = 125.0
+_AIR_KG_M2 = 10.8 / 1500.0
+_LAMP_W, _PLUG_W, _DESK_W = 10.0, 2.5, 90.0
+_ROOM_KW, _ROOM_LS = 420.0, 17.0
+"""Computer rooms: heat that goes into the chilled water day and night."""
+_METERS = 150
+_WARM_S, _WARM_STEP_S = 26 * 3600, 100.0
+_LONGEST_S = 60.0
+_NUMBER = re.compile(r"(\d+)")
+_NAMED = re.compile(r"([a-z]+)_?0*(\d+)?(.*)")
+
+
+class World:
+    """Everything that the simulated devices measure, advanced by `step`."""
+
+    def __init__(self, site: SimulatedSite, seed: int, start: datetime | int, *, warm: bool = True) -> None:
+        """Begin at `start` (aware datetime, or ns since 1970 UTC), warmed up by 26 hours of coarse steps before it.
+
+        `warm` False leaves that out, for a world whose state is restored.
+
+        Raises:
+            SiteError: a device cannot be simulated: unknown profile, or an equipment that the building has not got.
+            ValueError: `start` has no time zone.
+        """
+        if not isinstance(start, int):
+            if start.tzinfo is None:
+                raise ValueError("start: got a datetime without time zone, wanted an aware one")
+            start = round(start.timestamp() * 1e6) * 1000
+        self.site, self.seed, self.time_ns = site, seed, start
+        self._calendar = Calendar(site.timezone)
+        self._weather = Weather(seed, site.latitude, site.longitude)
+        area = np.array([_WEST_M2] * _FLOORS + [_REST_M2])
+        occupants = float(site.simulation.get("occupants", 6000))
+        self._design_heads = np.array([_WEST_HEADS] * _FLOORS + [max(occupants - _FLOORS * _WEST_HEADS, 100.0)])
+        self._people = People(seed, self._design_heads)
+        self.zones = ZoneBank(
+            area,
+            np.array([0.10] * _FLOORS + [0.06]),
+            np.array([[0.0, 0.0, 0.2, 0.8]] * _FLOORS + [[0.25, 0.25, 0.25, 0.25]]),
+        )
+        names = tuple(f"ahu-{n + 1:02}f-w" for n in range(_FLOORS))
+        self.handlers = HandlerBank(seed, area * _AIR_KG_M2, (*names, "rest"))
+        self.plant = CoolingPlant(seed)
+        models = [(row, model_of(row.profile, row.id)) for row in site.devices]
+        lone = [row.equipment for row, model in models if model.cls == "meter" and _node(row) is None]
+        self.network = Network(seed, self._topology(site, list(dict.fromkeys(lone))))
+        self.meters = self._meter_bank(models, list(dict.fromkeys(lone)))
+        self.rooms = self._room_bank(models)
+        self._outdoor: Outdoor | None = None
+        self.devices: dict[str, Device] = {}
+        self._masters: list[tuple[Device, int]] = []
+        for row, model in models:
+            self.devices[row.id] = self._device(row, model)
+        if warm:
+            self._warm_up()
+
+    @property
+    def outdoor(self) -> Outdoor:
+        """Return the weather now."""
+        if self._outdoor is None:
+            moment = self._calendar.at(self.time_ns)
+            self._outdoor = self._weather.at(self.time_ns, moment.day, moment.hour)
+        return self._outdoor
+
+    def step(self, dt_s: float) -> None:
+        """Advance everything by `dt_s` > 0; long steps are cut into parts of at most 60 s inside."""
+        if not dt_s > 0.0:
+            raise ValueError(f"dt_s: got {dt_s}, wanted more than 0")
+        drives = self.plant.drives
+        for device, column in self._masters:
+            device.silent_s += dt_s
+            drives.silent[column] = device.listening and device.silent_s > drives.loss_after_s
+        self._advance(dt_s, _LONGEST_S)
+        self._show()
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the state of the physics as arrays, to be saved with `numpy.savez`."""
+        state = {}
+        for name in _PARTS:
+            state.update({f"{name}/{key}": value for key, value in collect(getattr(self, name)).items()})
+        state["time_ns"] = np.array(self.time_ns)
+        return state
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Put back what `state_dict` gave; then let the time that has passed since go by, up to two days.
+
+        The clock of the world stays where it was when it was made, or goes to the state's time if that is later.
+
+        Raises:
+            ValueError: the state belongs to other devices or another version.
+        """
+        wanted = self.time_ns
+        for name in _PARTS:
+            prefix = f"{name}/"
+            restore(getattr(self, name), {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
+        self.time_ns = int(state["time_ns"])
+        self._outdoor = None
+        gap_s = (wanted - self.time_ns) / 1e9
+        if gap_s > 0.0:
+            if gap_s > 2 * 86_400:
+                # After a long pause only the last two days matter to temperatures; counters stood still meanwhile.
+                self.time_ns = wanted - 2 * 86_400 * 1_000_000_000
+                gap_s = 2.0 * 86_400
+            self._advance(gap_s, _WARM_STEP_S)
+            self.time_ns = wanted
+        self._show()
+
+    def _warm_up(self) -> None:
+        end = self.time_ns
+        self.time_ns = end - _WARM_S * 1_000_000_000
+        self._advance(_WARM_S, _WARM_STEP_S)
+        self.time_ns = end
+        self._show()
+
+    def _advance(self, dt_s: float, longest_s: float) -> None:
+        parts = max(1, math.ceil(dt_s / longest_s - 1e-9))
+        part_s = dt_s / parts
+        start = self.time_ns
+        for number in range(1, parts + 1):
+            self.time_ns = start + round(dt_s * 1e9 * number / parts)
+            self._part(part_s)
+
+    def _part(self, dt_s: float) -> None:
+        moment = self._calendar.at(self.time_ns)
+        outdoor = self._weather.at(self.time_ns, moment.day, moment.hour)
+        self._outdoor = outdoor
+        heads = self._people.at(moment)
+        lamps = light_share(moment.hour, workday=moment.workday)
+        zones, handlers, plant = self.zones, self.handlers, self.plant
+        light_w = zones.area * (_LAMP_W * lamps)
+        socket_w = zones.area * _PLUG_W + _DESK_W * heads
+        handlers.step(dt_s, moment, outdoor, zones, plant.supply_c, plant.dp_kpa)
+        zones.step(
+            dt_s, outdoor, heads, light_w + socket_w,
+            handlers.air_kg, handlers.supply_c, handlers.supply_ratio, handlers.outdoor_share,
+        )  # fmt: skip
+        self.coil_kw = float(handlers.heat_kw.sum()) + _ROOM_KW
+        plant.step(dt_s, outdoor, float(handlers.conductance().sum()) + _ROOM_LS, self.coil_kw)
+        fans = handlers.power_kw
+        house = HouseLoad(
+            chillers=np.array([chiller.power_kw for chiller in plant.chillers]),
+            drives=float(plant.drives.power_kw.sum()),
+            handlers_west=float(fans[:_FLOORS].sum()),
+            handlers_rest=float(fans[_FLOORS:].sum()),
+            light=float(light_w.sum()) / 1000.0,
+            socket=float(socket_w.sum()) / 1000.0,
+        )
+        self.network.step(dt_s, moment, outdoor.temperature, house)
+        self.meters.run(dt_s, self.time_ns)
+        self.rooms.step(dt_s, outdoor, zones, heads / self._design_heads, lamps)
+
+    def _show(self) -> None:
+        self.plant.show(self.outdoor)
+        self.network.transformers.show()
+        self.meters.show()
+
+    def _topology(self, site: SimulatedSite, lone: list[str]) -> Topology:
+        rated = np.full(BOARDS, 2000.0)
+        board = np.arange(FEEDERS) // 8
+        feeder = np.arange(_METERS) % FEEDERS
+        for address, equipment in site.equipment.items():
+            name, number = _split(address)
+            parent = _parent(equipment.parameters.get("fed_by"))
+            if name == "tx" and 1 <= number <= BOARDS:
+                rated[number - 1] = float(equipment.parameters.get("rated_kva", 2000.0))
+            elif name == "feeder" and 1 <= number <= FEEDERS and parent is not None and parent <= BOARDS:
+                board[number - 1] = parent - 1
+            elif name == "em" and 1 <= number <= _METERS and parent is not None and parent <= FEEDERS:
+                feeder[number - 1] = parent - 1
+        ratings = [
+            float(site.equipment[a].parameters.get("rated_kw", 40.0)) if a in site.equipment else 40.0 for a in lone
+        ]
+        return Topology(rated, board, feeder, np.array(ratings, np.float64))
+
+    def _meter_bank(self, models: list[tuple[SimulatedDevice, Model]], lone: list[str]) -> MeterBank:
+        names, nodes, accuracy = [], [], []
+        for row, model in models:
+            if model.cls == "meter":
+                node = _node(row)
+                names.append(row.id)
+                nodes.append(self.network.lone + lone.index(row.equipment) if node is None else node)
+                accuracy.append(model.accuracy_percent)
+        return MeterBank(self.seed, self.network, names, nodes, accuracy)
+
+    def _room_bank(self, models: list[tuple[SimulatedDevice, Model]]) -> RoomBank:
+        names, zone, height = [], [], []
+        for row, model in models:
+            if model.cls == "environment":
+                equipment = self.site.equipment.get(row.equipment)
+                floor, wing = (equipment.floor, equipment.wing or equipment.area) if equipment else ("", "")
+                match = _NUMBER.match(floor)
+                level = int(match[1]) if match and floor.endswith("F") and not floor.startswith("B") else 1
+                names.append(row.id)
+                zone.append(min(level, _FLOORS) - 1 if wing == "west" else _FLOORS)
+                height.append(4.0 * (level - 1))
+        return RoomBank(self.seed, names, zone, height)
+
+    def _device(self, row: SimulatedDevice, model: Model) -> Device:
+        bank = self.network.transformers
+        match model.cls:
+            case "meter":
+                return Device(row, State(self.meters.rows, self.meters.table, self.meters.names.index(row.id)))
+            case "environment":
+                return Device(row, State(self.rooms.rows, self.rooms.table, self.rooms.names.index(row.id)))
+            case "relay":
+                return Device(row, State(bank.relay_rows, bank.relay, _place(row, "tx", BOARDS)))
+            case "cubicle":
+                return Device(row, State(bank.cubicle_rows, bank.cubicle, _place(row, "tx", BOARDS)))
+            case "chiller":
+                column = _place(row, "ch", 4)
+                chiller = self.plant.chillers[column]
+                chiller.gateway = row.profile == "site-standard-chiller"
+                rows, table = self.plant.chiller_rows, self.plant.chiller_table
+                return Device(row, State(rows, table, column), _shown(chiller.take, rows, table, column))
+            case "drive":
+                return self._drive(row)
+            case "header":
+                return Device(row, State(self.plant.header_rows, self.plant.header_table, 0), self.plant.take_header)
+            case _:
+                column = _place(row, "ahu", _FLOORS)
+                state = State(self.handlers.rows, self.handlers.table, column)
+                return Device(row, state, partial(self.handlers.take, column))
+
+    def _drive(self, row: SimulatedDevice) -> Device:
+        name, _ = _split(row.equipment)
+        first = {"chwp": 0, "cwp": 8, "ct": 16}.get(name)
+        if first is None:
+            raise SiteError(
+                f'device "{row.id}" equipment: got "{row.equipment}", wanted …chwp1 to 8, cwp1 to 8, ct1 to 4'
+            )
+        column = first + _place(row, name, 4 if name == "ct" else 8)
+        drives = self.plant.drives
+        device = Device(row, State(drives.rows, drives.table, column), partial(drives.take, column))
+        self._masters.append((device, column))
+        return device
+
+
+_PARTS = ("zones", "handlers", "plant", "network", "meters", "rooms")
+
+
+def _split(address: str) -> tuple[str, int]:
+    """Return name and number of an address's last part: `…feeder07` -> ("feeder", 7), `…ahu_05f_w` -> ("ahu", 5)."""
+    match = _NAMED.fullmatch(address.rsplit(".", 1)[-1])
+    return (match[1], int(match[2] or 0)) if match else ("", 0)
+
+
+def _parent(value: object) -> int | None:
+    number = _split(value)[1] if isinstance(value, str) else 0
+    return number if number > 0 else None
+
+
+def _node(row: SimulatedDevice) -> int | None:
+    """Return the node of the grid that a meter sits at; None for one that stands alone."""
+    name, number = _split(row.equipment)
+    if name == "main":
+        return Network.MAIN
+    ranges = {
+        "tx": (Network.TRANSFORMER, BOARDS),
+        "lv": (Network.BOARD, BOARDS),
+        "feeder": (Network.FEEDER, FEEDERS),
+        "em": (Network.METER, _METERS),
+    }
+    first, count = ranges.get(name, (0, 0))
+    return first + number - 1 if 1 <= number <= count else None
+
+
+def _place(row: SimulatedDevice, name: str, count: int) -> int:
+    got, number = _split(row.equipment)
+    if got != name or not 1 <= number <= count:
+        raise SiteError(
+            f'device "{row.id}" equipment: got "{row.equipment}", the simulated building has {name}1 to {name}{count}'
+        )
+    return number - 1
+
+
+def _shown(
+    take: Callable[[str, float], float], rows: Mapping[str, int], table: np.ndarray[Any, Any], column: int
+) -> Callable[[str, float], float]:
+    """Return `take` that also shows the value in effect at once, so that a read-back need not wait for a step."""
+    effective = {"chw_setpoint": "effective_chw_setpoint", "demand_limit": "effective_demand_limit"}
+
+    def accept(tag: str, value: float) -> float:
+        effect = take(tag, value)
+        if tag != "alarm_reset":
+            table[rows[tag], column] = effect
+            if tag in effective:
+                table[rows[effective[tag]], column] = effect
+        return effect
+
+    return accept
