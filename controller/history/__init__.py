@@ -1,1 +1,1 @@
-"""History: one log of columnar frames with two readers, the embedded history and InfluxDB."""
+"""History: one log of frames, and its readers: the embedded history and InfluxDB, each with a cursor of its own."""
