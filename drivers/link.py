@@ -52,6 +52,8 @@ PROBE_TIMEOUT_S = 0.3
 _LOST_AFTER_FAILURES = 3
 _STEADY_S = 10.0
 _WATCH_S = 0.5
+_LOSS_SHORTEST_S = 10.0
+_TOLERANCE_S = 0.05
 _LOG_LINES_PER_MINUTE = 30
 
 _log = logging.getLogger(__name__)
@@ -392,18 +394,27 @@ class Link:
     # -- watch, keep-alive ---------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Declare devices lost in time, whatever the poll loop is waiting for."""
+        """Declare devices lost in time, whatever the poll loop is waiting for.
+
+        Sleeps until the first device could be due, so that a healthy link costs a wake-up in ten seconds.
+        """
         while True:
-            wanted = self._clock.monotonic() + _WATCH_S
-            await self._clock.sleep(_WATCH_S)
             now = self._clock.monotonic()
-            overslept = now - wanted
+            delay = _LOSS_SHORTEST_S
             for member in self._members.values():
-                if overslept > _WATCH_S:
-                    member.seen += overslept  # we stood still (stopped process, stalled loop), not the device
-                limit = loss_limit_s(member.device.period_s) - _WATCH_S
-                if member.health.state in ("starting", "good") and now - member.seen >= limit:
-                    silent = now - member.seen
+                if member.health.state in ("starting", "good"):
+                    delay = min(delay, member.seen + loss_limit_s(member.device.period_s) - now)
+            delay = max(delay, _WATCH_S)
+            await self._clock.sleep(delay)
+            stalled = self._clock.monotonic() - now - delay > _WATCH_S
+            now = self._clock.monotonic()
+            for member in self._members.values():
+                if member.health.state not in ("starting", "good"):
+                    continue
+                if stalled:
+                    member.seen = now  # we stood still (stopped process, stalled loop), not the device
+                silent = now - member.seen
+                if silent >= loss_limit_s(member.device.period_s) - _TOLERANCE_S:
                     self._set_state(member, "lost", member.health.message or f"no good answer for {silent:.0f} s")
 
     async def _keep_alive(self) -> None:
