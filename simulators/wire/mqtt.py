@@ -46,6 +46,12 @@ class Broker:
     def __init__(self) -> None:
         self._broker: Any = None
 
+    @property
+    def pid(self) -> int:
+        """Process id of the broker; 0 while there is none."""
+        process = getattr(self._broker, "_process", None)
+        return int(process.pid) if process is not None else 0
+
     async def start(self) -> BrokerAddress:
         """Listen on a free port of loopback.
 
