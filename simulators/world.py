@@ -41,12 +41,12 @@ _ZONES = _FLOORS + 1
 _WEST_M2, _REST_M2 = 1500.0, 36_000.0
 _WEST_HEADS = 125.0
 _AIR_KG_M2 = 10.8 / 1500.0
-_LAMP_W, _PLUG_W, _DESK_W = 10.0, 2.5, 90.0
+_LAMP_W, _PLUG_W, _DESK_W = 10.0, 2.0, 90.0
 _ROOM_KW, _ROOM_LS = 420.0, 17.0
 """Computer rooms: heat that goes into the chilled water day and night."""
 _METERS = 150
 _WARM_S, _WARM_STEP_S = 26 * 3600, 100.0
-_LONGEST_S = 60.0
+_LONGEST_S = 100.0
 _NUMBER = re.compile(r"(\d+)")
 _NAMED = re.compile(r"([a-z]+)_?0*(\d+)?(.*)")
 
@@ -88,6 +88,8 @@ class World:
         self.meters = self._meter_bank(models, list(dict.fromkeys(lone)))
         self.rooms = self._room_bank(models)
         self._outdoor: Outdoor | None = None
+        self.coil_kw = 0.0
+        """Heat that coils and computer rooms put into the chilled water, kW."""
         self.devices: dict[str, Device] = {}
         self._masters: list[tuple[Device, int]] = []
         for row, model in models:
@@ -104,7 +106,7 @@ class World:
         return self._outdoor
 
     def step(self, dt_s: float) -> None:
-        """Advance everything by `dt_s` > 0; long steps are cut into parts of at most 60 s inside."""
+        """Advance everything by `dt_s` > 0; long steps are cut into parts of at most 100 s inside."""
         if not dt_s > 0.0:
             raise ValueError(f"dt_s: got {dt_s}, wanted more than 0")
         drives = self.plant.drives

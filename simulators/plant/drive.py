@@ -55,7 +55,7 @@ class DriveBank:
         self.speed = np.zeros(n)
         self.power_kw = np.zeros(n)
         self.table = np.zeros((len(DRIVE), n))
-        self._reference = np.zeros(n)
+        self._run, self._wanted, self._reference = np.zeros(n), np.zeros(n), np.zeros(n)
 
     @property
     def on_bus(self) -> NDArray[np.bool_]:

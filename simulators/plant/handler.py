@@ -70,6 +70,7 @@ class HandlerBank:
         self.opening = np.full(n, 0.6)
         self.valve = np.full(n, 0.4)
         self._damper = np.full(n, 0.2)
+        self._damper_target = np.full(n, 0.2)
         self._speed = np.zeros(n)
         self._error = np.zeros(n)
         self._coil_c = np.full(n, 18.0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["collect", "restore"]
 
-_PLAIN = (bool, int, float, str, type(None))
+_KINDS = (np.ndarray, Generator, deque, bool, int, float, str, type(None))
 _ROOT = "simulators."
 
 
@@ -100,7 +100,7 @@ def _is_state(value: object) -> bool:
         return all(isinstance(item, str) for item in value)
     if isinstance(value, dict):
         return bool(value) and all(isinstance(k, str) and isinstance(v, bool | float) for k, v in value.items())
-    return isinstance(value, np.ndarray | Generator | deque | _PLAIN)
+    return isinstance(value, _KINDS)
 
 
 def _is_component(value: object) -> bool:

@@ -34,10 +34,10 @@ def occupancy(hour: float, *, workday: bool) -> float:
 def light_share(hour: float, *, workday: bool) -> float:
     """Return the share of lamps that burn: few at night, off at lunch by house rule."""
     if not workday:
-        return 0.10
+        return 0.07
     if 12.0 <= hour < 13.0:
         return 0.45
-    return float(np.interp(hour, (6.5, 8.0, 17.5, 19.0, 22.0), (0.12, 0.95, 0.95, 0.40, 0.12)))
+    return float(np.interp(hour, (6.5, 8.0, 17.5, 19.0, 22.0), (0.08, 0.95, 0.95, 0.40, 0.08)))
 
 
 class People:

@@ -1,0 +1,152 @@
+"""The days before the first start, by physics alone, as a file that the controller imports.
+
+Format: `.npz` with `address` (P,) text, `time_ns` (T,) int64 and `value` (P, T) float64, NaN where there is none.
+Beside it lies `<path>.state`, from which the live world goes on, so that counters do not jump.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulators.plant.quantity import AHU, CHILLER, ENVIRONMENT, HEADER, METER, RELAY, model_of
+from simulators.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simulators.site import SimulatedSite
+
+__all__ = ["HistoryFile", "load_world", "state_path", "write_history"]
+
+_BRIEF_METER = ("power", "energy_import")
+_FEEDER_METER = (*_BRIEF_METER, "power_factor", "apparent_power")
+_TAGS = {
+    "meter": _BRIEF_METER,
+    "relay": RELAY[:4],
+    "cubicle": (),
+    "chiller": tuple(
+        tag for tag in CHILLER
+        if not tag.startswith("alarm") and tag not in {
+            "gateway_heartbeat", "controller_heartbeat", "remote", "start_wait", "minimum_on_left", "enable",
+            "chw_setpoint", "demand_limit",
+        }
+    ),
+    "drive": ("run", "speed", "power"),
+    "header": HEADER[:9],
+    "ahu": (*(tag for tag in AHU[:14] if tag != "chw_valve_cmd"), "fan_run", "outdoor_damper_position"),
+    "environment": ENVIRONMENT[:8],
+}  # fmt: skip
+_Group = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFile:
+    """What was written."""
+
+    path: Path
+    state: Path
+    points: int
+    samples: int
+
+
+def state_path(path: Path) -> Path:
+    """Return where the state beside a history file is."""
+    return path.with_name(path.name + ".state")
+
+
+def write_history(
+    site: SimulatedSite,
+    seed: int,
+    end_ns: int,
+    days: float = 7.0,
+    step_s: float = 300.0,
+    path: Path = Path("history.npz"),
+    *,
+    every_tag: bool = False,
+) -> HistoryFile:
+    """Simulate the `days` before `end_ns` (ns UTC) and write one sample every `step_s`.
+
+    Sub-meters give power and energy, larger meters more, everything else what trends, bills and baselines need;
+    `every_tag` writes whatever the devices measure. Both files appear whole or not at all.
+
+    Raises:
+        OSError: the files cannot be written.
+        ValueError: less than one sample was asked for.
+    """
+    samples = int(days * 86_400 / step_s)
+    if samples < 1:
+        raise ValueError(f"days {days}, step_s {step_s}: got no sample, wanted at least one")
+    step_ns = round(step_s * 1e9)
+    # Samples at whole multiples of the step; the world then runs on to the end itself.
+    last_ns = end_ns // step_ns * step_ns
+    world = World(site, seed, last_ns - samples * step_ns)
+    address, gather = _columns(world, site, every_tag=every_tag)
+    time_ns = np.empty(samples, np.int64)
+    value = np.empty((samples, len(address)))
+    for sample in range(samples):
+        world.step(step_s)
+        time_ns[sample] = world.time_ns
+        for table, rows, columns, places in gather:
+            value[sample, places] = table[rows, columns]
+    if end_ns > last_ns:
+        world.step((end_ns - last_ns) / 1e9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _save(path, {"address": np.array(address), "time_ns": time_ns, "value": np.ascontiguousarray(value.T)})
+    state = state_path(path)
+    _save(state, world.state_dict())
+    return HistoryFile(path, state, len(address), samples)
+
+
+def load_world(site: SimulatedSite, seed: int, start_ns: int, state: Path) -> World:
+    """Return a world at `start_ns` that goes on from a saved state; the time between is simulated in coarse steps.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no state, or that of another site or version.
+    """
+    with np.load(state, allow_pickle=False) as saved:
+        arrays = {name: saved[name] for name in saved.files}
+    world = World(site, seed, start_ns, warm=False)
+    world.restore(arrays)
+    return world
+
+
+def _columns(world: World, site: SimulatedSite, *, every_tag: bool) -> tuple[list[str], list[_Group]]:
+    address: list[str] = []
+    groups: dict[int, tuple[np.ndarray[Any, Any], list[int], list[int], list[int]]] = {}
+    for row in site.devices:
+        device = world.devices[row.id]
+        for tag in device.quantities if every_tag else _tags(row.profile, row.id, row.equipment):
+            if tag in row.omit:
+                continue
+            table, line, column = device.state.place(tag)
+            _, lines, columns, places = groups.setdefault(id(table), (table, [], [], []))
+            lines.append(line)
+            columns.append(column)
+            places.append(len(address))
+            address.append(f"{row.equipment}.{row.prefix}{tag}")
+    gather: list[_Group] = [
+        (t, np.array(r, np.intp), np.array(c, np.intp), np.array(p, np.intp)) for t, r, c, p in groups.values()
+    ]
+    return address, gather
+
+
+def _tags(profile: str, device: str, equipment: str) -> tuple[str, ...]:
+    cls = model_of(profile, device).cls
+    if cls != "meter":
+        return _TAGS[cls]
+    name = equipment.rsplit(".", 1)[-1]
+    if name.startswith("em"):
+        return _BRIEF_METER
+    return _FEEDER_METER if name.startswith("feeder") else METER
+
+
+def _save(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    part.replace(path)
