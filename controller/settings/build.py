@@ -65,7 +65,7 @@ class Builder:
         self._environment = environment
         self._endpoints = endpoints
         self.problems: list[Problem] = []
-        self.notices: list[str] = []
+        self._missing: dict[str, list[str]] = {}
         self.buildings: dict[str, Building] = {}
         self.areas: dict[str, Area] = {}
         self.equipment: dict[str, Equipment] = {}
@@ -80,6 +80,14 @@ class Builder:
         seen: dict[tuple[str, int], tuple[str, str, int]] = {}
         for placed in self._rows.devices:
             self._device(placed, seen)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is allowed but should be known, one sentence a cause."""
+        return tuple(
+            f"{sentence}: device {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+            for sentence, names in self._missing.items()
+        )
 
     def _places(self) -> None:
         for row in self._rows.site.building:
@@ -166,7 +174,8 @@ class Builder:
             self._say(file, line, f"device.secrets.{key}", "an unknown key", allowed)
         laid = self._endpoints.secrets.get(row.endpoint)
         if laid is None:
-            self.notices += [f'device "{row.id}": {sentence}' for sentence in missing]
+            for sentence in missing:
+                self._missing.setdefault(sentence, []).append(row.id)
         else:
             secrets |= laid
         period_s = row.period_s or profile.period_s

@@ -38,19 +38,19 @@ def load(
     environment: Mapping[str, str] | None = None,
     check_rules: Callable[[Sequence[RuleDefinition], Site], None] | None = None,
 ) -> Configuration:
-    """Read, check and build a site. `registry` gives new addresses their numbers; it changes only if all is well.
+    """Read, check and build a site.
 
+    `registry` gives new addresses their numbers: keep its `new` when all is well, and throw it away when not.
     `check_rules` compiles the rules against the site and raises InvalidError with line and column.
 
     Raises:
         SettingsError: with every problem that was found.
     """
     rows = read_site(folder)
-    trial = registry.copy()
     builder = Builder(
         rows,
         Library(folder),
-        trial,
+        registry,
         folder=folder,
         environment=os.environ if environment is None else environment,
         endpoints=endpoints or Endpoints(),
@@ -63,7 +63,7 @@ def load(
     except (ZoneInfoNotFoundError, ValueError, OSError):
         problems.append(Problem("site.toml", 0, "site.timezone", f'"{zone}"', "an IANA name such as Asia/Taipei"))
     definitions = rules(rows.rules, problems)
-    builder.points |= virtual_points(definitions, builder.equipment, builder.points, trial, problems)
+    builder.points |= virtual_points(definitions, builder.equipment, builder.points, registry, problems)
     alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems)
     alarms = apply_limits(alarms, changes, now_ns)
     alarms |= communication_alarms(rows.alarms, builder.equipment_of, builder.equipment)
@@ -88,7 +88,6 @@ def load(
     )
     if check_rules is not None:
         check_rules(definitions, site)
-    registry.adopt(trial)
     return Configuration(
         folder=folder,
         site=site,
@@ -97,5 +96,5 @@ def load(
         alarms=tuple(alarms.values()),
         rules=definitions,
         server=rows.server,
-        notices=tuple(builder.notices),
+        notices=builder.notices,
     )

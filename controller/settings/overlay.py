@@ -9,14 +9,20 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.dialects.sqlite import insert
+
 from controller.alarm.definition import LIMIT_KINDS
+from controller.journal.schema import overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from controller.alarm.definition import AlarmDefinition
+    from sqlalchemy import Executable
 
-__all__ = ["LIMITS", "Change", "apply_limits"]
+    from controller.alarm.definition import AlarmDefinition
+    from controller.point.model import Limits
+
+__all__ = ["LIMITS", "Change", "apply_limits", "store_limits"]
 
 LIMITS = "limits/"
 
@@ -56,3 +62,22 @@ def apply_limits(
             elif isinstance(limit, int | float) and not isinstance(limit, bool) and math.isfinite(limit):
                 result[identifier] = replace(alarms[identifier], limit=float(limit))
     return result
+
+
+def store_limits(address: str, limits: Limits, who: str, why: str, now_ns: int) -> Executable:
+    """Return the statement that keeps new limits of a point; `version` grows by one, for ETags."""
+    value = {
+        kind: None if math.isnan(limit) else limit
+        for kind, limit in ((kind, getattr(limits, kind)) for kind in LIMIT_KINDS)
+    }
+    statement = insert(overlay).values(key=LIMITS + address, value=value, who=who, why=why, time_ns=now_ns, version=1)
+    return statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "value": statement.excluded.value,
+            "who": statement.excluded.who,
+            "why": statement.excluded.why,
+            "time_ns": statement.excluded.time_ns,
+            "version": overlay.c.version + 1,
+        },
+    )

@@ -1,0 +1,487 @@
+"""The composition root: builds everything from a site's folder and a data folder, runs it, and takes it apart again.
+
+Only here are concrete drivers, stores and servers named. Reading `Controller.start` from top to bottom shows the house.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from controller import recall
+from controller.alarm.engine import AlarmEngine
+from controller.api.app import create_app
+from controller.api.runtime import ApiSettings, Runtime
+from controller.api.server import HttpSettings, Server, build_server
+from controller.clock import SystemClock
+from controller.command.arbiter import Arbiter
+from controller.cycle import Cycle, Parts
+from controller.errors import ConflictError, InvalidError, ShifuError
+from controller.field.field import Field
+from controller.field.inbox import Inbox
+from controller.history.delivery import Influx
+from controller.history.embedded import EmbeddedHistory
+from controller.history.importer import import_history
+from controller.history.influx import InfluxWriter
+from controller.history.log import FrameLog
+from controller.identity.identity import Identity
+from controller.journal.entry import AuditRow
+from controller.journal.journal import Journal
+from controller.journal.lock import FolderLock
+from controller.local import LocalServer
+from controller.point.registry import Registry
+from controller.point.table import PointTable
+from controller.recorder import Recorder
+from controller.rule.engine import RuleEngine
+from controller.settings.build import Endpoints
+from controller.settings.difference import compare
+from controller.settings.load import load
+from controller.settings.overlay import store_limits
+from controller.settings.secret import resolve
+from controller.share import share_dir
+from drivers.errors import ProfileError
+from drivers.modbus.driver import ModbusDriver
+from drivers.mqtt.driver import MqttDriver
+from drivers.opcua.driver import OpcUaDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from controller.history.log import Committed
+    from controller.point.model import Limits, Site
+    from controller.rule.definition import RuleDefinition
+    from controller.settings.configuration import Configuration
+    from controller.settings.difference import Difference
+    from controller.settings.overlay import Change
+    from drivers.driver import Clock, Device, Driver
+
+__all__ = ["Controller", "Options", "build_driver", "check_rules", "product_version"]
+
+_log = logging.getLogger(__name__)
+
+
+def product_version() -> str:
+    """Return the installed version."""
+    return installed_version("shifu-bms")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this run differs from what the site's folder says."""
+
+    site: Path
+    data: Path
+    host: str | None = None
+    port: int | None = None
+    endpoints: Endpoints = field(default_factory=Endpoints)
+    demo: bool = False
+    import_file: Path | None = None
+    """History to import before the first start, as the simulators write it."""
+
+
+def build_driver(clock: Clock, endpoint: str, devices: Sequence[Device]) -> Driver:
+    """Make the driver of one connection by the protocol of its devices.
+
+    Raises:
+        ProfileError: devices of different protocols share one endpoint, or a profile cannot be used.
+    """
+    protocols = {device.profile.protocol for device in devices}
+    if len(protocols) != 1:
+        raise ProfileError(f"{endpoint}: devices of {', '.join(sorted(protocols))} on one connection; give them two")
+    protocol = protocols.pop()
+    if protocol == "modbus":
+        return ModbusDriver(devices, clock)
+    if protocol == "opcua":
+        return OpcUaDriver(devices, clock)
+    return MqttDriver(devices, clock)
+
+
+def check_rules(clock: Clock, definitions: Sequence[RuleDefinition], site: Site) -> None:
+    """Compile all rules against a site and throw the result away.
+
+    Raises:
+        InvalidError: with rule, line and column.
+    """
+    RuleEngine(definitions, site, clock)
+
+
+class Controller:
+    """One running controller. `start`, then `run` until `stop` is called from a signal handler."""
+
+    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+        """Prepare; nothing is opened before `start`."""
+        self.options = options
+        self.clock: Clock = clock or SystemClock()
+        self.configuration: Configuration
+        self.server: Server
+        self.identity: Identity
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._stopping = asyncio.Event()
+        self._applying = asyncio.Lock()
+        self._base_limits: dict[str, Limits] = {}
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open everything in order. Devices, brokers and databases may all be down: they join when they appear.
+
+        Raises:
+            SettingsError: the site's folder cannot be used.
+            ConflictError: another controller has the data folder.
+            UnavailableError: the state database or the port cannot be had.
+        """
+        options, clock = self.options, self.clock
+        self._lock = FolderLock(options.data)
+        self.journal = await Journal.open(options.data / "state.db", clock)
+        cut = await recall.end_cut_commands(self.journal, clock)
+        if cut:
+            _log.warning("%d commands of the last run ended unknown; none is sent again", cut)
+        self.configuration = await self._load()
+        site = self.configuration.site
+
+        history = self.configuration.server.history
+        self.embedded = EmbeddedHistory(
+            options.data / "history.db", options.data / "log", clock, keep_days=history.retention_days
+        )
+        self.influx = self._influx()
+        self.log = FrameLog(
+            options.data / "log",
+            clock,
+            generation=site.generation,
+            committed=self._committed,
+            needed=lambda: self.embedded.cursor,
+        )
+        self.recorder = Recorder(self.journal, self.log, clock, lambda: self.configuration.site)
+
+        alarms = AlarmEngine(self.configuration.alarms, clock, self.recorder.alarm_entry)
+        alarms.restore(await recall.alarm_states(self.journal))
+        arbiter = Arbiter(site, clock, new_id=partial(secrets.token_hex, 10), record=self.recorder.command)
+        arbiter.restore(await recall.slots(self.journal))
+        table = PointTable(site, clock)
+        self.parts = Parts(table, RuleEngine(self.configuration.rules, site, clock), alarms, arbiter)
+        self.cycle = Cycle(self.parts, clock, self.recorder)
+        self.inbox = Inbox(self.cycle.wake)
+        self.cycle.attach(self.inbox)
+        self.field = Field(partial(build_driver, clock), self.inbox, clock, on_health=self.recorder.health)
+        self.recorder.field, self.recorder.parts = self.field, self.parts
+
+        self.identity = await Identity.open(self.journal, clock, demo=options.demo)
+        self.server = self._serve()
+
+        first = not (options.data / "history.imported").exists()
+        self.log.start()
+        self.embedded.start()
+        if self.influx is not None:
+            self.influx.start()
+        self.local = LocalServer(
+            options.data / "control.sock",
+            {
+                "apply": self._local_apply,
+                "status": self._local_status,
+                "users": self._local_users,
+                "link": self._local_link,
+            },
+        )
+        await self.local.start()
+        self._task(self.cycle.run(), "cycle")
+        self._task(self.recorder.run(), "recorder")
+        self._task(self.server.run_until_stopped(), "server")
+        self._task(self._watch_loop(), "loop watch")
+        if options.import_file is not None and first:
+            self._task(self._import(options.import_file), "history import")
+        self._task(self._refill(), "window refill")
+        await self.field.apply(self.configuration.devices, self.configuration.equipment)
+        for notice in self.configuration.notices:
+            _log.warning("%s", notice)
+        self.journal.audit(
+            AuditRow(clock.now_ns(), "system", "start", options.site.name, data={"version": product_version()})
+        )
+
+    async def run(self) -> None:
+        """Return when `stop` was called, or when a task that must live has ended."""
+        stopped = asyncio.create_task(self._stopping.wait())
+        vital = [task for task in self._tasks if task.get_name() in ("cycle", "recorder", "server")]
+        done, _ = await asyncio.wait([stopped, *vital], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for task in done - {stopped}:
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+
+    def stop(self) -> None:
+        """Have `run` return; called by signal handlers."""
+        self._stopping.set()
+
+    async def close(self) -> None:
+        """Stop in the reverse order of the start, within 10 s; outputs are left as their fail state says."""
+        with_deadline = asyncio.timeout(8.0)
+        try:
+            async with with_deadline:
+                await self.local.close()
+                self.server.stop()
+                await self.field.close()
+                await self.recorder.close()
+        except TimeoutError:
+            _log.warning("stopped without waiting for everything")
+        for task in self._tasks:
+            if task.get_name() != "server":
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.log.close)
+        if self.influx is not None:
+            await asyncio.to_thread(self.influx.close)
+        await asyncio.to_thread(self.embedded.close)
+        self.identity.close()
+        await self.journal.close()
+        self._lock.release()
+
+    # -- configuration -----------------------------------------------------------------------------------------------
+
+    async def apply(self, *, dry_run: bool = False, who: str = "system") -> Difference:
+        """Read the site's folder again and swap to it between two turns; a bad one changes nothing.
+
+        Raises:
+            SettingsError, InvalidError: what is wrong with the new files; the old configuration runs on.
+            UnavailableError: the state database cannot keep the new point numbers.
+        """
+        async with self._applying:
+            new = await self._load(dry_run=dry_run)
+            difference = compare(self.configuration, new)
+            if dry_run or not difference:
+                return difference
+            await self._swap(new)
+            self.journal.audit(
+                AuditRow(self.clock.now_ns(), who, "apply", self.options.site.name, data=difference.to_json())
+            )
+            return difference
+
+    async def _swap(self, new: Configuration) -> None:
+        # Everything that can fail is made before anything is changed; the changes themselves do not wait.
+        rules = RuleEngine(new.rules, new.site, self.clock)
+        for endpoint in {device.endpoint for device in new.devices}:
+            build_driver(self.clock, endpoint, [device for device in new.devices if device.endpoint == endpoint])
+        alarms = self.parts.alarms.migrate(new.alarms)
+        self.configuration = new
+        self.parts.table = self.parts.table.migrate(new.site)
+        self.parts.rules = rules
+        self.parts.alarms = alarms
+        self.parts.arbiter.migrate(new.site)
+        self.log.generation = new.site.generation
+        if self.influx is not None:
+            self.influx.configure(_addresses(new.site))
+        self.runtime.alarms = alarms
+        await self.field.apply(new.devices, new.equipment)
+        self._task(self._refill(), "window refill")
+
+    async def _load(self, *, dry_run: bool = False) -> Configuration:
+        registry = Registry(await recall.point_numbers(self.journal))
+        changes = await recall.changes(self.journal)
+        generation = (
+            self.configuration.site.generation if dry_run else await recall.next_generation(self.journal, self.clock)
+        )
+        base = await asyncio.to_thread(self._read, registry, generation, ())
+        configuration = base
+        if changes:
+            configuration = await asyncio.to_thread(self._read, registry, generation, changes)
+        if not dry_run:
+            await recall.keep_numbers(self.journal, registry.new, self.clock)
+            self._base_limits = {address: point.limits for address, point in base.site.points.items()}
+        return configuration
+
+    def _read(self, registry: Registry, generation: int, changes: Sequence[Change]) -> Configuration:
+        return load(
+            self.options.site,
+            registry,
+            generation=generation,
+            now_ns=self.clock.now_ns(),
+            changes=changes,
+            endpoints=self.options.endpoints,
+            check_rules=partial(check_rules, self.clock),
+        )
+
+    async def _set_limits(self, address: str, limits: Limits, owner: str, reason: str) -> None:
+        """Lay limits over the files' and put them into effect.
+
+        Raises:
+            InvalidError: the limits contradict each other.
+            UnavailableError: they cannot be kept.
+        """
+        self.journal.post(store_limits(address, limits, owner, reason, self.clock.now_ns()))
+        await self.journal.commit()
+        async with self._applying:
+            await self._swap(await self._load())
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _influx(self) -> InfluxWriter | None:
+        row = self.configuration.server.history.influx
+        if row is None:
+            return None
+        named = {f"token_{kind}": where for kind, where in (("env", row.token_env), ("file", row.token_file)) if where}
+        found, _, missing = resolve(named, os.environ, self.options.site)
+        if "token" not in found:
+            reason = missing[0] if missing else "give token_env or token_file"
+            raise InvalidError(f"server.toml: [history.influx] has no token: {reason}")
+        return InfluxWriter(
+            self.options.data / "influx",
+            self.options.data / "log",
+            Influx(row.url, row.org, row.bucket, found["token"]),
+            _addresses(self.configuration.site),
+            self.clock,
+        )
+
+    def _committed(self, item: Committed) -> None:
+        """Tell both readers of the log about a durable frame (on the log's thread)."""
+        self.embedded.on_committed(item)
+        if self.influx is not None:
+            self.influx.on_committed(item)
+
+    def _serve(self) -> Server:
+        row = self.configuration.server.http
+        folder = self.options.site
+        http = HttpSettings(
+            host=self.options.host or row.host,
+            port=row.port if self.options.port is None else self.options.port,
+            certificate=folder / row.certificate if row.certificate else None,
+            private_key=folder / row.private_key if row.private_key else None,
+        )
+        self.runtime = Runtime(
+            site=lambda: self.configuration.site,
+            table=lambda: self.parts.table,
+            alarms=self.parts.alarms,
+            arbiter=self.parts.arbiter,
+            field=self.field,
+            history=self.embedded,
+            journal=self.journal,
+            identity=self.identity,
+            clock=self.clock,
+            version=product_version(),
+            set_limits=self._set_limits,
+            base_limits=lambda address: self._base_limits.get(address),  # noqa: PLW0108 - the map is replaced by apply
+            overview=self._overview,
+            ready=lambda: {"field started": True, "log healthy": self.log.status().healthy},
+            metrics=self._metrics,
+        )
+        built = share_dir("dashboards") / "control_room" / "dist"
+        app = create_app(
+            self.runtime, static_dir=built if built.is_dir() else None, settings=ApiSettings(https=http.https)
+        )
+        self.recorder.hub = self.runtime.hub
+        return build_server(app, http, self.clock)
+
+    def _overview(self) -> Sequence[str]:
+        """Return the points of the overview: everything but the many meters and rooms."""
+        many = ("meter", "environment")
+        return [
+            point.address
+            for point in self.configuration.site.points.values()
+            if self.configuration.site.equipment[point.equipment].system not in many
+        ]
+
+    def _metrics(self) -> Mapping[str, float]:
+        counts, log, embedded = self.cycle.counts, self.log.status(), self.embedded.status()
+        table = self.parts.table.counts
+        return {
+            "cycle_turns_total": counts.turns,
+            "cycle_faults_total": counts.faults,
+            "cycle_slowest_seconds": counts.slowest_s,
+            "readings_total": counts.readings,
+            "readings_late_total": counts.late,
+            "readings_unknown_total": table.unknown,
+            "readings_out_of_order_total": table.out_of_order,
+            "events_total": counts.events,
+            "inbox_waiting": self.inbox.waiting,
+            "inbox_dropped_readings_total": self.inbox.dropped_readings,
+            "inbox_dropped_events_total": self.inbox.dropped_events,
+            "log_pending": log.pending,
+            "log_written_total": log.written,
+            "log_dropped_total": log.dropped,
+            "log_failures_total": log.failures,
+            "history_lag_frames": embedded.lag_frames,
+            "commands_total": self.parts.arbiter.counts.commands,
+            "command_refreshes_total": self.parts.arbiter.counts.refreshes,
+            "command_reasserts_total": self.parts.arbiter.counts.reasserts,
+            "loop_slowest_seconds": self._loop_slowest_s,
+        }
+
+    # -- tasks -------------------------------------------------------------------------------------------------------
+
+    _loop_slowest_s = 0.0
+
+    async def _watch_loop(self) -> None:
+        """Measure how late the loop wakes; more than 2 s is worth a line."""
+        while True:
+            before = self.clock.monotonic()
+            await self.clock.sleep(0.5)
+            late = self.clock.monotonic() - before - 0.5
+            self._loop_slowest_s = max(self._loop_slowest_s, late)
+            if late > 2.0:
+                _log.warning("the event loop stood still for %.1f s", late)
+
+    async def _import(self, path: Path) -> None:
+        numbers = {address: point.number for address, point in self.configuration.site.points.items()}
+        try:
+            done = await asyncio.to_thread(import_history, path, numbers, self.embedded, self.log)
+        except ShifuError as error:
+            _log.error("history of %s not imported: %s", path, error)
+            return
+        (self.options.data / "history.imported").write_text(f"{path.name}\n", "utf-8")
+        _log.info("imported history: %s", done)
+
+    async def _refill(self) -> None:
+        """Fill the rules' windows from history; a rule whose window is not full says unknown until then."""
+        try:
+            await self.parts.rules.refill(self.embedded)
+        except ShifuError as error:
+            _log.warning("windows begin empty: %s", error)
+
+    def _task(self, work: Any, name: str) -> None:
+        task: asyncio.Task[Any] = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(partial(_say_fault, self._tasks))
+
+    # -- local socket ------------------------------------------------------------------------------------------------
+
+    async def _local_apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        folder = request.get("site")
+        if folder is not None and Path(str(folder)).resolve() != self.options.site.resolve():
+            raise ConflictError(f"this controller runs {self.options.site}, not {folder}")
+        difference = await self.apply(dry_run=request.get("dry_run") is True, who="shifu apply")
+        return {"difference": difference.to_json()}
+
+    async def _local_status(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - handlers have one shape
+        states: dict[str, int] = {}
+        for status in self.field.statuses():
+            states[status.state] = states.get(status.state, 0) + 1
+        return {
+            "version": product_version(),
+            "site": self.configuration.site.id,
+            "generation": self.configuration.site.generation,
+            "url": self.server.url,
+            "devices": states,
+        }
+
+    async def _local_users(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - handlers have one shape
+        users = self.identity.users.values()
+        return {"users": [{"name": user.name, "role": user.role, "disabled": user.disabled} for user in users]}
+
+    async def _local_link(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        token = await self.identity.reset_link(str(request.get("user", "")), "local", "local socket")
+        return {"link": f"{self.server.url}/link#token={token}"}
+
+
+def _addresses(site: Site) -> dict[int, str]:
+    return {point.number: address for address, point in site.points.items()}
+
+
+def _say_fault(tasks: list[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
+    if task.get_name() in ("history import", "window refill") and task in tasks:
+        tasks.remove(task)
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("task %s ended: %r", task.get_name(), error)

@@ -1,0 +1,129 @@
+"""What a start reads from the state database: point numbers, overlay, slots, alarms, commands that were cut short."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from controller.alarm.definition import AlarmState
+from controller.command.arbiter import SlotRow
+from controller.journal.entry import CommandRow
+from controller.journal.schema import alarm_state, command_entry, command_slot, overlay, point_number, setting
+from controller.settings.overlay import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from controller.journal.journal import Journal
+    from drivers.driver import Clock
+
+__all__ = [
+    "alarm_states",
+    "changes",
+    "end_cut_commands",
+    "keep_numbers",
+    "next_generation",
+    "point_numbers",
+    "slots",
+]
+
+_OPEN_STATES = ("accepted", "pending", "verifying")
+_LOOK_BACK = 20_000
+
+
+async def point_numbers(journal: Journal) -> list[tuple[int, str]]:
+    """Return every number that was ever given, with its address."""
+    return [(row.number, row.address) for row in await journal.fetch(select(point_number))]
+
+
+async def keep_numbers(journal: Journal, new: Iterable[tuple[int, str]], clock: Clock) -> None:
+    """Make newly given numbers durable.
+
+    Raises:
+        UnavailableError: the state database cannot be written.
+    """
+    rows = [{"number": number, "address": address, "created_ns": clock.now_ns()} for number, address in new]
+    if rows:
+        journal.post(insert(point_number).values(rows).on_conflict_do_nothing())
+        await journal.commit()
+
+
+async def next_generation(journal: Journal, clock: Clock) -> int:
+    """Return the number of the configuration that is about to run; it grows with each start and each apply."""
+    rows = await journal.fetch(select(setting.c.value).where(setting.c.key == "generation"))
+    generation = int(rows[0].value) + 1 if rows else 1
+    statement = insert(setting).values(key="generation", value=generation, time_ns=clock.now_ns())
+    journal.post(
+        statement.on_conflict_do_update(
+            index_elements=["key"], set_={"value": statement.excluded.value, "time_ns": statement.excluded.time_ns}
+        )
+    )
+    return generation
+
+
+async def changes(journal: Journal) -> list[Change]:
+    """Return the overlay."""
+    rows = await journal.fetch(select(overlay))
+    return [Change(row.key, row.value, row.who, row.why, row.expires_ns) for row in rows]
+
+
+async def slots(journal: Journal) -> list[SlotRow]:
+    """Return the filled slots of before the restart."""
+    rows = await journal.fetch(select(command_slot))
+    return [SlotRow(row.point, row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns) for row in rows]
+
+
+async def alarm_states(journal: Journal) -> list[AlarmState]:
+    """Return the alarms that were not normal before the restart."""
+    return [
+        AlarmState(
+            definition=row.definition,
+            occurrence=row.occurrence,
+            state=row.state,
+            raised_ns=row.raised_ns,
+            returned_ns=row.returned_ns,
+            acknowledged_ns=row.acknowledged_ns,
+            acknowledged_by=row.acknowledged_by,
+            comment=row.comment,
+            value=row.value,
+            limit=row.limit,
+            count=row._mapping["count"],
+            data=row.data,
+        )
+        for row in await journal.fetch(select(alarm_state))
+    ]
+
+
+async def end_cut_commands(journal: Journal, clock: Clock) -> int:
+    """Write `unknown` behind every command that the last run left open; return how many.
+
+    Nobody knows whether the device has them, and they are never sent again.
+    """
+    last = select(func.max(command_entry.c.id)).group_by(command_entry.c.command)
+    newest = select(func.max(command_entry.c.id))
+    recent = command_entry.c.id > newest.scalar_subquery() - _LOOK_BACK
+    rows = await journal.fetch(
+        select(command_entry).where(recent, command_entry.c.id.in_(last), command_entry.c.state.in_(_OPEN_STATES))
+    )
+    for row in rows:
+        journal.command(
+            CommandRow(
+                command=row.command,
+                time_ns=clock.now_ns(),
+                point=row.point,
+                number=row.number,
+                slot=row.slot,
+                value=row.value,
+                previous=row.previous,
+                owner=row.owner,
+                reason=row.reason,
+                state="unknown",
+                message="the controller stopped before the result was known; it was not sent again: check it on site",
+                until_ns=row.until_ns,
+            )
+        )
+    if rows:
+        await journal.commit()
+    return len(rows)

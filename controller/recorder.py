@@ -1,0 +1,233 @@
+"""The recorder: takes what the cycle and the arbiter produce to log, journal, field and stream.
+
+Every call returns at once. Alarms and commands are told to the screens when the journal has them; a life-safety alarm
+is told at once and again when it is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from controller.api.render import command_json, device_json, event_json
+from controller.command.arbiter import Outcome
+from controller.errors import ConflictError, UnavailableError
+from controller.field.execution import execute
+from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow
+from controller.journal.entry import SlotRow as JournalSlotRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from controller.alarm.definition import AlarmEntry
+    from controller.api.stream import StreamHub
+    from controller.command.arbiter import Command, Order, SlotRow
+    from controller.cycle import Parts
+    from controller.field.field import Field
+    from controller.history.log import FrameLog
+    from controller.journal.journal import Journal
+    from controller.point.model import Site
+    from drivers.driver import Clock, Device
+    from drivers.event import Event
+    from drivers.link import DeviceHealth
+    from drivers.reading import Readings
+
+__all__ = ["Recorder"]
+
+_log = logging.getLogger(__name__)
+_PROTECTION = (3, 4, 5, 7)
+"""Slots whose orders go out even while the journal is down; they are recorded after."""
+
+
+class Recorder:
+    """One a controller; `run` announces, everything else is called by the cycle, the arbiter and the links."""
+
+    def __init__(self, journal: Journal, log: FrameLog, clock: Clock, site: Callable[[], Site]) -> None:
+        """Prepare; set `hub`, `field` and `parts` before the first turn."""
+        self.hub: StreamHub | None = None
+        self.field: Field | None = None
+        self.parts: Parts | None = None
+        self._journal = journal
+        self._log = log
+        self._clock = clock
+        self._site = site
+        self._orders: set[asyncio.Task[None]] = set()
+        self._commands: dict[str, Command] = {}
+        self._announced = 0
+        self._something = asyncio.Event()
+
+    # -- from the cycle ----------------------------------------------------------------------------------------------
+
+    def readings(self, batch: Readings) -> None:
+        """Append to the log."""
+        self._log.append(batch)
+
+    def event(self, event: Event) -> None:
+        """Append to the event journal, once, and tell the stream."""
+        if self._journal.event(event) and self.hub is not None:
+            row = {
+                "id": None,
+                "source": event.source,
+                "key": event.key,
+                "type": event.type,
+                "time_ns": event.time_ns,
+                "received_ns": self._clock.now_ns(),
+                "late": event.late,
+                "data": dict(event.data),
+            }
+            self.hub.publish_event(event_json(row))
+
+    def changed(self, numbers: NDArray[np.int32]) -> None:
+        """Tell the stream."""
+        if self.hub is not None:
+            self.hub.publish_values(numbers)
+
+    def order(self, order: Order) -> None:
+        """Carry out an order in a task of its own; the arbiter lets out one a point."""
+        task = asyncio.create_task(self._carry(order), name=f"order {order.point.address}")
+        self._orders.add(task)
+        task.add_done_callback(self._orders.discard)
+
+    def alarms(self) -> None:
+        """Have changed alarms announced; life safety at once."""
+        if self.parts is None or self.parts.alarms.version == self._announced:
+            return
+        if self.hub is not None:
+            for alarm in self.parts.alarms.changed_since(self._announced)[1]:
+                if alarm.definition.life_safety:
+                    self.hub.publish_alarm({**alarm.to_json(), "unrecorded": True})
+        self._something.set()
+
+    # -- from engines and links --------------------------------------------------------------------------------------
+
+    def alarm_entry(self, entry: AlarmEntry) -> None:
+        """Append one transition and the state after it, in one transaction."""
+        state = entry.state
+        self._journal.alarm(
+            AlarmRow(
+                occurrence=entry.occurrence,
+                definition=entry.definition,
+                time_ns=entry.time_ns,
+                event=entry.event,
+                from_state=entry.from_state,
+                to_state=entry.to_state,
+                value=entry.value,
+                limit=entry.limit,
+                user=entry.user,
+                comment=entry.comment,
+            ),
+            AlarmStateRow(
+                definition=state.definition,
+                occurrence=state.occurrence,
+                state=state.state,
+                raised_ns=state.raised_ns,
+                returned_ns=state.returned_ns,
+                acknowledged_ns=state.acknowledged_ns,
+                acknowledged_by=state.acknowledged_by,
+                comment=state.comment,
+                value=state.value,
+                limit=state.limit,
+                count=state.count,
+                data=dict(state.data),
+            ),
+        )
+
+    def command(self, command: Command, slots: tuple[SlotRow, ...]) -> None:
+        """Append one state of a command with the slots that it changed.
+
+        Raises:
+            UnavailableError: the command is new and the journal cannot take it.
+        """
+        point = self._site().points.get(command.point)
+        self._journal.command(
+            CommandRow(
+                command=command.id,
+                time_ns=self._clock.now_ns(),
+                point=command.point,
+                number=point.number if point else -1,
+                slot=command.slot,
+                value=command.value,
+                previous=command.previous,
+                owner=command.owner,
+                reason=command.reason,
+                state=command.state,
+                message=command.message,
+                until_ns=command.until_ns,
+                readback=command.readback,
+            ),
+            *(
+                JournalSlotRow(row.point, row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns)
+                for row in slots
+            ),
+        )
+        self._commands[command.id] = command
+        self._something.set()
+
+    def health(self, device: Device, health: DeviceHealth) -> None:
+        """Take a change of a device's state: its alarm, its held points, the screens."""
+        if self.parts is None or self.field is None:
+            return
+        lost = health.state in ("lost", "refused")
+        self.parts.alarms.device(device.id, lost, health.message)
+        if health.state == "good":
+            self.parts.arbiter.device_back(device.id)
+        if lost:
+            _log.warning("device %s is %s: %s", device.id, health.state, health.message)
+        elif health.state == "good":
+            _log.info("device %s answers", device.id)
+        status = self.field.status(device.id)
+        if status is not None and self.hub is not None:
+            self.hub.publish_device(device_json(status))
+        self.alarms()
+
+    # -- tasks -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Announce alarms and commands when the journal has them, until cancelled."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            try:
+                await self._journal.commit()
+            except (UnavailableError, ConflictError) as error:
+                # The building goes on without its journal; the screens must not fall silent with it.
+                _log.error("announced without a record: %s", error)
+            self._announce()
+
+    def _announce(self) -> None:
+        commands, self._commands = self._commands, {}
+        if self.hub is None or self.parts is None:
+            return
+        self._announced, alarms = self.parts.alarms.changed_since(self._announced)
+        for alarm in alarms:
+            self.hub.publish_alarm(alarm.to_json())
+        for command in commands.values():
+            self.hub.publish_command(command_json(command))
+
+    async def _carry(self, order: Order) -> None:
+        """Have the journal keep a command before the device gets it, then send it once."""
+        if self.field is None or self.parts is None:
+            return
+        arbiter = self.parts.arbiter
+        if order.command:
+            try:
+                await self._journal.commit()
+            except (UnavailableError, ConflictError) as error:
+                if arbiter.present(order.point.address)[1] not in _PROTECTION:
+                    arbiter.completed(order, Outcome("failed", None, f"not recorded and so not sent: {error}"))
+                    return
+                _log.error("order for %s goes out unrecorded: %s", order.point.address, error)
+        arbiter.started(order, "pending")
+        outcome = await execute(
+            order, self.field, self._site(), self._clock, lambda: arbiter.started(order, "verifying")
+        )
+        arbiter.completed(order, outcome)
+
+    async def close(self) -> None:
+        """Wait for orders that are out, at most 5 s."""
+        if self._orders:
+            await asyncio.wait(self._orders, timeout=5.0)

@@ -1,0 +1,74 @@
+"""JSON Schemas of the files of a site's folder, for editors that understand them (Even Better TOML, taplo)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from controller.settings.file import (
+    AlarmFile,
+    DeviceRow,
+    EquipmentRow,
+    RuleFile,
+    ServerFile,
+    SiteFile,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+__all__ = ["schemas", "write_schemas"]
+
+_LOOP = {
+    "type": "object",
+    "description": 'Repeats the row: `{ n = "1..40" }`, or a list; `{n:02}` in a text is filled in.',
+    "additionalProperties": {
+        "anyOf": [{"type": "string", "pattern": r"^\s*-?\d+\s*\.\.\s*-?\d+\s*$"}, {"type": "array"}]
+    },
+}
+_TEMPLATE = {"type": "string", "pattern": r"\{"}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of each file by its name."""
+    return {
+        "site": SiteFile.model_json_schema(by_alias=True),
+        "server": ServerFile.model_json_schema(by_alias=True),
+        "alarms": AlarmFile.model_json_schema(by_alias=True),
+        "rules": RuleFile.model_json_schema(by_alias=True),
+        "equipment": _rows("equipment", EquipmentRow),
+        "devices": _rows("device", DeviceRow),
+    }
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write one file a schema; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, schema in schemas().items():
+        path = folder / f"{name}.schema.json"
+        path.write_text(json.dumps(schema, ensure_ascii=False, indent=2, sort_keys=True) + "\n", "utf-8")
+        paths.append(path)
+    return paths
+
+
+def _rows(key: str, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a file of rows with templates: every value may also be a text with a brace in it."""
+    row = model.model_json_schema(by_alias=True)
+    definitions = row.pop("$defs", {})
+    row["properties"] = {name: {"anyOf": [value, _TEMPLATE]} for name, value in row["properties"].items()}
+    row["properties"]["for"] = _LOOP
+    row["properties"]["each"] = {
+        "type": "object",
+        "description": "Differences of single repetitions, by the first variable's value.",
+        "additionalProperties": {"type": "object"},
+    }
+    row.pop("required", None)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: {"type": "array", "items": row}},
+        "$defs": definitions,
+    }
