@@ -76,9 +76,13 @@ class Conditions:
         self._number = numbers
         self._mark = np.zeros(self._size + 1, np.bool_)
         self._place = np.zeros(self._size + 1, np.intp)
-        self._calm_low = np.full(self._size + 1, -np.inf)
-        self._calm_high = np.full(self._size + 1, np.inf)
+        # The widest band is finite, so that infinity is never calm.
+        largest = float(np.finfo(np.float64).max)
+        self._calm_low = np.full(self._size + 1, -largest)
+        self._calm_high = np.full(self._size + 1, largest)
         for definition in definitions:
+            if definition.number < 0:
+                continue
             low, high = _calm(definition)
             self._calm_low[definition.number] = max(low, self._calm_low[definition.number])
             self._calm_high[definition.number] = min(high, self._calm_high[definition.number])
@@ -227,8 +231,6 @@ def _calm(definition: AlarmDefinition) -> tuple[float, float]:
         return -np.inf, definition.limit
     if definition.kind in ("low", "low_low"):
         return definition.limit, np.inf
-    if definition.kind == "state":
-        if 0 in definition.states:
-            return max(definition.states) + 0.5, np.inf
-        return -np.inf, min(definition.states) - 0.5
-    return -np.inf, np.inf
+    if 0 in definition.states:
+        return max(definition.states) + 0.5, np.inf
+    return -np.inf, min(definition.states) - 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.errors import InvalidError
@@ -22,12 +22,12 @@ class RuleError(InvalidError):
 
     def __init__(self, message: str, definition: RuleDefinition, line: int | None = None, column: int = 1) -> None:
         self.rule = definition.id
-        self.line = None if line is None else line + definition.line - 1
-        """Line in the file (or in the expression, where the definition does not know its line), from 1."""
+        self.line = line
+        """Line of the expression, from 1; None when the whole rule is meant."""
         self.column = column
-        """Column in that line of the expression, in characters from 1."""
-        where = f"{definition.file}: " if definition.file else ""
-        place = "" if line is None else f", line {self.line}, column {column}"
+        """Column in that line, in characters from 1."""
+        where = f"{definition.file}:{definition.line}: " if definition.file else ""
+        place = "" if line is None else f", expression line {line}, column {column}"
         super().__init__(f"{where}rule {definition.id}{place}: {message}")
 
 
@@ -75,8 +75,8 @@ class RuleDefinition:
     equipment: str = ""
     """Address, with `*` for any text; empty when `cls` names it."""
     file: str = ""
-    line: int = field(default=1)
-    """Line of the file on which the expression begins, for messages."""
+    line: int = 1
+    """Line of the file on which the rule begins, for messages."""
 
     def matched(self, equipment: Iterable[Equipment]) -> tuple[Equipment, ...]:
         """Return the pieces of equipment that the rule is for, in their order."""
