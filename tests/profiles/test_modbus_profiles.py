@@ -1,0 +1,403 @@
+"""Every Modbus profile against bytes typed by hand from the vendors' documents: tags, units, values, writes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from controller.clock import VirtualClock
+from controller.share import share_dir
+from drivers.driver import Device
+from drivers.equipment import check_profile
+from drivers.errors import DeviceRefusedError, NotWritableError
+from drivers.modbus.driver import ModbusDriver
+from drivers.profile import Profile, load_profile
+from drivers.reading import Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROFILES = share_dir("config") / "profiles"
+BAD = object()
+"""The value is a sentinel: quality BAD_SENSOR."""
+
+
+class Paper:
+    """Stands in for a connection: answers from registers typed by hand, and keeps what was written."""
+
+    connected = True
+
+    def __init__(self, registers: Mapping[int, Mapping[int, str]]) -> None:
+        self.words: dict[int, dict[int, bytes]] = {}
+        for function, rows in registers.items():
+            table = self.words.setdefault(function, {})
+            for address, text in rows.items():
+                for place, word in enumerate(text.split()):
+                    table[address + place] = bytes.fromhex(word)
+        self.asked: list[tuple[int, int, int]] = []
+        self.written: list[str] = []
+
+    async def read(self, unit: int, pdu: bytes, size: int, timeout_s: float) -> bytes:
+        function, address, count = pdu[0], int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
+        self.asked.append((function, address, count))
+        if function not in self.words:
+            raise DeviceRefusedError(f"function {function}", 1)
+        if function in (1, 2):
+            bits = sum(int(self.words[function].get(address + n, b"\0")[0] & 1) << n for n in range(count))
+            return bits.to_bytes(size, "little")
+        return b"".join(self.words[function].get(address + n, b"\0\0") for n in range(count))
+
+    async def write(self, unit: int, pdu: bytes, timeout_s: float) -> None:
+        self.written.append(pdu.hex(" "))
+
+
+def load(profile_id: str) -> Profile:
+    (path,) = PROFILES.glob(f"*/{profile_id}.toml")
+    return load_profile(path)
+
+
+def driver_on(profile: Profile, paper: Paper, **options: object) -> tuple[ModbusDriver, Device]:
+    numbers = np.arange(len(profile.points), dtype=np.int32)
+    device = Device("d", profile, "tcp://127.0.0.1:502", numbers, options=options)
+    driver = ModbusDriver([device], VirtualClock())
+    driver._connection = paper  # type: ignore[assignment]
+    return driver, device
+
+
+METER = {
+    "V": "voltage_l1n voltage_l2n voltage_l3n voltage_l12 voltage_l23 voltage_l31",
+    "A": "current_l1 current_l2 current_l3 current_n", "kW": "power_l1 power_l2 power_l3 power demand",
+    "kvar": "reactive_power", "kVA": "apparent_power", "": "power_factor", "Hz": "frequency",
+    "kWh": "energy_import energy_export", "kvarh": "reactive_energy_import",
+    "%": "thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 thd_i_l3",
+}  # fmt: skip
+VFD = {
+    "": "run fault remote at_setpoint run_cmd",
+    "%": "speed speed_cmd",
+    "Hz": "frequency",
+    "A": "current",
+    "kW": "power",
+}
+
+
+def units(table: Mapping[str, str], without: str = "") -> dict[str, str]:
+    left_out = without.split()
+    return {tag: unit for unit, tags in table.items() for tag in tags.split() if tag not in left_out}
+
+
+@dataclass
+class Case:
+    points: dict[str, str]
+    """tag -> unit"""
+    registers: dict[int, dict[int, str]]
+    """function -> address -> registers as hex words; what is not here reads 0"""
+    values: dict[str, float | object]
+    requests: int
+    writes: list[tuple[str, float, list[str]]] = field(default_factory=list)
+    """tag, value, PDUs sent"""
+
+
+SCHNEIDER = {
+    0x0BB7: "42C8 0000", 0x0BBD: "3F80 0000", 0x0BCB: "43BE 0000", 0x0BD3: "435C 0000", 0x0BED: "41F0 0000",
+    0x0BF3: "42C8 0000", 0x0BFB: "4248 0000", 0x0C03: "42DF 999A", 0x0C0B: "3F86 6666", 0x0C25: "4270 0000",
+    0x0C83: "0000 0000 0012 D687", 0x0C87: "8000 0000 0000 0000", 0x0C93: "0000 0000 0000 03E8",
+}  # fmt: skip
+SCHNEIDER_VALUES: dict[str, float | object] = {
+    "current_l1": 100.0, "voltage_l12": 380.0, "voltage_l1n": 220.0, "power_l1": 30.0,
+    "power": 100.0, "reactive_power": 50.0, "apparent_power": 111.8, "power_factor": 0.95, "frequency": 60.0,
+    "energy_import": 1234.567, "energy_export": BAD, "reactive_energy_import": 1.0,
+}  # fmt: skip
+
+CASES = {
+    "eastron-sdm630": Case(
+        units(METER),
+        {4: {0x00: "4366 3333", 0x06: "42C8 0000", 0x0C: "44BB 8000", 0x34: "44BB 8000", 0x38: "44BB 8000",
+             0x3C: "C2C8 0000", 0x3E: "3F66 6666", 0x46: "4270 0000", 0x48: "4640 E400", 0x4A: "3F80 0000",
+             0x4C: "4248 0000", 0x54: "44BB 8000", 0xC8: "43BE 0000", 0xE0: "3F80 0000", 0xEA: "4000 0000",
+             0xF0: "7FC0 0000"}},
+        {"voltage_l1n": 230.2, "current_l1": 100.0, "power_l1": 1.5, "power": 1.5, "apparent_power": 1.5,
+         "reactive_power": -0.1, "power_factor": 0.9, "frequency": 60.0, "energy_import": 12345.0,
+         "energy_export": 1.0, "reactive_energy_import": 50.0, "demand": 1.5, "voltage_l12": 380.0, "current_n": 1.0,
+         "thd_v_l1": 2.0, "thd_i_l1": BAD, "voltage_l2n": 0.0},
+        requests=3,
+    ),
+    "schneider-iem3155": Case(
+        units(METER, "current_n demand thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 thd_i_l3"),
+        {3: SCHNEIDER}, SCHNEIDER_VALUES, requests=2,
+    ),
+    "schneider-pm5560": Case(
+        units(METER),
+        {3: {**SCHNEIDER, 0x0EB5: "42C8 0000", 0x5333: "4120 0000", 0x5351: "4000 0000"}},
+        {**SCHNEIDER_VALUES, "current_n": 1.0, "demand": 100.0, "thd_i_l1": 10.0, "thd_v_l1": 2.0}, requests=5,
+    ),
+    "schneider-pm5320": Case(
+        units(METER),
+        {3: {**SCHNEIDER, 0x0C0B: "BF8C CCCD", 0x0EB5: "FFC0 0000"}},
+        {**SCHNEIDER_VALUES, "power_factor": -0.9, "demand": BAD}, requests=5,
+    ),
+    "abb-b23": Case(
+        units(METER, "demand reactive_energy_import thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 thd_i_l3"),
+        {3: {0x5000: "0000 0000 0012 D687", 0x5004: "FFFF FFFF FFFF FFFF", 0x5B00: "0000 08FE", 0x5B0C: "0000 2710",
+             0x5B14: "0001 E240", 0x5B16: "7FFF FFFF", 0x5B2C: "1770", 0x5B3A: "FC4A"}},
+        {"energy_import": 12345.67, "energy_export": BAD, "voltage_l1n": 230.2, "current_l1": 100.0, "power": 1.23456,
+         "power_l1": BAD, "frequency": 60.0, "power_factor": -0.95},
+        requests=3,
+    ),
+    "carlo-gavazzi-em24": Case(
+        units(METER, "current_n voltage_l12 voltage_l23 voltage_l31 thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 "
+              "thd_i_l3"),
+        {4: {0x00: "08FE 0000", 0x0C: "86A0 0001", 0x12: "FB2E FFFF", 0x28: "FB2E FFFF", 0x35: "03B6", 0x37: "0258",
+             0x42: "E240 0001", 0x5C: "FFFF 7FFF"}},
+        {"voltage_l1n": 230.2, "current_l1": 100.0, "power_l1": -0.1234, "power": -0.1234, "power_factor": 0.95,
+         "frequency": 60.0, "energy_import": 12345.6, "energy_export": BAD},
+        requests=7,
+    ),
+    "siemens-pac3200": Case(
+        units(METER, "current_n reactive_energy_import"),
+        {3: {1: "4366 3333", 7: "43BE 0000", 13: "42C8 0000", 25: "44BB 8000", 43: "4000 0000", 49: "4120 0000",
+             55: "4270 0000", 63: "44BB 8000", 65: "44BB 8000", 67: "C2C8 0000", 69: "3F66 6666", 501: "44BB 8000",
+             801: "408F 4000 0000 0000", 805: "409F 4000 0000 0000", 809: "7FF8 0000 0000 0000"}},
+        {"voltage_l1n": 230.2, "voltage_l12": 380.0, "current_l1": 100.0, "power_l1": 1.5, "thd_v_l1": 2.0,
+         "thd_i_l1": 10.0, "frequency": 60.0, "apparent_power": 1.5, "power": 1.5, "reactive_power": -0.1,
+         "power_factor": 0.9, "demand": 1.5, "energy_import": 3.0, "energy_export": BAD},
+        requests=3,
+    ),
+    "janitza-umg801": Case(
+        units(METER, "demand reactive_energy_import"),
+        {3: {19000: "4366 3333", 19012: "42C8 0000", 19020: "44BB 8000", 19026: "4640 E400", 19034: "46C0 E400",
+             19042: "C2C8 0000", 19050: "4270 0000", 19062: "44BB 8000", 19070: "0000 0000", 19110: "4000 0000",
+             19116: "4120 0000"}},
+        {"voltage_l1n": 230.2, "current_l1": 100.0, "power_l1": 1.5, "power": 12.345, "apparent_power": 24.69,
+         "power_factor": 0.5, "reactive_power": -0.1, "frequency": 60.0, "energy_import": 1.5, "energy_export": 0.0,
+         "thd_v_l1": 2.0, "thd_i_l1": 10.0},
+        requests=2,
+    ),
+    "delta-dpm-c530a": Case(
+        units(METER, "demand thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 thd_i_l3"),
+        {3: {0x100: "4366 3333", 0x108: "43BE 0000", 0x120: "42C8 0000", 0x128: "3F80 0000", 0x132: "3F66 6666",
+             0x142: "4270 0000", 0x144: "4236 6666", 0x146: "3F80 0000", 0x15C: "4640 E400"}},
+        {"voltage_l1n": 230.2, "voltage_l12": 380.0, "current_l1": 100.0, "current_n": 1.0, "power_factor": 0.9,
+         "frequency": 60.0, "power": 45.6, "power_l1": 1.0, "energy_import": 1234.5},
+        requests=1,
+    ),
+    "tecsystem-nt935": Case(
+        {**dict.fromkeys(["winding_temp_a", "winding_temp_b", "winding_temp_c", "core_temp"], "°C"),
+         **dict.fromkeys(["temp_alarm", "temp_trip", "temp_fault", "fan_1", "fan_2"], "")},
+        {3: {15: "000D", 25: "0055", 29: "FFF6", 33: "7FFF", 37: "002D"}},
+        {"winding_temp_a": 85.0, "winding_temp_b": -10.0, "winding_temp_c": BAD, "core_temp": 45.0, "temp_alarm": 1.0,
+         "temp_trip": 0.0, "temp_fault": 1.0, "fan_1": 1.0, "fan_2": 0.0},
+        requests=1,
+    ),
+    "diel-mt200": Case(
+        {**dict.fromkeys(["winding_temp_a", "winding_temp_b", "winding_temp_c", "core_temp"], "°C"),
+         **dict.fromkeys(["temp_alarm", "temp_trip", "temp_fault", "fan_1", "fan_2"], "")},
+        {3: {1: "2134", 2: "FC18", 3: "1770", 4: "8000", 9: "0004", 10: "000E", 22: "0002"}},
+        {"winding_temp_a": 85.0, "winding_temp_b": -10.0, "winding_temp_c": BAD, "core_temp": BAD, "temp_trip": 0.0,
+         "temp_alarm": 1.0, "temp_fault": 1.0, "fan_1": 1.0, "fan_2": 1.0},
+        requests=2,
+    ),
+    "site-standard-cubicle": Case(
+        dict.fromkeys(["breaker_closed", "breaker_tripped", "racked_in", "earth_switch_closed", "door_open",
+                       "arc_relay", "remote", "dc_supply_ok", "tap_position", "fan_1_runs", "fan_2_runs"], ""),
+        {2: {0: "01", 2: "01", 6: "01", 7: "01", 11: "01", 14: "01"}},
+        {"breaker_closed": 1.0, "breaker_tripped": 0.0, "racked_in": 1.0, "earth_switch_closed": 0.0, "door_open": 0.0,
+         "arc_relay": 0.0, "remote": 1.0, "dc_supply_ok": 1.0, "tap_position": 4.0, "fan_1_runs": 0.0,
+         "fan_2_runs": 1.0},
+        requests=1,
+    ),
+    "site-standard-chiller": Case(
+        {**dict.fromkeys(
+            ["state", "alarm", "alarm_low_evap", "alarm_high_cond", "alarm_oil", "alarm_flow_evap", "alarm_flow_cond",
+             "alarm_motor", "alarm_freeze", "alarm_vsd", "alarm_sensor", "remote", "enable", "alarm_reset", "starts",
+             "gateway_heartbeat", "controller_heartbeat"], ""),
+         **dict.fromkeys(
+            ["chw_supply_temp", "chw_return_temp", "cw_leaving_temp", "cw_entering_temp", "discharge_temp",
+             "evap_sat_temp", "cond_sat_temp", "chw_setpoint", "effective_chw_setpoint"], "°C"),
+         **dict.fromkeys(["chw_flow", "cw_flow"], "L/s"),
+         **dict.fromkeys(["load", "motor_current", "vane", "demand_limit", "effective_demand_limit"], "%"),
+         "power": "kW", **dict.fromkeys(["evap_pressure", "cond_pressure", "oil_pressure"], "kPa"), "energy": "kWh",
+         "run_hours": "h", "start_wait": "s", "minimum_on_left": "s"},
+        {3: {0: "0002 8009 0001 02BC 04B0 0DAC 0BB8 01F4 FFFF 0352 0000 7530 02EE 01F4 012C 0384 00FA 0258 8000 0E10",
+             20: "0001 E240 0000 2710 0000 0064 0000 00B4 0001 FFFF", 100: "0001 02BC 0384 0000 FFFF 02BC 0384"}},
+        {"state": 2.0, "alarm": 1.0, "alarm_low_evap": 1.0, "alarm_high_cond": 0.0, "alarm_flow_evap": 1.0,
+         "remote": 1.0, "chw_supply_temp": 7.0, "chw_return_temp": 12.0, "cw_leaving_temp": 35.0,
+         "cw_entering_temp": 30.0, "chw_flow": 50.0, "cw_flow": BAD, "load": 85.0, "power": 300.0,
+         "motor_current": 75.0, "vane": 50.0, "evap_pressure": 300.0, "cond_pressure": 900.0, "oil_pressure": 250.0,
+         "discharge_temp": 60.0, "evap_sat_temp": BAD, "cond_sat_temp": 36.0, "energy": 12345.6, "run_hours": 1000.0,
+         "starts": 100.0, "start_wait": 0.0, "minimum_on_left": 180.0, "gateway_heartbeat": 131071.0, "enable": 1.0,
+         "chw_setpoint": 7.0, "demand_limit": 90.0, "alarm_reset": 0.0, "controller_heartbeat": 65535.0,
+         "effective_chw_setpoint": 7.0, "effective_demand_limit": 90.0},
+        requests=2,
+        writes=[("enable", 1.0, ["10 00 64 00 01 02 00 01"]), ("chw_setpoint", 8.5, ["10 00 65 00 01 02 03 52"]),
+                ("demand_limit", 75.0, ["10 00 66 00 01 02 02 ee"]), ("alarm_reset", 1.0, ["10 00 67 00 01 02 00 01"]),
+                ("controller_heartbeat", 41.0, ["10 00 68 00 01 02 00 29"])],
+    ),
+    "carrier-23xrv": Case(
+        {**dict.fromkeys(["state", "alarm", "enable"], ""),
+         **dict.fromkeys(["chw_supply_temp", "chw_return_temp", "cw_entering_temp", "cw_leaving_temp", "evap_sat_temp",
+                          "chw_setpoint"], "°C"), "start_wait": "s", "minimum_on_left": "s", "demand_limit": "%"},
+        {3: {0x28: "000B", 0x2A: "4000 0000", 0x2F: "0001", 0x30: "40E0 0000", 0x32: "0050"},
+         4: {0x3B: "4140 0000"}},
+        {"state": 11.0, "alarm": 1.0, "chw_return_temp": 12.0, "start_wait": 120.0, "enable": 1.0,
+         "chw_setpoint": 7.0, "demand_limit": 80.0},
+        requests=11,
+        writes=[("enable", 0.0, ["10 00 2f 00 01 02 00 00"]), ("chw_setpoint", 7.0, ["10 00 30 00 02 04 40 e0 00 00"]),
+                ("demand_limit", 80.0, ["10 00 32 00 01 02 00 50"])],
+    ),
+    "site-standard-plant-header": Case(
+        {**dict.fromkeys(["chw_supply_temp", "chw_return_temp", "outdoor_temp", "wet_bulb_temp"], "°C"),
+         **dict.fromkeys(["differential_pressure", "differential_pressure_setpoint"], "kPa"), "bypass_valve": "%",
+         "bypass_valve_cmd": "%", "basin_level": "mm", "makeup_flow": "L/min", "conductivity": "µS/cm"},
+        {4: {0: "02BC 04B0 05DC 0019 0141 8000 01C2 0078 0320"}, 3: {100: "001E 000F 05DC"}},
+        {"chw_supply_temp": 7.0, "chw_return_temp": 12.0, "differential_pressure": 150.0, "bypass_valve": 25.0,
+         "outdoor_temp": 32.1, "wet_bulb_temp": BAD, "basin_level": 450.0, "makeup_flow": 120.0, "conductivity": 800.0,
+         "bypass_valve_cmd": 30.0, "differential_pressure_setpoint": 150.0},
+        requests=2,
+        writes=[("bypass_valve_cmd", 40.0, ["10 00 64 00 01 02 00 28"]),
+                ("differential_pressure_setpoint", 120.0, ["10 00 66 00 01 02 04 b0"])],
+    ),
+    "abb-ach580": Case(
+        units(VFD),
+        {3: {0: "047F 3E80 0000 0B07 3E7E", 105: "12C0 04D2", 113: "0226"}},
+        {"run": 1.0, "fault": 0.0, "remote": 1.0, "at_setpoint": 1.0, "speed": 79.99, "frequency": 48.0,
+         "current": 12.34, "power": 5.5, "run_cmd": 1.0, "speed_cmd": 80.0},
+        requests=2,
+        writes=[("speed_cmd", 80.0, ["10 00 01 00 01 02 3e 80"]), ("run_cmd", 0.0, ["10 00 00 00 01 02 04 7e"]),
+                ("run_cmd", 1.0, ["10 00 00 00 01 02 04 7f"])],
+    ),
+    "danfoss-fc102": Case(
+        units(VFD),
+        {3: {0xC34F: "047C", 0xC359: "2000", 0xC417: "0B07", 0xC421: "1FFE", 16129: "012C", 16139: "0000 04D2",
+             16099: "0000 0226"}},
+        {"run": 1.0, "fault": 0.0, "remote": 1.0, "at_setpoint": 1.0, "speed": 49.98779296875, "frequency": 30.0,
+         "current": 12.34, "power": 5.5, "run_cmd": 1.0, "speed_cmd": 50.0},
+        requests=7,
+        writes=[("run_cmd", 1.0, ["06 c3 4f 04 7c"]), ("run_cmd", 0.0, ["06 c3 4f 04 3c"]),
+                ("speed_cmd", 50.0, ["06 c3 59 20 00"])],
+    ),
+    "delta-cp2000": Case(
+        units(VFD, "at_setpoint"),
+        {3: {0x2100: "0500 0403 0FA0 0F9F 04D2", 0x2206: "0037"}},
+        {"run": 1.0, "fault": 0.0, "remote": 1.0, "speed": 66.65, "frequency": 39.99, "current": 12.34, "power": 5.5,
+         "run_cmd": 1.0, "speed_cmd": 66.66666666},
+        requests=2,
+        writes=[("run_cmd", 1.0, ["10 20 00 00 01 02 00 12"]), ("run_cmd", 0.0, ["10 20 00 00 01 02 00 01"]),
+                ("speed_cmd", 66.66666666, ["10 20 01 00 01 02 0f a0"])],
+    ),
+}  # fmt: skip
+
+
+def test_every_modbus_profile_has_its_case() -> None:
+    profiles = [load_profile(path) for path in sorted(PROFILES.glob("*/*.toml"))]
+    assert {profile.id for profile in profiles if profile.protocol == "modbus"} == set(CASES)
+
+
+@pytest.mark.parametrize("profile_id", CASES)
+def test_points_and_units(profile_id: str) -> None:
+    profile = load(profile_id)
+    check_profile(profile)
+    assert {point.tag: point.unit for point in profile.points} == CASES[profile_id].points
+    for point in profile.points:
+        assert point.zh != point.en or point.kind == "multistate"
+        if point.kind == "binary":
+            assert [value for value, _, _ in point.states] == [0, 1], point.tag
+
+
+@pytest.mark.parametrize("profile_id", CASES)
+async def test_documented_bytes_become_values(profile_id: str) -> None:
+    profile, case = load(profile_id), CASES[profile_id]
+    paper = Paper(case.registers)
+    driver, device = driver_on(profile, paper)
+    batch = await driver.poll(device)
+    assert len(paper.asked) == case.requests
+    got = {profile.points[number].tag: place for place, number in enumerate(batch.point.tolist())}
+    assert set(got) == set(case.points)
+    for tag, wanted in case.values.items():
+        value, quality = batch.value[got[tag]], batch.quality[got[tag]]
+        if wanted is BAD:
+            assert quality == Quality.BAD_SENSOR, tag
+            assert math.isnan(value), tag
+        else:
+            assert quality == Quality.GOOD, tag
+            assert value == pytest.approx(wanted, rel=2e-7, abs=1e-9), tag
+
+
+@pytest.mark.parametrize("profile_id", CASES)
+async def test_plausible_ranges_hold_the_documented_values(profile_id: str) -> None:
+    profile, case = load(profile_id), CASES[profile_id]
+    for tag, value in case.values.items():
+        if isinstance(value, float):
+            point = profile.point(tag)
+            assert point.low <= value <= point.high, tag
+
+
+@pytest.mark.parametrize(
+    ("profile_id", "tag", "value", "sent"),
+    [(name, *write) for name, case in CASES.items() for write in case.writes],
+)
+async def test_a_write_sends_the_documented_bytes(profile_id: str, tag: str, value: float, sent: list[str]) -> None:
+    paper = Paper(CASES[profile_id].registers)
+    driver, device = driver_on(load(profile_id), paper)
+    await driver.write(device, tag, value)
+    assert paper.written == sent
+
+
+@pytest.mark.parametrize("profile_id", CASES)
+async def test_what_is_not_commandable_cannot_be_written(profile_id: str) -> None:
+    profile, case = load(profile_id), CASES[profile_id]
+    paper = Paper(case.registers)
+    driver, device = driver_on(profile, paper)
+    writable = {tag for tag, _, _ in case.writes}
+    assert {point.tag for point in profile.points if point.write} == writable - {"controller_heartbeat"}
+    for point in profile.points:
+        if point.tag not in writable:
+            with pytest.raises(NotWritableError):
+                await driver.write(device, point.tag, 1.0)
+        elif point.write:
+            with pytest.raises(NotWritableError, match="wanted"):
+                await driver.write(device, point.tag, point.write.high + 1.0)
+    assert paper.written == []
+
+
+async def test_a_stopped_abb_drive_is_made_ready_first() -> None:
+    paper = Paper({3: {0: "047E 3E80 0000 0203 0000"}})
+    driver, device = driver_on(load("abb-ach580"), paper)
+    await driver.write(device, "run_cmd", 1.0)
+    assert paper.written == ["10 00 00 00 01 02 04 7e", "10 00 00 00 01 02 04 7f"]
+
+
+async def test_the_tap_is_bad_unless_exactly_one_contact_is_closed() -> None:
+    for closed in ({}, {8: "01", 12: "01"}):
+        driver, device = driver_on(load("site-standard-cubicle"), Paper({2: dict(closed)}))
+        batch = await driver.poll(device)
+        assert batch.quality[device.profile.index("tap_position")] == Quality.BAD_SENSOR
+
+
+async def test_a_delta_meter_with_the_other_word_order_is_set_by_option() -> None:
+    driver, device = driver_on(load("delta-dpm-c530a"), Paper({3: {0x144: "6666 4236"}}), word_order="le-word")
+    assert await driver.read(device, "power") == pytest.approx(45.6, rel=1e-6)
+
+
+async def test_a_temperature_relay_that_counts_from_one_is_set_by_option() -> None:
+    driver, device = driver_on(load("tecsystem-nt935"), Paper({3: {24: "0055"}}), base=1)
+    assert await driver.read(device, "winding_temp_a") == 85.0
+
+
+async def test_no_request_is_longer_than_the_model_allows_or_touches_what_it_forbids() -> None:
+    limits = {"eastron-sdm630": 80, "carlo-gavazzi-em24": 11, "site-standard-chiller": 60, "danfoss-fc102": 10,
+              "delta-cp2000": 8}  # fmt: skip
+    for name, case in CASES.items():
+        paper = Paper(case.registers)
+        driver, device = driver_on(load(name), paper)
+        await driver.poll(device)
+        for function, address, count in paper.asked:
+            assert count <= limits.get(name, 125), name
+            touched = set(range(address, address + count))
+            if name == "site-standard-chiller":
+                assert not touched & set(range(60, 100))
+            if name == "carlo-gavazzi-em24" and function == 4:
+                assert 0x0B not in touched
