@@ -92,6 +92,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulated building.")] = 1,
     mqtt: Annotated[str, typer.Option(help="host:port of a broker to use in place of the embedded one.")] = "",
     folder: Annotated[Path | None, typer.Option(help="Where the demo keeps its data.")] = None,
+    days: Annotated[int, typer.Option(help="Days of history that the first start writes.")] = 7,
     reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's data and stop.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -103,7 +104,7 @@ def demo(
         print(f"Forgot {where}" if reset_demo(where) else f"Nothing to forget at {where}")
         return
     set_up_logging(json=False, verbose=verbose)
-    _loop(run_demo(DemoOptions(port, seed, mqtt, where), lambda text: print(text, flush=True)))
+    _loop(run_demo(DemoOptions(port, seed, mqtt, where, days), lambda text: print(text, flush=True)))
 
 
 @app.command()
@@ -300,11 +301,11 @@ def sim(context: typer.Context) -> None:
 def version(as_json: AsJson = False) -> None:
     """Show the versions of Shifu, of its formats, and of what it runs on."""
     from controller.app import product_version  # noqa: PLC0415
-    from controller.history.frame import FORMAT_VERSION  # noqa: PLC0415
+    from controller.history.frame import VERSION as FRAME_VERSION  # noqa: PLC0415
 
     data = {
         "shifu": product_version(),
-        "frame_format": FORMAT_VERSION,
+        "frame_format": FRAME_VERSION,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "config": str(share_dir("config")),

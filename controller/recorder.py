@@ -58,6 +58,7 @@ class Recorder:
         self._orders: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Command] = {}
         self._announced = 0
+        self._lost: set[str] = set()
         self._something = asyncio.Event()
 
     # -- from the cycle ----------------------------------------------------------------------------------------------
@@ -176,9 +177,11 @@ class Recorder:
         if health.state == "good":
             self.parts.arbiter.device_back(device.id)
         if lost:
+            self._lost.add(device.id)
             _log.warning("device %s is %s: %s", device.id, health.state, health.message)
-        elif health.state == "good":
-            _log.info("device %s answers", device.id)
+        elif health.state == "good" and device.id in self._lost:
+            self._lost.discard(device.id)
+            _log.info("device %s answers again", device.id)
         status = self.field.status(device.id)
         if status is not None and self.hub is not None:
             self.hub.publish_device(device_json(status))
