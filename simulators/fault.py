@@ -6,6 +6,7 @@ A `View` stands between the physics and a protocol server: the server sees the d
 
 from __future__ import annotations
 
+import difflib
 import math
 from dataclasses import asdict, dataclass, field
 from random import Random
@@ -211,8 +212,8 @@ class Board:
         """
         view = self.views.get(device)
         if view is None:
-            near = [name for name in self.views if name.startswith(device[:4])][:5]
-            raise FaultError(f'got the device "{device}"; near it are {", ".join(near) or "none"}')
+            near = difflib.get_close_matches(device, self.views, 5, 0.5)
+            raise FaultError(f'got the device "{device}", not in this fleet; near it: {", ".join(near) or "none"}')
         view.apply(command, arguments)
         for call in self.changed:
             call(view)

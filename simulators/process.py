@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Fleet", "FleetOptions", "SteppedWorld", "machine_time_ns", "serve"]
 
 _STEP_S = 1.0
+_CATCH_UP_S = 3600.0
 _BEHIND_S = 10.0
 """A loop that was held up for longer does not make up for it: the world's clock is then behind by that much."""
 
@@ -132,6 +133,13 @@ class Fleet:
         await asyncio.gather(*(link.start() for link in self.links))
         return self.endpoints()
 
+    def catch_up(self, now_ns: int) -> None:
+        """Let the time go by that passed while the fleet was made (up to an hour), so that its clock is right."""
+        behind_s = (now_ns - self.world.time_ns) / 1e9
+        if 0.0 < behind_s <= _CATCH_UP_S:
+            self.world.step(behind_s)
+            self.board.step()
+
     def endpoints(self) -> dict[str, Any]:
         """Return configured -> actual endpoint, and under `secrets` what a client needs to log in."""
         found: dict[str, Any] = {line.endpoint: line.actual for line in self.lines}
@@ -221,6 +229,7 @@ async def serve(
     remove_map(endpoints)
     try:
         found = await fleet.start()
+        fleet.catch_up(machine_time_ns())
         await control.open()
         write_map(endpoints, found)
         say(

@@ -53,7 +53,7 @@ def test_checksum_of_the_serial_line_guide() -> None:
 
 
 def test_two_requests_in_one_segment_are_two() -> None:
-    buffer = bytearray.fromhex("00 07 00 00 00 06 01 03 00 00 00 02" "00 08 00 00 00 06 02 04 00 10 00 01")
+    buffer = bytearray.fromhex("00 07 00 00 00 06 01 03 00 00 00 0200 08 00 00 00 06 02 04 00 10 00 01")
 
     assert decode_mbap(buffer) == Request(7, 1, bytes.fromhex("03 00 00 00 02"))
     assert decode_mbap(buffer) == Request(8, 2, bytes.fromhex("04 00 10 00 01"))

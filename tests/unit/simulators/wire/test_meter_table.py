@@ -49,9 +49,7 @@ def test_schneider_power_is_in_kilowatt_and_what_is_missing_is_nan(unit: Make) -
 
 
 @pytest.mark.parametrize(("factor", "reactive", "coded"), [(0.9, 10.0, 0.9), (0.9, -10.0, 1.1), (-0.9, -10.0, -1.1)])
-def test_schneider_power_factor_is_coded_by_quadrant(
-    unit: Make, factor: float, reactive: float, coded: float
-) -> None:
+def test_schneider_power_factor_is_coded_by_quadrant(unit: Make, factor: float, reactive: float, coded: float) -> None:
     answer = unit("schneider-pm5560", power_factor=factor, reactive_power=reactive).answer(
         bytes.fromhex("03 0C 0B 00 02")
     )

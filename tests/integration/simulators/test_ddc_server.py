@@ -1,0 +1,213 @@
+"""The OPC UA server process, asked by asyncua with certificate, user name and password."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.uaerrors import BadNotWritable, BadOutOfRange, BadTypeMismatch, BadUserAccessDenied
+
+from simulators.fault import Board
+from simulators.site import SimulatedDevice
+from simulators.wire.certificate import CLIENT_URI, issue
+from simulators.wire.ddc import NODES
+from simulators.wire.opcua import DdcLink
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+_ENDPOINT = "opc.tcp://10.20.4.10:4840"
+_VALUES = {node.quantity: 0.0 for node in NODES} | {
+    "zone_temp": 24.53,
+    "zone_temp_sp": 24.0,
+    "mode": 1.0,
+    "fan_run": 1.0,
+}
+_WRITABLE = tuple(node.quantity for node in NODES if node.writable)
+
+
+class Ddc:
+    def __init__(self, world: Any, board: Board, link: DdcLink, secrets: dict[str, str]) -> None:
+        self.world, self.board, self.link, self.secrets = world, board, link, secrets
+
+    def step(self) -> None:
+        self.world.step(1.0)
+        self.board.step()
+        self.link.push()
+
+    async def client(self, **changed: str) -> Client:
+        secrets = self.secrets | changed
+        client = Client(self.link.actual, timeout=10)
+        client.application_uri = CLIENT_URI
+        client.set_user(secrets["user"])
+        client.set_password(secrets["password"])
+        await client.set_security(
+            SecurityPolicyBasic256Sha256, secrets["certificate"], secrets["private_key"],
+            server_certificate=secrets["ca"], mode=ua.MessageSecurityMode.SignAndEncrypt,
+        )  # fmt: skip
+        return client
+
+
+@pytest.fixture
+async def ddc(world_of: Any, tmp_path: Path) -> AsyncIterator[Ddc]:
+    rows = [
+        (SimulatedDevice(f"ahu-{n:02}f-w", "x", "site-standard-ahu", _ENDPOINT, 1, 1.0,
+                         {"node_prefix": f"AHU/{n:02}F-W"}), _VALUES, _WRITABLE)
+        for n in (1, 2)
+    ]  # fmt: skip
+    world = world_of(*rows)
+    board = Board(world.devices, 7)
+    credentials = issue(tmp_path / "certificates")
+    link = DdcLink(_ENDPOINT, list(board.views.values()), board, lambda: world.time_ns, credentials)
+    await link.start()
+    try:
+        yield Ddc(world, board, link, credentials.secrets())
+    finally:
+        await link.stop()
+
+
+def node_id(identifier: Any, namespace: Any = 0) -> ua.NodeId:
+    return ua.NodeId(identifier, namespace)
+
+
+async def node(client: Client, name: str, unit: str = "01F-W") -> Any:
+    namespace = await client.get_namespace_index("urn:taipei-city-hall:ddc")
+    return client.get_node(node_id(f"AHU/{unit}/{name}", namespace))
+
+
+async def eventually(condition: Any, wanted: Any, turns: int = 400) -> Any:
+    """Ask again until the answer is the wanted one; each question is a round trip."""
+    got = None
+    for _ in range(turns):
+        got = await condition()
+        if got == wanted:
+            return got
+    raise AssertionError(f"got {got!r}, wanted {wanted!r}")
+
+
+async def test_values_types_ranges_and_time_stamps(ddc: Ddc) -> None:
+    async with await ddc.client() as client:
+        zone = await node(client, "ZoneTemp")
+        data = await zone.read_data_value()
+        assert data.Value.Value == pytest.approx(24.55)  # resolution 0.05 K
+        assert data.SourceTimestamp.isoformat() == "2026-03-02T01:00:00+00:00"
+        assert (await (await node(client, "FanRun")).read_value()) is True
+        mode = await node(client, "Mode")
+        assert (await mode.read_data_value()).Value.VariantType == ua.VariantType.Int32
+        span = await (await zone.get_child("0:EURange")).read_value()
+        assert (span.Low, span.High) == (-10.0, 60.0)
+        assert (await zone.read_type_definition()) == node_id(ObjectIds.AnalogItemType)
+        parent = client.get_node(node_id("AHU/02F-W", zone.nodeid.NamespaceIndex))
+        assert len(await parent.get_variables()) == len(NODES) == 26
+
+
+async def test_a_write_takes_effect_in_the_device(ddc: Ddc) -> None:
+    async with await ddc.client() as client:
+        setpoint = await node(client, "ZoneTempSp")
+        await setpoint.write_value(22.5, ua.VariantType.Double)
+        assert ddc.world.devices["ahu-01f-w"].state["zone_temp_sp"] == 22.5
+        assert ddc.world.devices["ahu-02f-w"].state["zone_temp_sp"] == 24.0
+        assert await setpoint.read_value() == 22.5
+        await (await node(client, "ControllerAlive")).write_value(1, ua.VariantType.UInt32)
+        assert ddc.world.devices["ahu-01f-w"].state["controller_alive"] == 1.0
+
+
+async def test_writes_that_are_refused(ddc: Ddc) -> None:
+    async with await ddc.client() as client:
+        with pytest.raises(BadOutOfRange):
+            await (await node(client, "ZoneTempSp")).write_value(28.5, ua.VariantType.Double)
+        with pytest.raises(BadOutOfRange):
+            await (await node(client, "Mode")).write_value(3, ua.VariantType.Int32)
+        with pytest.raises(BadNotWritable):
+            await (await node(client, "ZoneTemp")).write_value(20.0, ua.VariantType.Double)
+        with pytest.raises(BadTypeMismatch):
+            await (await node(client, "ZoneTempSp")).write_value(22, ua.VariantType.Int32)
+        ddc.world.tables["ahu-01f-w"]["mode"] = 3.0
+        ddc.step()
+        with pytest.raises(BadUserAccessDenied):
+            await (await node(client, "FanCmd")).write_value(True, ua.VariantType.Boolean)
+
+
+async def test_watchdog_counts_and_a_frozen_one_stands_still(ddc: Ddc) -> None:
+    async with await ddc.client() as client:
+        first, second = await node(client, "Watchdog"), await node(client, "Watchdog", "02F-W")
+        ddc.step()
+        await eventually(first.read_value, 1)
+        ddc.board.apply("freeze", "ahu-01f-w")
+        ddc.step()
+        ddc.step()
+        await eventually(second.read_value, 3)
+        assert await first.read_value() == 1
+        ddc.board.apply("clear", "ahu-01f-w")
+        await eventually(first.read_value, 3)
+
+
+async def test_a_disconnected_air_handler_says_no_communication(ddc: Ddc) -> None:
+    async with await ddc.client() as client:
+        zone, other = await node(client, "ZoneTemp"), await node(client, "ZoneTemp", "02F-W")
+
+        async def status() -> Any:
+            return (await zone.read_data_value(raise_on_bad_status=False)).StatusCode.name
+
+        ddc.board.apply("disconnect", "ahu-01f-w")
+        await eventually(status, "BadNoCommunication")
+        assert (await other.read_data_value()).StatusCode.is_good()
+        ddc.board.apply("clear", "ahu-01f-w")
+        await eventually(status, "Good")
+        assert await zone.read_value() == pytest.approx(24.55)
+        ddc.board.apply("set", "ahu-01f-w", ["zone_temp", "nan"])
+        await eventually(status, "BadSensorFailure")
+
+
+async def test_a_subscription_hears_of_changes(ddc: Ddc) -> None:
+    heard: list[float] = []
+
+    class Handler:
+        def datachange_notification(self, node: Any, value: float, data: Any) -> None:
+            heard.append(value)
+
+    async with await ddc.client() as client:
+        subscription = await client.create_subscription(50, Handler())
+        zone = await node(client, "ZoneTemp")
+        await subscription.subscribe_data_change(zone)
+        ddc.world.tables["ahu-01f-w"]["zone_temp"] = 25.5
+        ddc.step()
+        await eventually(lambda: _last(zone, heard), 25.5)
+        await subscription.delete()
+
+
+async def _last(zone: Any, heard: list[float]) -> float | None:
+    await zone.read_value()
+    return heard[-1] if heard else None
+
+
+async def test_a_wrong_password_or_a_foreign_certificate_is_refused(ddc: Ddc, tmp_path: Path) -> None:
+    foreign = issue(tmp_path / "foreign").secrets()
+    wrong: list[dict[str, str]] = [
+        {"password": "guess"},
+        {"certificate": foreign["certificate"], "private_key": foreign["private_key"]},
+    ]
+    for changed in wrong:
+        client = await ddc.client(**changed)
+        with pytest.raises(Exception, match=r"Bad|denied|certificate|closed"):
+            async with client:
+                raise AssertionError("the server let us in")
+        with contextlib.suppress(Exception):
+            client.disconnect_socket()
+
+
+async def test_an_open_line_is_not_offered(ddc: Ddc) -> None:
+    client = Client(ddc.link.actual, timeout=5)
+    with pytest.raises(Exception, match=r"Bad|security|None"):
+        async with client:
+            await (await node(client, "ZoneTemp")).read_value()
+    offered = await Client(ddc.link.actual, timeout=5).connect_and_get_server_endpoints()
+    assert {one.SecurityPolicyUri.rsplit("#", 1)[-1] for one in offered} == {"Basic256Sha256"}
+    assert {one.SecurityMode for one in offered} == {ua.MessageSecurityMode.SignAndEncrypt}
+    assert {token.TokenType for one in offered for token in one.UserIdentityTokens} == {ua.UserTokenType.UserName}
