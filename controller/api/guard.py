@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from controller.api.access import address_of, check_host, principal_of
-from controller.api.problem import problem_response
+from controller.api.problem import bug_response, problem_response
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -32,6 +32,8 @@ CSP = (
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """No inline script and no inline style; the control room is built for it (OWASP ASVS 14.4.3)."""
+
+_PREFIX = "/api/v1"
 
 BODY_S = 20.0
 """A body that takes longer is given up (slow senders)."""
@@ -183,7 +185,11 @@ class HeaderGuard:
         scope.setdefault("app", self._application)
         api = scope["path"].startswith("/api/")
 
+        begun = False
+
         async def protected(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -202,7 +208,14 @@ class HeaderGuard:
                 await receive()
                 await send({"type": "websocket.close", "code": 4421})
             return
-        await self._app(scope, receive, protected)
+        try:
+            await self._app(scope, receive, protected)
+        except Exception as error:
+            # The last place where an answer can still be given, and it must carry the headers too.
+            if begun or scope["type"] != "http":
+                raise
+            problem = bug_response(scope["method"], scope["path"], error)
+            await problem(scope, receive, protected)
 
 
 class RequestMetrics:
@@ -241,6 +254,9 @@ class RequestMetrics:
             request = Request(scope)
             found: Any = scope.get("route")
             route = getattr(found, "path", "other")
+            if scope["path"].startswith(_PREFIX) and route.startswith("/") and route != "/{path:path}":
+                # A route knows its own router's prefix only.
+                route = f"{_PREFIX}{route.removeprefix(_PREFIX)}"
             method = request.method if request.method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} else "other"
             self._count.labels(method, route, str(status)).inc()
             self._time.labels(route).observe(asyncio.get_running_loop().time() - begun)

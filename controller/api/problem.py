@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
-__all__ = ["Problem", "install_problems", "problem_response"]
+__all__ = ["Problem", "bug_response", "install_problems", "problem_response"]
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +104,6 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(ShifuError, _of_shifu)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
-    app.add_exception_handler(Exception, _of_bug)
 
 
 async def _of_problem(_request: Request, error: Exception) -> Response:
@@ -140,9 +139,10 @@ async def _of_validation(_request: Request, error: Exception) -> Response:
     return problem_response(400 if malformed else 422, detail, errors=found)
 
 
-async def _of_bug(request: Request, error: Exception) -> Response:
+def bug_response(method: str, path: str, error: Exception) -> Response:
+    """Log a mistake of ours with a number, and return the answer that carries the number alone."""
     incident = secrets.token_hex(4)
-    _log.error("incident %s at %s %s", incident, request.method, request.url.path, exc_info=error)
+    _log.error("incident %s at %s %s", incident, method, _printable(path[:200]), exc_info=error)
     return problem_response(500, f"the controller made a mistake; incident {incident}")
 
 

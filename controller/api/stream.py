@@ -160,7 +160,7 @@ class StreamHub:
         self._devices = devices
         self._again = again
         self._capacity = capacity
-        self._generation = site().generation
+        self._generation = -1
         self._channels: dict[tuple[str, Areas], Channel] = {}
         self._clients: set[Client] = set()
         self._next_id = 0

@@ -33,7 +33,7 @@ class UserBody(Body):
     name: Annotated[str, StringConstraints(max_length=32)]
     display_name: DisplayName
     role: RoleName
-    areas: Areas = []
+    areas: Annotated[list[Address], Field(max_length=200, default_factory=list)]
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"name": "wang.hm", "display_name": "王小明", "role": "operator", "areas": ["plant"]}]

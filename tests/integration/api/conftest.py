@@ -1,0 +1,345 @@
+"""A small site behind the real application: real journal, identity, table, alarms, arbiter; field and history in memory."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import pytest
+from argon2 import PasswordHasher
+
+from controller.alarm.definition import AlarmDefinition, AlarmEntry
+from controller.alarm.engine import AlarmEngine
+from controller.api.app import create_app
+from controller.api.runtime import ApiSettings, Runtime
+from controller.clock import VirtualClock
+from controller.command.arbiter import Arbiter, Command, SlotRow
+from controller.field.field import DeviceStatus
+from controller.history.store import Buckets, Series
+from controller.identity.identity import Identity
+from controller.identity.password import PasswordVault
+from controller.identity.permission import Role
+from controller.journal import entry as row
+from controller.journal.journal import InlineExecutor, Journal
+from controller.point.model import Area, Building, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
+from controller.point.table import PointTable
+from drivers.reading import Readings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from fastapi import FastAPI
+
+START_NS = 1_767_225_600_000_000_000
+PASSWORD = "four quiet words here"
+ORIGIN = "http://127.0.0.1:8080"
+
+
+def build_site(generation: int = 1) -> Site:
+    def name(text: str) -> Name:
+        return Name(f"{text}號", text)
+
+    equipment = {
+        address: Equipment(address, cls, name(address), "hall", address.split(".")[1], "1F", area, parameters=parameters)
+        for address, cls, area, parameters in (
+            ("hall.electrical.tx1", "transformer", "substation", {"rated_kva": 2000.0, "feeds": "hall.electrical.lv1"}),
+            ("hall.hvac.ahu1", "ahu", "west", {}),
+            ("hall.plant.ch1", "chiller", "plant", {"rated_kw": math.inf}),
+        )
+    }
+    numbers = itertools.count()
+
+    def point(equip: str, tag: str, unit: str, **more: Any) -> Point:
+        address = f"{equip}.{tag}"
+        values = {"kind": "analog", "device": "dev-" + equip.rpartition(".")[2], "tag": tag, **more}
+        area = equipment[equip].area
+        return Point(next(numbers), address, unit=unit, name=name(tag), equipment=equip, area=area, **values)
+
+    points = [
+        point("hall.electrical.tx1", "winding_temp_a", "°C", low=-20, high=250, limits=Limits(150.0, 130.0)),
+        point("hall.electrical.tx1", "power", "kW"),
+        point("hall.hvac.ahu1", "zone_temp", "°C"),
+        point("hall.hvac.ahu1", "zone_temp_sp", "°C", low=16, high=30, write=WriteSpec(18.0, 28.0, 26.0)),
+        point(
+            "hall.hvac.ahu1",
+            "mode",
+            "",
+            kind="multistate",
+            states=((0, name("off")), (1, name("on"))),
+            write=WriteSpec(0.0, 1.0),
+        ),
+        point("hall.plant.ch1", "enable", "", kind="binary", write=WriteSpec(0.0, 1.0)),
+        point("hall.plant.ch1", "cop", "", device=""),
+    ]
+    floors = (Floor("B1", -1, name("B1")), Floor("1F", 1, name("1F")))
+    return Site(
+        id="hall",
+        name=name("Hall"),
+        timezone="Asia/Taipei",
+        generation=generation,
+        buildings={"hall": Building("hall", name("Hall"), floors)},
+        areas={area: Area(area, name(area), "hall") for area in ("substation", "west", "plant")},
+        equipment=equipment,
+        points={entry.address: entry for entry in points},
+    )
+
+
+class MemoryField:
+    """States of devices that the test sets."""
+
+    def __init__(self) -> None:
+        self.devices = {
+            device: DeviceStatus(
+                id=device,
+                profile="site-standard",
+                protocol="modbus",
+                endpoint="tcp://10.0.0.1:502",
+                unit=1,
+                equipment=equipment,
+                points=2,
+                state="good",
+                last_good_ns=START_NS,
+                since_ns=START_NS,
+                polls=3,
+                errors=0,
+                timeouts=0,
+                refused=0,
+                latency_p95_ms=math.nan,
+                message="",
+                keepalives=0,
+                writes=0,
+            )
+            for device, equipment in (
+                ("dev-tx1", "hall.electrical.tx1"),
+                ("dev-ahu1", "hall.hvac.ahu1"),
+                ("dev-ch1", "hall.plant.ch1"),
+            )
+        }
+
+    def statuses(self) -> list[DeviceStatus]:
+        return list(self.devices.values())
+
+
+class MemoryHistory:
+    """Readings that the test puts in, answered in the shapes of the contract."""
+
+    def __init__(self) -> None:
+        self.readings: dict[int, list[tuple[int, float, int]]] = {}
+        self.error: Exception | None = None
+
+    async def raw(self, numbers: Sequence[int], start_ns: int, end_ns: int, limit: int = 100_000) -> list[Series]:
+        if self.error:
+            raise self.error
+        found = []
+        for number in numbers:
+            rows = sorted(self.readings.get(number, []))
+            inside = [r for r in rows if start_ns <= r[0] < end_ns]
+            earlier = [r for r in rows if r[0] < start_ns]
+            kept = inside[:limit]
+            found.append(
+                Series(
+                    number,
+                    np.array([r[0] for r in kept], np.int64),
+                    np.array([r[1] for r in kept], np.float64),
+                    np.array([r[2] for r in kept], np.uint8),
+                    earlier[-1] if earlier else None,
+                    truncated=len(inside) > limit,
+                )
+            )
+        return found
+
+    async def aggregate(self, numbers: Sequence[int], start_ns: int, end_ns: int, bucket_ns: int) -> list[Buckets]:
+        found = []
+        for series in await self.raw(numbers, start_ns, end_ns):
+            place = (series.time_ns - start_ns) // bucket_ns
+            columns: list[list[float]] = [[] for _ in range(7)]
+            for bucket in np.unique(place):
+                values = series.value[place == bucket]
+                good = (series.quality[place == bucket] < 64) & np.isfinite(values)
+                kept = values[good] if good.any() else np.array([np.nan])
+                line = (start_ns + int(bucket) * bucket_ns, len(values), kept.min(), kept.max(), kept.mean(), kept[-1])
+                for column, value in zip(columns, (*line, good.mean()), strict=True):
+                    column.append(float(value) if column is not columns[0] else value)
+            arrays = [np.array(column, np.float64) for column in columns[2:]]
+            start, count = (np.array(column, np.int64) for column in columns[:2])
+            found.append(Buckets(series.number, start, count, *arrays))
+        return found
+
+
+@dataclass
+class House:
+    """Everything that a test touches."""
+
+    app: FastAPI
+    runtime: Runtime
+    clock: VirtualClock
+    journal: Journal
+    identity: Identity
+    field: MemoryField
+    history: MemoryHistory
+    arbiter: Arbiter
+    path: Path
+    limits: list[tuple[str, Limits, str, str]] = field(default_factory=list)
+    site: Site = field(default_factory=build_site)
+
+    def browser(self, address: str = "127.0.0.1") -> Browser:
+        return Browser(self, address)
+
+    async def user(self, role: Role, *, name: str = "", areas: tuple[str, ...] = (), address: str = "127.0.0.1") -> Browser:
+        """Make a user with a password and return its signed-in browser."""
+        name = name or f"u.{role.value.replace('_', '-')}"
+        _, link = await self.identity.create_user(name, f"User {role.value}", role, areas, "test", "127.0.0.1")
+        raw, principal = await self.identity.sign_in_by_link(link, "127.0.0.1")
+        assert raw
+        await self.identity.set_password(principal, None, PASSWORD, "127.0.0.1")
+        browser = self.browser(address)
+        await browser.sign_in(name, PASSWORD)
+        return browser
+
+    def put(self, address: str, value: float) -> None:
+        number = self.site.points[address].number
+        self.runtime.table().apply(Readings.of([number], [value], self.clock.now_ns()))
+
+    def raise_alarm(self, address: str = "hall.electrical.tx1.winding_temp_a", value: float = 140.0) -> str:
+        number = self.site.points[address].number
+        self.runtime.alarms.check(np.array([number], np.int32), np.array([value]), np.array([0], np.uint8))
+        self.runtime.alarms.tick()
+        return f"{address}#high"
+
+
+class Browser:
+    """An HTTP client that sends what a browser of the control room sends."""
+
+    def __init__(self, house: House, address: str = "127.0.0.1") -> None:
+        transport = httpx.ASGITransport(house.app, raise_app_exceptions=False, client=(address, 50_000))
+        self.http = httpx.AsyncClient(transport=transport, base_url=ORIGIN)
+        self.csrf = ""
+
+    async def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Origin": ORIGIN, "X-CSRF-Token": self.csrf, **more.pop("headers", {})}
+        path = path if path.startswith(("/health", "/ready", "/metrics", "http")) else f"/api/v1{path}"
+        return await self.http.request(method, path, headers=headers, **more)
+
+    async def sign_in(self, name: str, password: str) -> httpx.Response:
+        reply = await self("POST", "/session", json={"username": name, "password": password})
+        self.csrf = reply.json().get("csrf", "")
+        return reply
+
+
+def _alarms() -> list[AlarmDefinition]:
+    shared = {"equipment": "hall.electrical.tx1", "system": "electrical", "area": "substation", "floor": "1F"}
+    return [
+        AlarmDefinition(
+            id="hall.electrical.tx1.winding_temp_a#high",
+            kind="high",
+            number=0,
+            point="hall.electrical.tx1.winding_temp_a",
+            device="dev-tx1",
+            limit=130.0,
+            unit="°C",
+            priority=2,
+            text=Name("繞組溫度過高", "Winding temperature high"),
+            **shared,
+        ),
+    ]
+
+
+async def open_house(path: Path, settings: ApiSettings | None = None, *, demo: bool = False, static: Path | None = None) -> House:
+    clock = VirtualClock(START_NS)
+    site = build_site()
+    journal = await Journal.open(path / "state.db", clock, InlineExecutor())
+    vault = PasswordVault(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    identity = await Identity.open(journal, clock, vault, demo=demo)
+
+    def record_alarm(item: AlarmEntry) -> None:
+        entry = row.AlarmRow(
+            item.occurrence,
+            item.definition,
+            item.time_ns,
+            item.event,
+            item.from_state,
+            item.to_state,
+            item.value,
+            item.limit,
+            item.user,
+            item.comment,
+        )
+        journal.alarm(entry)
+
+    def record_command(made: Command, slots: tuple[SlotRow, ...]) -> None:
+        number = site.points[made.point].number
+        entry = row.CommandRow(
+            made.id,
+            made.requested_ns,
+            made.point,
+            number,
+            made.slot,
+            made.value,
+            made.previous,
+            made.owner,
+            made.reason,
+            made.state,
+            made.message,
+        )
+        journal.command(entry)
+
+    ids = itertools.count(1)
+    arbiter = Arbiter(site, clock, new_id=lambda: f"c-{next(ids)}", record=record_command)
+    table = PointTable(site, clock)
+    field_, history = MemoryField(), MemoryHistory()
+    house: House
+
+    async def set_limits(address: str, limits: Limits, owner: str, reason: str) -> None:
+        house.limits.append((address, limits, owner, reason))
+        points = dict(house.site.points)
+        points[address] = replace(points[address], limits=limits)
+        house.site = replace(house.site, points=points, generation=house.site.generation + 1)
+
+    runtime = Runtime(
+        site=lambda: house.site,
+        table=lambda: table,
+        alarms=AlarmEngine(_alarms(), clock, record_alarm),
+        arbiter=arbiter,
+        field=field_,
+        history=history,
+        journal=journal,
+        identity=identity,
+        clock=clock,
+        version="0.1.0",
+        set_limits=set_limits,
+        overview=lambda: ["hall.electrical.tx1.power", "hall.plant.ch1.cop"],
+    )
+    settings = settings or ApiSettings(requests_per_s=10_000, sign_ins_per_min=10_000)
+    app = create_app(runtime, static_dir=static, settings=settings)
+    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, site=site)
+    return house
+
+
+async def close_house(house: House) -> None:
+    house.identity.close()
+    await house.journal.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    opened = await open_house(tmp_path)
+    yield opened
+    await close_house(opened)
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[House]:
+    opened = await open_house(tmp_path, demo=True)
+    yield opened
+    await close_house(opened)
+
+
+@pytest.fixture
+def opener() -> Any:
+    """Hand `open_house` and `close_house` to tests that open their own."""
+    return open_house, close_house

@@ -1,0 +1,168 @@
+"""Every route with every role: the matrix is generated from the application, not from a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
+
+from controller.api.access import SAFE, Allow, SignedIn
+from controller.identity.permission import ROLES, Action, Role
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+PUBLIC = {
+    ("POST", "/api/v1/session"),
+    ("POST", "/api/v1/session/link"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/{path:path}"),
+    ("HEAD", "/{path:path}"),
+}
+"""Routes without a person, each on purpose."""
+
+ANYBODY_SIGNED_IN = {
+    ("GET", "/api/v1/session"),
+    ("DELETE", "/api/v1/session"),
+    ("POST", "/api/v1/session/password"),
+}
+
+VALUES = {
+    "address": "hall.hvac.ahu1.zone_temp_sp",
+    "alarm_id": "hall.electrical.tx1.winding_temp_a%23high",
+    "command_id": "c-1",
+    "device_id": "dev-tx1",
+    "name": "nobody",
+    "token_id": "0123456789abcdef",
+}
+
+
+def _calls(dependant: Any) -> list[Any]:
+    return [dependant.call, *(call for inner in dependant.dependencies for call in _calls(inner))]
+
+
+def routes(app: FastAPI) -> list[tuple[str, str, Any]]:
+    found: list[tuple[str, str, Any]] = []
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIWebSocketRoute):
+            assert context.path == "/api/v1/stream"
+            continue
+        assert isinstance(route, APIRoute), f"unknown kind of route {route!r}"
+        found += [(method, str(context.path), route) for method in sorted(route.methods)]
+    return found
+
+
+async def test_every_route_has_a_guard(house: Any) -> None:
+    seen = routes(house.app)
+    assert len(seen) > 40
+    for method, path, route in seen:
+        guards = [call for call in _calls(route.dependant) if isinstance(call, SignedIn)]
+        public = [call for call in _calls(route.dependant) if getattr(call, "public", False)]
+        if (method, path) in PUBLIC:
+            assert public, f"{method} {path} is listed as public, but does not say so itself"
+            continue
+        assert len(guards) == 1, f"{method} {path} has {len(guards)} permission dependencies; wanted exactly one"
+        if (method, path) not in ANYBODY_SIGNED_IN:
+            assert isinstance(guards[0], Allow), f"{method} {path} names no action"
+
+
+BEYOND_VIEW = {
+    ("POST", "/api/v1/alarms/acknowledge"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/alarms/reset"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/alarms/{alarm_id}/comment"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/commands"): Action.COMMAND,
+    ("PUT", "/api/v1/points/{address}/limits"): Action.CONFIGURE,
+    ("GET", "/api/v1/users"): Action.MANAGE_USERS,
+    ("POST", "/api/v1/users"): Action.MANAGE_USERS,
+    ("GET", "/api/v1/users/{name}"): Action.MANAGE_USERS,
+    ("PATCH", "/api/v1/users/{name}"): Action.MANAGE_USERS,
+    ("DELETE", "/api/v1/users/{name}"): Action.MANAGE_USERS,
+    ("POST", "/api/v1/users/{name}/link"): Action.MANAGE_USERS,
+    ("GET", "/api/v1/tokens"): Action.MANAGE_USERS,
+    ("POST", "/api/v1/tokens"): Action.MANAGE_USERS,
+    ("DELETE", "/api/v1/tokens/{token_id}"): Action.MANAGE_USERS,
+    ("GET", "/api/v1/audit"): Action.AUDIT,
+    ("GET", "/api/v1/audit/verify"): Action.AUDIT,
+}
+"""The published matrix: what is not here needs `view` and nothing more."""
+
+
+async def test_matrix_is_the_published_one(house: Any) -> None:
+    for method, path, route in routes(house.app):
+        for call in _calls(route.dependant):
+            if isinstance(call, Allow):
+                wanted = BEYOND_VIEW.get((method, path), Action.VIEW)
+                assert call.action is wanted, f"{method} {path}"
+                assert wanted is not Action.VIEW or method in SAFE, f"{method} {path} changes something with view alone"
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_route_with_every_role(house: Any, role: Role) -> None:
+    browser = await house.user(role)
+    checked = 0
+    for method, path, route in routes(house.app):
+        guard = next((call for call in _calls(route.dependant) if isinstance(call, Allow)), None)
+        if guard is None:
+            continue
+        address = path.removeprefix("/api/v1").format(**VALUES)
+        # An empty object is no valid body anywhere, so that nothing is changed and only the permission counts.
+        reply = await browser(method, address, json={} if method in {"POST", "PUT", "PATCH"} else None)
+        assert reply.status_code < 500, f"{method} {path}: {reply.text}"
+        if guard.action in ROLES[role]:
+            assert reply.status_code not in {401, 403}, f"{method} {path} as {role}: {reply.text}"
+        else:
+            assert reply.status_code == 403, f"{method} {path} as {role}: {reply.status_code} {reply.text}"
+        checked += 1
+    assert checked > 30
+
+
+async def test_nobody_gets_in_anywhere(house: Any) -> None:
+    browser = house.browser()
+    for method, path, _ in routes(house.app):
+        if (method, path) in PUBLIC:
+            continue
+        address = path.removeprefix("/api/v1").format(**VALUES)
+        reply = await browser(method, address, json={} if method in {"POST", "PUT", "PATCH"} else None)
+        assert reply.status_code == 401, f"{method} {path}: {reply.status_code}"
+        assert reply.headers["content-type"] == "application/problem+json"
+        assert reply.json()["what_to_do"]
+
+
+async def test_person_of_one_area_sees_and_commands_only_that(house: Any) -> None:
+    browser = await house.user(Role.OPERATOR, areas=("west",))
+    house.raise_alarm()
+    assert {item["address"] for item in (await browser("GET", "/points")).json()["items"]} == {
+        "hall.hvac.ahu1.zone_temp",
+        "hall.hvac.ahu1.zone_temp_sp",
+        "hall.hvac.ahu1.mode",
+    }
+    assert [item["address"] for item in (await browser("GET", "/site")).json()["equipment"]] == ["hall.hvac.ahu1"]
+    assert [item["id"] for item in (await browser("GET", "/devices")).json()["items"]] == ["dev-ahu1"]
+    assert (await browser("GET", "/alarms")).json()["items"] == []
+    assert (await browser("GET", "/alarm-journal")).json()["items"] == []
+    assert (await browser("GET", "/search", params={"q": "tx1"})).json() == {"points": [], "equipment": []}
+    for path in (
+        "/points/hall.electrical.tx1.power",
+        "/points/hall.plant.ch1.enable/slots",
+        "/points/hall.electrical.tx1.power/limits",
+        "/equipment/hall.plant.ch1",
+        "/values?points=hall.plant.ch1.cop",
+        "/values?equipment=hall.plant.ch1",
+        "/history?points=hall.plant.ch1.cop&start=0&end=1000",
+        "/alarms/hall.electrical.tx1.winding_temp_a%23high",
+        "/alarms/hall.electrical.tx1.winding_temp_a%23high/journal",
+        "/devices/dev-tx1",
+        "/commands?point=hall.plant.ch1.enable",
+    ):
+        assert (await browser("GET", path)).status_code == 404, path
+    outside = {"point": "hall.plant.ch1.enable", "value": 1.0, "reason": "try"}
+    assert (await browser("POST", "/commands", json=outside)).status_code == 404
+    ids = {"ids": ["hall.electrical.tx1.winding_temp_a#high"]}
+    assert (await browser("POST", "/alarms/acknowledge", json=ids)).status_code == 404
+    inside = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 25.0, "reason": "too warm"}
+    assert (await browser("POST", "/commands", json=inside)).status_code == 202
+    assert house.runtime.alarms.active()[0].state.state == "unacknowledged"

@@ -1,0 +1,236 @@
+"""The description of the API is true: examples fit their models, answers fit the description, and nothing is a 5xx."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from fastapi.routing import APIRoute, iter_route_contexts
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, TypeAdapter
+
+from controller.api.body import Page
+from controller.identity.permission import Role
+from drivers.reading import Quality, Readings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fastapi import FastAPI
+
+
+def _models(app: FastAPI) -> set[type[BaseModel]]:
+    found: set[type[BaseModel]] = set()
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute):
+            body = [field.field_info.annotation for field in route.dependant.body_params]
+            for model in (route.response_model, *body):
+                if isinstance(model, type) and issubclass(model, BaseModel):
+                    found.add(model)
+                    arguments = model.__pydantic_generic_metadata__["args"]
+                    found.update(entry for entry in arguments if issubclass(entry, BaseModel))
+    return found
+
+
+async def test_every_model_has_a_true_example(house: Any) -> None:
+    models = _models(house.app)
+    assert len(models) > 25
+    without = []
+    for model in models:
+        examples = model.model_json_schema().get("examples", [])
+        if issubclass(model, Page):
+            continue
+        if not examples:
+            without.append(model.__name__)
+        for example in examples:
+            TypeAdapter(model).validate_json(__import__("orjson").dumps(example))
+    # These are lists of things that have examples of their own.
+    assert sorted(without) == ["HistoryReply", "SiteReply", "TokenMade"]
+
+
+async def _fill(house: Any) -> Any:
+    admin = await house.user(Role.ADMINISTRATOR)
+    house.put("hall.electrical.tx1.winding_temp_a", 96.5)
+    house.put("hall.electrical.tx1.power", 812.0)
+    house.runtime.table().apply(Readings.of([2], [float("nan")], house.clock.now_ns(), Quality.BAD_SENSOR))
+    house.history.readings[0] = [
+        (house.clock.now_ns() - 3_000_000_000, 95.0, 0),
+        (house.clock.now_ns() - 2_000_000_000, float("nan"), int(Quality.BAD_SENSOR)),
+        (house.clock.now_ns() - 1_000_000_000, 96.0, 0),
+    ]
+    house.raise_alarm()
+    body = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 25.0, "reason": "warm", "expires_s": 60.0}
+    assert (await admin("POST", "/commands", json=body)).status_code == 202
+    await admin("POST", "/tokens", json={"name": "t", "permissions": [{"action": "view", "area": "*"}]})
+    return admin
+
+
+async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
+    admin = await _fill(house)
+    now = house.clock.now_ns() // 1_000_000
+    span = f"points=hall.electrical.tx1.winding_temp_a&start={now - 2500}&end={now}"
+    concrete = {
+        "/history": [f"/history?{span}&buckets=2", f"/history?{span}&buckets=0"],
+        "/values": ["/values?system=electrical", "/values?equipment=hall.hvac.ahu1"],
+        "/search": ["/search?q=temp"],
+        "/points/{address}": ["/points/hall.hvac.ahu1.mode", "/points/hall.electrical.tx1.winding_temp_a"],
+        "/points/{address}/slots": ["/points/hall.hvac.ahu1.zone_temp_sp/slots"],
+        "/points/{address}/limits": ["/points/hall.electrical.tx1.winding_temp_a/limits"],
+        "/equipment/{address}": ["/equipment/hall.plant.ch1"],
+        "/alarms/{alarm_id}": ["/alarms/hall.electrical.tx1.winding_temp_a%23high"],
+        "/alarms/{alarm_id}/journal": ["/alarms/hall.electrical.tx1.winding_temp_a%23high/journal"],
+        "/commands/{command_id}": ["/commands/c-1"],
+        "/devices/{device_id}": ["/devices/dev-tx1"],
+        "/users/{name}": ["/users/u.administrator"],
+    }
+    checked = 0
+    for context in iter_route_contexts(house.app.routes):
+        route = context.original_route
+        if not isinstance(route, APIRoute) or "GET" not in route.methods or not route.include_in_schema:
+            continue
+        path = str(context.path).removeprefix("/api/v1")
+        for address in concrete.get(path, [path]):
+            reply = await admin("GET", address)
+            assert reply.status_code == 200, f"{address}: {reply.text}"
+            assert "NaN" not in reply.text
+            TypeAdapter(route.response_model).validate_json(reply.content)
+            checked += 1
+    assert checked > 25
+
+
+async def test_history_has_gaps_as_null_and_what_was_before(house: Any) -> None:
+    admin = await _fill(house)
+    now = house.clock.now_ns() // 1_000_000
+    reply = await admin(
+        "GET", f"/history?points=hall.electrical.tx1.winding_temp_a&start={now - 2500}&end={now}&buckets=0"
+    )
+    series = reply.json()["series"][0]
+    assert series["time"] == [now - 2000, now - 1000]
+    assert series["value"] == [None, 96.0]
+    assert series["quality"] == [130, 0]
+    assert series["before"] == {"time": now - 3000, "value": 95.0}
+
+
+async def test_history_file_opens_in_a_spreadsheet_without_running_anything(house: Any) -> None:
+    admin = await _fill(house)
+    points = dict(house.site.points)
+    first = points["hall.electrical.tx1.winding_temp_a"]
+    replace = __import__("dataclasses").replace
+    points[first.address] = replace(first, name=replace(first.name, zh='=HYPERLINK("http://evil.example")'))
+    house.site = replace(house.site, points=points)
+    now = house.clock.now_ns() // 1_000_000
+    reply = await admin(
+        "GET", f"/history?points={first.address}&start={now - 5000}&end={now}&buckets=0&format=csv"
+    )
+    assert reply.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in reply.headers["content-disposition"]
+    lines = reply.text.removeprefix("\ufeff").splitlines()
+    assert lines[0] == "time (Asia/Taipei),point,name,unit,value,quality"
+    assert lines[1].startswith("2026-01-01T07:59:57.000+08:00,hall.electrical.tx1.winding_temp_a,\"'=HYPERLINK(")
+    assert lines[1].endswith(",°C,95,0")
+    assert lines[2].endswith(",°C,,130")
+
+
+async def test_site_is_not_sent_twice(house: Any) -> None:
+    admin = await house.user(Role.VIEWER)
+    first = await admin("GET", "/site")
+    again = await admin("GET", "/site", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    house.site = __import__("dataclasses").replace(house.site, generation=2)
+    assert (await admin("GET", "/site", headers={"If-None-Match": first.headers["etag"]})).status_code == 200
+
+
+async def test_pages_join_to_the_whole(house: Any) -> None:
+    admin = await house.user(Role.ADMINISTRATOR)
+    for path, key in (("/points", "address"), ("/audit", "id")):
+        whole = [item[key] for item in (await admin("GET", f"{path}?limit=1000")).json()["items"]]
+        parts, cursor = [], ""
+        while cursor is not None:
+            page = (await admin("GET", f"{path}?limit=2&cursor={cursor}")).json()
+            assert len(page["items"]) <= 2
+            parts += [item[key] for item in page["items"]]
+            cursor = page["next"]
+        assert parts == whole
+        assert len(whole) > 4
+
+
+def test_generated_requests_never_give_a_5xx(tmp_path: Path, opener: Any) -> None:
+    """Requests made from the description, good and bad, as an administrator: no 5xx, and answers fit it."""
+    open_house, close_house = opener
+    with asyncio.Runner() as runner:
+        house = runner.run(open_house(tmp_path))
+        admin = runner.run(_fill(house))
+        schema = schemathesis.openapi.from_dict(house.app.openapi())
+        tried = 0
+        for result in schema.get_all_operations():
+            operation = result.ok()
+            if operation.path.startswith("/api/v1/session"):
+                continue
+            strategy = st.one_of(
+                operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE),
+                operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE),
+            )
+
+            @settings(
+                max_examples=12,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=strategy)
+            def attempt(case: Any) -> None:
+                nonlocal tried
+                tried += 1
+                sent = case.as_transport_kwargs(base_url="http://127.0.0.1:8080")
+                reply = runner.run(_send(admin, sent))
+                assert reply.status_code < 500, f"{sent}: {reply.text}"
+                if reply.status_code >= 400:
+                    assert reply.headers["content-type"] == "application/problem+json"
+                    assert reply.json()["what_to_do"]
+
+            attempt()
+        runner.run(close_house(house))
+    assert tried > 200
+
+
+async def _send(admin: Any, sent: dict[str, Any]) -> Any:
+    import httpx
+
+    headers = {str(key): str(value) for key, value in (sent.get("headers") or {}).items()}
+    headers = {key: value.encode("utf-8", "replace") for key, value in headers.items() if key.lower() != "cookie"}
+    body = {key: sent[key] for key in ("json", "data", "content") if sent.get(key) is not None}
+    if isinstance(body.get("data"), bytes | str):
+        body["content"] = body.pop("data")
+    try:
+        request = admin.http.build_request(
+            sent["method"],
+            sent["url"],
+            params=sent.get("params"),
+            headers={"Origin": "http://127.0.0.1:8080", "X-CSRF-Token": admin.csrf, **headers},
+            **body,
+        )
+    except (httpx.InvalidURL, TypeError, UnicodeError, ValueError, AttributeError):
+        # What cannot be written as an HTTP request cannot arrive.
+        return httpx.Response(204)
+    return await admin.http.send(request)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health(house: Any, path: str) -> None:
+    assert (await house.browser("10.0.0.9")("GET", path)).status_code == 200
+
+
+async def test_metrics_are_for_this_machine_or_the_token(house: Any) -> None:
+    await _fill(house)
+    text = (await house.browser()("GET", "/metrics")).text
+    assert 'shifu_devices{state="good"} 3.0' in text
+    assert 'shifu_alarms_active{priority="2"} 1.0' in text
+    assert 'shifu_points{quality="good"} 2.0' in text
+    assert 'route="/api/v1/commands"' in text
+    assert (await house.browser("10.0.0.9")("GET", "/metrics")).status_code == 401
