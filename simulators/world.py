@@ -146,7 +146,7 @@ class World:
                 gap_s = 2.0 * 86_400
             self._advance(gap_s, _WARM_STEP_S)
             self.time_ns = wanted
-        self._show()
+            self._show()
 
     def _warm_up(self) -> None:
         end = self.time_ns

@@ -29,6 +29,7 @@ _LOST_FLOW_S = 30.0
 _LAG_S = 150.0
 _WATCHDOG_S = 60.0
 _DEFAULT_SETPOINT, _DEFAULT_LIMIT = 7.0, 100.0
+_VANES_SHUT_C = 4.0
 _FREEZE_C = 3.5
 _HIGH_CONDENSING_C = 47.0
 
@@ -298,7 +299,8 @@ class Chiller:
             most *= 0.2
         wanted = min(max(per_kelvin * (return_c - x), 0.0), most)
         self.load_kw += (wanted - self.load_kw) * (1.0 - math.exp(-dt_s / _LAG_S))
-        self.load_kw = min(self.load_kw, max(0.0, per_kelvin * (return_c - 3.0)))
+        # Low evaporating temperature closes the vanes at once.
+        self.load_kw = min(self.load_kw, max(0.0, per_kelvin * (return_c - _VANES_SHUT_C)))
         self.leaving_c = return_c - self.load_kw / per_kelvin
         self.power_kw = curve.power_kw(self.load_kw, max(self.leaving_c, x), entering_c)
         if condenser_ls > 0.1:

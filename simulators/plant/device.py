@@ -82,7 +82,7 @@ class Device:
         self.silent_s = 0.0
         """Simulated seconds since the device last heard of its master; advanced by the world."""
         self.listening = False
-        """True once `heard` was called: only then does silence trip the communication-loss function of a drive."""
+        """True once `heard` was called: only then does silence trip a drive's communication-loss function."""
         self._take = take
 
     def heard(self) -> None:
@@ -101,5 +101,5 @@ class Device:
             raise NotWritableError(f"{self.id}: {quantity} cannot be written; the device only measures")
         effect = self._take(quantity, float(value))
         self.commanded[quantity] = float(value)
-        self.heard()
+        self.silent_s = 0.0
         return effect

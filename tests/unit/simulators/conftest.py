@@ -8,12 +8,15 @@ import pytest
 
 from simulators.site import SimulatedDevice, SimulatedEquipment, SimulatedSite, read_site
 
-START_NS = 1_784_080_800_000_000_000
-"""2026-07-15 02:00 UTC: a Wednesday in Taipei, 10:00."""
-
 
 def device(identifier: str, equipment: str, profile: str) -> SimulatedDevice:
     return SimulatedDevice(identifier, equipment, profile, "tcp://127.0.0.1:502")
+
+
+@pytest.fixture(scope="session")
+def start_ns() -> int:
+    """2026-07-15 02:00 UTC: a Wednesday in Taipei, 10:00."""
+    return 1_784_080_800_000_000_000
 
 
 @pytest.fixture(scope="session")

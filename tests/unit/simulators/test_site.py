@@ -9,7 +9,16 @@ from simulators.site import SimulatedSite, SiteError, read_site
 if TYPE_CHECKING:
     from pathlib import Path
 
-SITE = '[site]\nid = "s"\ntimezone = "Asia/Taipei"\n[[building]]\nid = "b"\nfloors = ["1F", "2F"]\n[simulation]\nseed = 3\n'
+SITE = """
+[site]
+id = "s"
+timezone = "Asia/Taipei"
+[[building]]
+id = "b"
+floors = ["1F", "2F"]
+[simulation]
+seed = 3
+"""
 EQUIPMENT = """
 [[equipment]]
 id = "b.electrical.feeder{n:02}"
