@@ -502,7 +502,7 @@ class Link:
             return
         self._log_budget -= 1
         if self._log_dropped:
-            _log.warning("link %s: %d log lines left out", self._name, self._log_dropped)
+            text += f" ({self._log_dropped} log lines left out before)"
             self._log_dropped = 0
         _log.log(level, text, *args, exc_info=fault)
 
