@@ -4,9 +4,10 @@ Freshness: a device that reports is believed for 3 of its intervals (`stale_afte
 queued on the way, a LoRaWAN history record) is handed over as late, which goes to history and drives nothing.
 A retained value without a time of its own is uncertain (stale), for nobody knows its age.
 
-Options of a device, the same for all of a broker: `client_id` (else a random one: two clients of one id
-throw each other out), `version` (4 = MQTT 3.1.1, the default; 5), `write_timeout_s`. Secrets:
-`user`, `password`, `ca`, `certificate`, `private_key` (the last three are paths). With `ca`, or an endpoint `mqtts://`, the connection is TLS and the certificate is checked.
+Options of a device, the same for all of a broker: `client_id` (else a random one: two clients of one id throw each
+other out), `version` (4 = MQTT 3.1.1, the default; 5), `write_timeout_s`. Secrets: `user`, `password`, `ca`,
+`certificate`, `private_key` (the last three are paths). With `ca`, or an endpoint `mqtts://`, the connection is TLS
+and the certificate is checked.
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ def parse_uplink(document: Mapping[str, Any]) -> Uplink:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise DecodeError(f"uplink: data is not base64: {error}") from error
+    if len(raw) > _MAX_DATA:
+        raise DecodeError(f"uplink: data: {len(raw)} bytes, at most {_MAX_DATA}")
     if isinstance(port, bool) or not isinstance(port, int):
         raise DecodeError(f"uplink: fPort: got {str(port)[:20]!r}, wanted a number")
     info = document.get("deviceInfo")

@@ -121,7 +121,10 @@ class Field:
             return float(raw), Quality.GOOD
         if isinstance(raw, bool) or not isinstance(raw, int | float):
             raise DecodeError(f"{self.name}: got {_short(raw)}, wanted a number")
-        value = raw * self.scale + self.offset
+        try:
+            value = raw * self.scale + self.offset
+        except OverflowError:
+            value = math.inf
         if not math.isfinite(value):
             raise DecodeError(f"{self.name}: got {_short(raw)}, wanted a finite number")
         return value, Quality.GOOD
@@ -174,8 +177,8 @@ def parse_time(raw: object) -> int | None:
                 return None
             ns = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
         elif isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
-            seconds = raw / 1000 if abs(raw) > 1e11 else raw
-            ns = round(seconds * 1e9)
+            unit = 1_000_000 if abs(raw) > 1e11 else 1_000_000_000
+            ns = raw * unit if isinstance(raw, int) else round(raw * unit)
         else:
             return None
     except (ValueError, OverflowError):

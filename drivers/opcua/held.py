@@ -2,9 +2,9 @@
 
 A server tells a value when it changes, and a value that does not change is as true as one that does, as long as
 somebody looks. The point table calls a point stale when nothing came for 3 periods. So a device's values are handed
-over again, under the present time, every `repeat_s` – while there is proof that the device samples: its counter moves (`alive` in
-the profile), the server answers, and the subscription publishes. When the counter stands still for `still_s`, nothing
-is repeated, and the points go stale by themselves.
+over again, under the present time, every `repeat_s` – while there is proof that the device samples: its counter moves
+(`alive` in the profile), the server answers, and the subscription publishes. When the counter stands still for
+`still_s`, nothing is repeated, and the points go stale by themselves.
 """
 
 from __future__ import annotations

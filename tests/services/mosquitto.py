@@ -10,7 +10,10 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["Mosquitto", "mosquitto_path"]
 
@@ -36,7 +39,11 @@ class Mosquitto:
             self.port: int = probe.getsockname()[1]
         self._folder = folder
         self._file = folder / f"mosquitto-{self.port}.conf"
-        self._file.write_text(f"listener {self.port} 127.0.0.1\npersistence false\nmax_queued_messages 0\n{extra}\n")
+        # As root it would change to a user that cannot read the test's password and access files.
+        user = "user root\n" if os.geteuid() == 0 else ""
+        self._file.write_text(
+            f"listener {self.port} 127.0.0.1\npersistence false\nmax_queued_messages 0\n{user}{extra}\n"
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +87,7 @@ class Mosquitto:
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    def __enter__(self) -> Mosquitto:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
