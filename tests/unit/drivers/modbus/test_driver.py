@@ -1,0 +1,68 @@
+"""What a Modbus driver refuses before it opens anything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from controller.clock import VirtualClock
+from drivers.driver import Device, PolledDriver
+from drivers.errors import ProfileError
+from drivers.modbus.client import parse_endpoint
+from drivers.modbus.driver import ModbusDriver, planned
+from drivers.profile import Profile, parse_profile
+
+
+def profile() -> Profile:
+    head = {"id": "test", "equipment": "meter", "protocol": "modbus", "vendor": "v", "model": "m", "source": "s"}
+    points = [{"tag": tag, "zh": "點", "en": tag, "wire": {"address": n}} for n, tag in enumerate("abc")]
+    return parse_profile({"profile": head, "point": points}, "test.toml")
+
+
+def device(made: Profile, endpoint: str = "tcp://h:502", unit: int = 1, numbers: int = 3) -> Device:
+    return Device(f"d{unit}", made, endpoint, np.arange(numbers, dtype=np.int32), unit)
+
+
+def test_it_is_a_polled_driver() -> None:
+    assert isinstance(ModbusDriver([device(profile())], VirtualClock()), PolledDriver)
+
+
+def test_devices_of_one_profile_share_its_plan() -> None:
+    made = profile()
+    assert planned(device(made, unit=1)) is planned(device(made, unit=2))
+    assert planned(device(made)) is not planned(device(profile()))
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ([], "one endpoint"),
+        ([("tcp://a:1", 1, 3), ("tcp://b:1", 2, 3)], "one endpoint"),
+        ([("tcp://a:1", 256, 3)], "unit: got 256"),
+        ([("tcp://a:1", 1, 2)], "2 point numbers for 3 points"),
+        ([("udp://a:1", 1, 3)], "endpoint: got"),
+    ],
+)
+def test_wrong_devices_are_refused(devices: list[tuple[str, int, int]], message: str) -> None:
+    made = profile()
+    with pytest.raises(ProfileError, match=message):
+        ModbusDriver([device(made, *row) for row in devices], VirtualClock())
+
+
+def test_endpoints() -> None:
+    tcp = parse_endpoint("tcp://10.20.1.2")
+    assert (tcp.kind, tcp.host, tcp.port, tcp.rtu) == ("tcp", "10.20.1.2", 502, False)
+    gateway = parse_endpoint("rtu+tcp://gw.local:4001")
+    assert (gateway.kind, gateway.host, gateway.port, gateway.rtu) == ("rtu+tcp", "gw.local", 4001, True)
+    line = parse_endpoint("serial:/dev/ttyUSB0?baudrate=19200&parity=e&stopbits=2")
+    assert (line.path, line.baudrate, line.parity, line.stopbits, line.rtu) == ("/dev/ttyUSB0", 19200, "E", 2, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "10.0.0.1:502", "tcp://", "tcp://h:99999", "tcp://h:502/path", "serial:", "serial:/dev/t?baudrate=fast",
+     "serial:/dev/t?parity=X", "serial:/dev/t?stopbits=3", "serial:/dev/t?speed=9600", "opc.tcp://h:4840"],
+)  # fmt: skip
+def test_wrong_endpoints(text: str) -> None:
+    with pytest.raises(ProfileError, match="endpoint: got"):
+        parse_endpoint(text)
