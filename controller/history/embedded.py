@@ -317,11 +317,12 @@ class EmbeddedHistory:
     def _take_arrived(self) -> None:
         while True:
             with self._wake:
-                item = self._arrived.popleft() if self._arrived else None
+                item = self._arrived[0] if self._arrived else None
                 if item is None:
                     self._wake.notify_all()
                     return
                 if item.position <= self._position:
+                    self._arrived.popleft()
                     continue
                 if item.previous != self._position or self._tail.count >= 2 * self._flush_readings:
                     self._arrived.clear()
@@ -330,6 +331,10 @@ class EmbeddedHistory:
             if not item.imported:
                 self._tail.add(item.readings)
             self._position = item.position
+            with self._wake:
+                # Only now: an empty queue means that queries see everything.
+                if self._arrived and self._arrived[0] is item:
+                    self._arrived.popleft()
 
     def _flush(self) -> bool:
         self._flushed_at = self._clock.monotonic()

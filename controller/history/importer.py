@@ -81,7 +81,7 @@ def import_history(
 
 def _load(path: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             address, time, value = file["address"], file["time_ns"], file["value"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidError(f"{path}: no history file (.npz with address, time_ns, value): {error}") from error

@@ -88,5 +88,6 @@ def _tails(time: NDArray[np.int64], quality: NDArray[np.uint8]) -> list[bytes]:
 
 
 def _escape(text: str, *, equals: bool = True) -> str:
-    text = text.replace("\\", "\\\\").replace(",", "\\,").replace(" ", "\\ ").replace("\n", "\\n")
+    # A backslash stands for itself in tags; only before these characters it is an escape.
+    text = text.replace(",", "\\,").replace(" ", "\\ ").replace("\n", "\\n")
     return text.replace("=", "\\=") if equals else text
