@@ -39,6 +39,13 @@ def _reset(port: Port) -> None:
         return
 
 
+def _held(port: Port, state: StateMap, quantity: str, written: float, effective: Callable[[float], float]) -> float:
+    """What a command register reads: what the bus wrote, or what the plant's own automatic wants before that."""
+    if quantity in port.device.commanded or quantity not in state:
+        return written
+    return effective(state[quantity])
+
+
 @dataclass(slots=True)
 class _AbbWords:
     """The ABB Drives profile's state machine, ACH580 manual, chapter EFB, "state transition diagram"."""
@@ -63,8 +70,10 @@ class _AbbWords:
         word |= bool(self.control & 2) << 4 | bool(self.control & 4) << 5 | self.inhibited << 6
         word |= _on(state, "at_setpoint") << 8 | _on(state, "remote") << 9
         word |= (state.get("speed", 0.0) > 100.0) << 10
-        return {**state, "status_word": float(word), "control_word": float(self.control),
-                "reference": float(self.reference), "reference_2": float(self.reference_2)}  # fmt: skip
+        control = _held(self.port, state, "run_cmd", self.control, lambda on: 0x047F if on >= 0.5 else 0x047E)
+        reference = _held(self.port, state, "speed_cmd", self.reference, lambda percent: percent * 200.0)
+        return {**state, "status_word": float(word), "control_word": control, "reference": reference,
+                "reference_2": float(self.reference_2)}  # fmt: skip
 
     def write(self, quantity: str, value: float) -> float:
         """Take the control word or a reference."""
@@ -135,8 +144,10 @@ class _DanfossWords:
         running, tripped = _on(state, "run"), _on(state, "fault")
         word = 1 | (not tripped) << 1 | (running or _on(state, "run_cmd")) << 2 | tripped << 3
         word |= _on(state, "at_setpoint") << 8 | _on(state, "remote") << 9 | running << 11
-        return {**state, "status_word": float(word), "control_word": float(self.control),
-                "reference": float(self.reference), "array_index": float(self.array_index)}  # fmt: skip
+        control = _held(self.port, state, "run_cmd", self.control, lambda on: 0x047C if on >= 0.5 else 0x043C)
+        reference = _held(self.port, state, "speed_cmd", self.reference, lambda percent: percent * 163.84)
+        return {**state, "status_word": float(word), "control_word": control, "reference": reference,
+                "array_index": float(self.array_index)}  # fmt: skip
 
     def write(self, quantity: str, value: float) -> float:
         """Take the control word, the reference, or one bit of either (coils 1-32)."""

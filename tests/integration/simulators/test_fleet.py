@@ -156,7 +156,7 @@ async def test_map_faults_ledger_and_a_clean_end(fleet: Running) -> None:
 
     relay = fleet.port("rtu+tcp://10.20.1.10:4001")
     assert fleet.tell("fault", "set", "tx1-temp", "winding_temp_a", "141")[0] == 0
-    assert (await ask(relay, "01 03 00 19 00 01 54 0D", 7)).startswith("01 03 02 00 8D")
+    assert (await ask(relay, "01 03 00 19 00 01 55 CD", 7)).startswith("01 03 02 00 8D")
     assert json.loads(fleet.tell("fault", "list")[1]) == {"tx1-temp": {"fixed": {"winding_temp_a": 141.0}}}
     code, said = fleet.tell("fault", "set", "tx1-temp", "colour", "3")
     assert code == 2
