@@ -432,7 +432,7 @@ class Controller:
             _log.error("history of %s not imported: %s", path, error)
             return
         (self.options.data / "history.imported").write_text(f"{path.name}\n", "utf-8")
-        _log.info("imported history: %s", done)
+        _log.info("imported %d readings of %d points of the past", done.readings, done.points)
 
     async def _refill(self) -> None:
         """Fill the rules' windows from history; a rule whose window is not full says unknown until then."""
