@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HistoryFile", "load_world", "state_path", "write_history"]
 
+_PART_S = 150.0
+"""Parts that the physics takes a step in; above 150 s its controls no longer settle."""
 _BRIEF_METER = ("power", "energy_import")
 _FEEDER_METER = (*_BRIEF_METER, "power_factor", "apparent_power")
 _TAGS = {
@@ -88,7 +90,7 @@ def write_history(
     time_ns = np.empty(samples, np.int64)
     value = np.empty((samples, len(address)))
     for sample in range(samples):
-        world.step(step_s)
+        world.step(step_s, _PART_S)
         time_ns[sample] = world.time_ns
         for table, rows, columns, places in gather:
             value[sample, places] = table[rows, columns]

@@ -46,7 +46,6 @@ _ROOM_KW, _ROOM_LS = 420.0, 17.0
 """Computer rooms: heat that goes into the chilled water day and night."""
 _METERS = 150
 _WARM_S, _WARM_STEP_S = 26 * 3600, 100.0
-_LONGEST_S = 100.0
 _NUMBER = re.compile(r"(\d+)")
 _NAMED = re.compile(r"([a-z]+)_?0*(\d+)?(.*)")
 
@@ -105,15 +104,15 @@ class World:
             self._outdoor = self._weather.at(self.time_ns, moment.day, moment.hour)
         return self._outdoor
 
-    def step(self, dt_s: float) -> None:
-        """Advance everything by `dt_s` > 0; long steps are cut into parts of at most 100 s inside."""
+    def step(self, dt_s: float, longest_s: float = 100.0) -> None:
+        """Advance everything by `dt_s` > 0; long steps are cut into parts of at most `longest_s` (up to 150) inside."""
         if not dt_s > 0.0:
             raise ValueError(f"dt_s: got {dt_s}, wanted more than 0")
         drives = self.plant.drives
         for device, column in self._masters:
             device.silent_s += dt_s
             drives.silent[column] = device.listening and device.silent_s > drives.loss_after_s
-        self._advance(dt_s, _LONGEST_S)
+        self._advance(dt_s, longest_s)
         self._show()
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -190,10 +189,13 @@ class World:
         )
         self.network.step(dt_s, moment, outdoor.temperature, house)
         self.meters.run(dt_s, self.time_ns)
-        self.rooms.step(dt_s, outdoor, zones, heads / self._design_heads, lamps)
+        self.rooms.step(dt_s)
+        self._crowd, self._lamps = heads / self._design_heads, lamps
 
     def _show(self) -> None:
         self.plant.show(self.outdoor)
+        self.handlers.show(self.outdoor, self.zones)
+        self.rooms.show(self.outdoor, self.zones, self._crowd, self._lamps)
         self.network.transformers.show()
         self.meters.show()
 

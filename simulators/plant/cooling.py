@@ -106,7 +106,7 @@ class CoolingPlant:
         self._age_s += dt_s
         self._stage(dt_s, heat_kw)
         self._open(dt_s, conductance)
-        self._command_drives(outdoor)
+        self._command_drives(dt_s, outdoor)
         self.drives.ramp(dt_s)
         self._flow()
         cooled = self._condenser_design
@@ -205,7 +205,7 @@ class CoolingPlant:
             self.chillers[on[-1]].local_enable = False
             self._down_s = self._since_s = 0.0
 
-    def _command_drives(self, outdoor: Outdoor) -> None:
+    def _command_drives(self, dt_s: float, outdoor: Outdoor) -> None:
         drives = self.drives
         wet = [chiller for chiller in self.chillers if chiller.wants_water]
         chilled = sum(chiller.curve.chilled_ls for chiller in wet)
@@ -220,7 +220,7 @@ class CoolingPlant:
         drives.local_speed[_CWP] = min(max(cooled / (_CONDENSER_LS * max(needed, 1)), 0.6), 1.0)
         self._staff(_FAN, cells)
         target = max(outdoor.wet_bulb + 3.5, 21.0)
-        self._fan_level += (self.basin_c - target) * 0.01
+        self._fan_level += (self.basin_c - target) * 0.04 * (1.0 - math.exp(-dt_s / 90.0))
         self._fan_level = min(max(self._fan_level, 0.25), 1.0)
         drives.local_speed[_FAN] = self._fan_level
 

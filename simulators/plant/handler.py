@@ -45,6 +45,11 @@ _SLOT = {tag: row for row, tag in enumerate((*_SETPOINTS, *_ACTUATORS))}
 _VALVE_RANGE = 50.0
 
 
+def _limit(value: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Return `numpy.clip` of short arrays at a third of its cost."""
+    return np.asarray(np.minimum(np.maximum(value, low), high))
+
+
 class HandlerBank:
     """All air handlers as arrays (N,); `table` (Q, N) holds what they measure."""
 
@@ -152,22 +157,22 @@ class HandlerBank:
         zone_sp = np.where(np.isnan(written[2]), self._local_zone_sp, written[2])
         error = zones.air - zone_sp
         # Supply temperature is reset upwards where the room is cold at minimum flow.
-        local_sp = np.clip(15.0 - 4.0 * np.minimum(error + 0.3, 0.0), 15.0, 21.0)
+        local_sp = _limit(15.0 - 4.0 * np.minimum(error + 0.3, 0.0), 15.0, 21.0)
         supply_sp = np.where(np.isnan(written[0]), local_sp, written[0])
         duct_sp = np.where(np.isnan(written[1]), _DUCT_PA, written[1])
         fan_cmd = np.where(np.isnan(written[3]), self._schedule(moment), written[3])
         stopped = (self._mode == OFF) | (self._mode == FIRE)
         run = (fan_cmd >= 0.5) & ~stopped
-        self.opening = np.clip(self.opening + 0.5 * (error - self._error) + error * min(dt_s / 900.0, 0.3), 0.25, 1.0)
+        self.opening = _limit(self.opening + 0.5 * (error - self._error) + error * min(dt_s / 900.0, 0.3), 0.25, 1.0)
         self._error = error
         # Duct: 0.4 of the design pressure at the sensor, 0.6 in coil and filter, a fan curve 1.2 n² - 0.2 q².
         dirt = 1.0 + 0.4 * self._dirt
         resistance = 0.4 + (0.2 + 0.6 * dirt) * self.opening**2
         wanted = np.sqrt(np.maximum(duct_sp, 1.0) / _DUCT_PA * resistance / 1.2)
         wanted = np.where(np.isnan(written[4]), wanted, written[4] / 100.0)
-        wanted = np.where(run, np.clip(wanted, 0.25, 1.0), 0.0)
+        wanted = np.where(run, _limit(wanted, 0.25, 1.0), 0.0)
         ramp = dt_s / 40.0
-        self._speed = self._speed + np.clip(wanted - self._speed, -ramp, ramp)
+        self._speed = self._speed + _limit(wanted - self._speed, -ramp, ramp)
         duct = 1.2 * self._speed**2 / resistance
         flow = self.opening * np.sqrt(duct)
         self.air_kg = np.where(self._speed > 0.02, self._design_kg * flow, 0.0)
@@ -176,9 +181,9 @@ class HandlerBank:
         away = (self._coil_c - (supply_sp - 0.9)) / 20.0 * (1.0 - np.exp(-dt_s / 90.0))
         stroke = dt_s / 90.0
         target = np.where(run, self.valve + away, 0.0)
-        target = np.where(np.isnan(written[5]), np.clip(target, 0.02, 1.0), written[5] / 100.0)
+        target = np.where(np.isnan(written[5]), _limit(target, 0.02, 1.0), written[5] / 100.0)
         target = np.where(stopped | ~run, 0.0, target)
-        self.valve = np.clip(self.valve + np.clip(target - self.valve, -stroke, stroke), 0.0, 1.0)
+        self.valve = _limit(self.valve + _limit(target - self.valve, -stroke, stroke), 0.0, 1.0)
         self.water_kg = self.conductance() * np.sqrt(max(dp_kpa, 0.0) / _DESIGN_DP_KPA)
         share = self.outdoor_share
         mixed_c = zones.air + 0.3 + share * (outdoor.temperature - zones.air - 0.3)
@@ -197,16 +202,16 @@ class HandlerBank:
         self.heat_kw = outlet.heat_kw
         self.power_kw = np.where(self._speed > 0.02, self._fan_kw * (0.04 + 0.96 * self._speed**2.8), 0.0)
         self._dirt = np.minimum(self._dirt + flow * dt_s / 1.5e7, 1.6)
-        self._show(outdoor, zones, supply_sp, duct_sp, zone_sp, fan_cmd, wanted, target, duct, mixed_c, run)
+        self._shown = (supply_sp, duct_sp, zone_sp, fan_cmd, wanted, target, duct, mixed_c, run)
 
     def _step_dampers(self, dt_s: float, zones: ZoneBank, run: NDArray[np.bool_]) -> None:
         # House rule: outside air moderated in summer; more only when CO2 asks for it.
-        local = np.clip(0.15 + (zones.co2 - 750.0) / 400.0, 0.15, 0.8)
+        local = _limit(0.15 + (zones.co2 - 750.0) / 400.0, 0.15, 0.8)
         written = self._written[6]
         target = np.where(np.isnan(written), local, written / 100.0)
         target = np.where(run, target, 0.0)
         stroke = dt_s / 100.0
-        self._damper = self._damper + np.clip(target - self._damper, -stroke, stroke)
+        self._damper = self._damper + _limit(target - self._damper, -stroke, stroke)
         self._damper_target = target
         self.outdoor_share = self._damper
 
@@ -223,20 +228,9 @@ class HandlerBank:
             on &= np.arange(n) < 2
         return on.astype(np.float64)
 
-    def _show(
-        self,
-        outdoor: Outdoor,
-        zones: ZoneBank,
-        supply_sp: NDArray[np.float64],
-        duct_sp: NDArray[np.float64],
-        zone_sp: NDArray[np.float64],
-        fan_cmd: NDArray[np.float64],
-        speed: NDArray[np.float64],
-        valve: NDArray[np.float64],
-        duct: NDArray[np.float64],
-        mixed_c: NDArray[np.float64],
-        run: NDArray[np.bool_],
-    ) -> None:
+    def show(self, outdoor: Outdoor, zones: ZoneBank) -> None:
+        """Bring the table up to date with the last step."""
+        supply_sp, duct_sp, zone_sp, fan_cmd, speed, valve, duct, mixed_c, run = self._shown
         noise = self._noise.standard_normal((8, len(speed)))
         table, offset = self.table, self._offset
         jitter = 0.15 * offset[:5] + 0.03 * noise[:5]
@@ -248,7 +242,7 @@ class HandlerBank:
         table[5] = np.maximum(duct * _DUCT_PA * (1.0 + 0.01 * noise[5]), 0.0)
         table[6] = duct_sp
         table[7] = zones.co2 + 12.0 * offset[6] + 3.0 * noise[6]
-        table[8] = np.clip(relative_humidity(zones.air, zones.ratio) + offset[7] + 0.2 * noise[7], 1.0, 100.0)
+        table[8] = _limit(relative_humidity(zones.air, zones.ratio) + offset[7] + 0.2 * noise[7], 1.0, 100.0)
         table[9] = 100.0 * valve
         table[10] = 100.0 * self.valve
         table[11] = zones.air + jitter[4]

@@ -42,18 +42,15 @@ class RoomBank:
         self._battery = 85.0 + 14.0 * bend[7]
         self.table = np.zeros((len(ENVIRONMENT), count))
 
-    def step(
-        self,
-        dt_s: float,
-        outdoor: Outdoor,
-        zones: ZoneBank,
-        crowd: NDArray[np.float64],
-        lamps: float,
-    ) -> None:
-        """Advance by `dt_s`; `crowd` is each zone's part of its full head count, `lamps` the part that burns."""
+    def step(self, dt_s: float) -> None:
+        """Advance drift and batteries by `dt_s`."""
         keep = float(np.exp(-dt_s / 1500.0))
         draw = self._noise.standard_normal(self._drift.shape)
         self._drift = keep * self._drift + float(np.sqrt(1.0 - keep * keep)) * draw
+        self._battery = np.maximum(self._battery - dt_s * 100.0 / (3.0 * 365.0 * 86_400.0), 1.0)
+
+    def show(self, outdoor: Outdoor, zones: ZoneBank, crowd: NDArray[np.float64], lamps: float) -> None:
+        """Bring the table up to date; `crowd` is each zone's part of its full head count, `lamps` what burns of 1."""
         drift, bend, zone, table = self._drift, self._bend, self._zone, self.table
         here = np.clip(crowd[zone] * (1.0 + 0.5 * bend[1] + 0.25 * drift[1]), 0.0, 1.5)
         celsius = zones.air[zone] + 0.7 * bend[0] + 0.15 * drift[0]
@@ -70,5 +67,4 @@ class RoomBank:
         table[7] = outdoor.pressure - 0.118 * self._height
         table[8] = np.clip(np.round(4.0 * lamps * (0.8 + 0.2 * bend[2]) + outdoor.sun / 400.0), 0.0, 5.0)
         table[9] = here > 0.12 + 0.08 * drift[3]
-        self._battery = np.maximum(self._battery - dt_s * 100.0 / (3.0 * 365.0 * 86_400.0), 1.0)
         table[10] = self._battery
