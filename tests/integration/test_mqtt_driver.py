@@ -158,7 +158,7 @@ async def test_mqtt_broker_killed_and_restarted_is_subscribed_again(broker: Mosq
 async def test_mqtt_frozen_broker_is_not_waited_for(broker: Mosquitto) -> None:
     broker.freeze()
     driver = MqttDriver(sensors(broker.endpoint), SystemClock())
-    with pytest.raises(ConnectError, match="does not answer CONNECT|no answer"):
+    with pytest.raises(ConnectError, match=r"does not answer CONNECT|no answer"):
         await asyncio.wait_for(driver.connect(), 20)
     broker.thaw()
     await driver.connect()
@@ -371,7 +371,11 @@ async def test_mqtt_command_is_published_once_and_read_back_from_the_report(brok
     gate_device = paho.Client(CallbackAPIVersion.VERSION2)
     ready = asyncio.Event()
     loop = asyncio.get_running_loop()
-    gate_device.on_subscribe = lambda *_: loop.call_soon_threadsafe(ready.set)
+
+    def subscribed(*_: Any) -> None:
+        loop.call_soon_threadsafe(ready.set)
+
+    gate_device.on_subscribe = subscribed
 
     def obey(client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
         got.append(bytes(message.payload))
@@ -435,5 +439,5 @@ async def test_mqtt_both_versions_of_the_protocol(broker: Mosquitto, version: in
     "endpoint", ["mqtt://127.0.0.1:1", "http://127.0.0.1:1883", "mqtt://:1883", "mqtt://127.0.0.1:x"]
 )
 async def test_mqtt_nobody_there_or_no_endpoint(endpoint: str) -> None:
-    with pytest.raises(ConnectError, match="mqtt|http"):
+    with pytest.raises(ConnectError, match=r"mqtt|http"):
         await MqttDriver(sensors(endpoint), SystemClock()).connect()

@@ -8,13 +8,16 @@ import math
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from asyncua import Server, ua
+from asyncua import ua
 from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
+from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -69,6 +72,16 @@ class Box:
                     await asyncio.wait_for(self.changed.wait(), 0.1)
 
 
+def is_quality(box: Box, wanted: Quality) -> bool:
+    last = box.last(0)
+    return last is not None and last[1] == wanted
+
+
+def is_value(box: Box, wanted: float) -> bool:
+    last = box.last(0)
+    return last is not None and last[0] == wanted
+
+
 class HastyClock(SystemClock):
     """Three seconds pass in one, for what waits by design; the library's own times stay real."""
 
@@ -102,6 +115,7 @@ class Ddc:
         self.certificate: tuple[Path, Path] | None = None
 
     async def start(self, profile: Profile, *, types: dict[str, ua.VariantType] | None = None) -> None:
+        ruleset = SimpleRoleRuleset()  # type: ignore[no-untyped-call]
         server = self.server = Server(user_manager=Users())  # type: ignore[arg-type]
         await server.init()
         server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}")
@@ -109,7 +123,7 @@ class Ddc:
             await server.load_certificate(self.certificate[0])
             await server.load_private_key(self.certificate[1])
             server.set_security_policy(
-                [ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt], permission_ruleset=SimpleRoleRuleset()
+                [ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt], permission_ruleset=ruleset
             )
         else:
             server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
@@ -117,13 +131,15 @@ class Ddc:
             await server.register_namespace(f"urn:something:else:{extra}")
         index = await server.register_namespace(URI)
         for prefix in self.prefixes:
-            parent = await server.nodes.objects.add_object(ua.NodeId(prefix, index), prefix)
+            parent = await server.nodes.objects.add_object(ua.NodeId(ua.String(prefix), ua.Int16(index)), prefix)
             for point in profile.points:
                 kind, value = KINDS[point.wire["type"]]
                 name = point.wire["node"].format(node_prefix=prefix)
                 if types and point.tag in types:
                     kind, value = types[point.tag], "twenty"  # type: ignore[assignment]
-                node = await parent.add_variable(ua.NodeId(name, index), point.tag, ua.Variant(value, kind))
+                node = await parent.add_variable(
+                    ua.NodeId(ua.String(name), ua.Int16(index)), point.tag, ua.Variant(value, kind)
+                )
                 await node.set_writable()
                 self.nodes[name] = node
         await server.start()
@@ -218,7 +234,8 @@ def small(*tags: str, alive: bool = True) -> Profile:
             row["write"] = {"low": point.write.low, "high": point.write.high}
         rows.append(row)
     head = {
-        "id": "small-ahu", "equipment": "ahu", "protocol": "opcua", "vendor": "v", "model": "m", "source": "test", "wire": wire,
+        "id": "small-ahu", "equipment": "ahu", "protocol": "opcua", "vendor": "v", "model": "m", "source": "test",
+        "wire": wire,
     }  # fmt: skip
     return parse_profile({"profile": head, "point": rows}, "small")
 
@@ -261,10 +278,13 @@ async def test_opcua_whole_ahu_profile_arrives_in_one_batch_and_changes_follow()
             await server.nodes["AHU/02F-W/ZoneTemp"].write_value(26.25)
             number = 100 + profile.index("zone_temp")
             await box.until(lambda: (box.last(number) or (0,))[0] == 26.25)
-            value, quality, time_ns = box.last(number) or (math.nan, Quality.BAD_COMM, 0)
+            _, quality, time_ns = box.last(number) or (math.nan, Quality.BAD_COMM, 0)
             assert quality == Quality.GOOD
             assert 0 <= SystemClock().now_ns() - time_ns < 5e9
             assert box.batches[-1][0] == "two"
+            await driver.write(devices[0], "controller_alive", 65535.0)
+            alive = await server.nodes["AHU/01F-W/ControllerAlive"].read_data_value()
+            assert (alive.Value.Value, alive.Value.VariantType) == (65535, ua.VariantType.UInt32)
 
 
 async def test_opcua_restart_with_another_namespace_index_brings_the_values_again() -> None:
@@ -300,17 +320,17 @@ async def test_opcua_status_and_value_become_quality() -> None:
             await box.until(lambda: box.last(0) is not None)
             node = "AHU/01F-W/ZoneTemp"
             for code, value, wanted in (
-                (ua.StatusCodes.BadSensorFailure, 23.0, Quality.BAD_SENSOR),
-                (ua.StatusCodes.UncertainLastUsableValue, 22.0, Quality.UNCERTAIN_STALE),
-                (ua.StatusCodes.BadOutOfService, 22.0, Quality.BAD_OUT_OF_SERVICE),
-                (ua.StatusCodes.GoodLocalOverride, 25.0, Quality.GOOD_OVERRIDDEN),
-                (ua.StatusCodes.Good, math.nan, Quality.BAD_SENSOR),
-                (ua.StatusCodes.Good, 21.0, Quality.GOOD),
+                (StatusCodes.BadSensorFailure, 23.0, Quality.BAD_SENSOR),
+                (StatusCodes.UncertainLastUsableValue, 22.0, Quality.UNCERTAIN_STALE),
+                (StatusCodes.BadOutOfService, 22.0, Quality.BAD_OUT_OF_SERVICE),
+                (StatusCodes.GoodLocalOverride, 25.0, Quality.GOOD_OVERRIDDEN),
+                (StatusCodes.Good, math.nan, Quality.BAD_SENSOR),
+                (StatusCodes.Good, 21.0, Quality.GOOD),
             ):
                 await server.put(
                     node, ua.DataValue(ua.Variant(value, ua.VariantType.Double), ua.StatusCode(ua.UInt32(code)))
                 )
-                await box.until(lambda wanted=wanted: (box.last(0) or (0, None))[1] == wanted)
+                await box.until(partial(is_quality, box, wanted))
                 got = box.last(0)
                 assert got is not None
                 assert math.isnan(got[0]) if wanted >= Quality.BAD_COMM else got[0] == value
@@ -383,7 +403,7 @@ async def test_opcua_write_takes_the_servers_type_and_refusals_carry_the_code() 
             await server.nodes["AHU/01F-W/ZoneTempSp"].set_writable(False)
             with pytest.raises(DeviceRefusedError) as refused:
                 await driver.write(one, "zone_temp_sp", 20.0)
-            assert refused.value.code in (ua.StatusCodes.BadUserAccessDenied, ua.StatusCodes.BadNotWritable)
+            assert refused.value.code in (StatusCodes.BadUserAccessDenied, StatusCodes.BadNotWritable)
             assert await server.nodes["AHU/01F-W/ZoneTempSp"].read_value() == 24.5
 
 
@@ -429,11 +449,10 @@ async def test_opcua_wrong_clock_of_the_server_gives_no_future_time() -> None:
             await box.until(lambda: box.last(0) is not None)
             now = datetime.now(UTC)
             for hours, value in ((1, 30.0), (-1, 31.0)):
-                data = ua.DataValue(
-                    ua.Variant(value, ua.VariantType.Double), SourceTimestamp=now + timedelta(hours=hours)
-                )  # type: ignore[arg-type]
+                stamp: Any = now + timedelta(hours=hours)
+                data = ua.DataValue(ua.Variant(value, ua.VariantType.Double), SourceTimestamp=stamp)
                 await server.put("AHU/01F-W/ZoneTemp", data)
-                await box.until(lambda value=value: (box.last(0) or (0,))[0] == value)
+                await box.until(partial(is_value, box, value))
                 time_ns = (box.last(0) or (0, 0, 0))[2]
                 assert 0 <= clock.now_ns() - time_ns < 10e9
 

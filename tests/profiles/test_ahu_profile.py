@@ -75,4 +75,4 @@ def test_ahu_falls_back_by_itself_and_fire_is_never_written() -> None:
     mode = PROFILE.point("mode")
     assert mode.write is not None
     assert mode.write.high < 3
-    assert dict((value, en) for value, _, en in mode.states)[3] == "fire"
+    assert {value: en for value, _, en in mode.states}[3] == "fire"

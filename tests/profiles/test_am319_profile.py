@@ -101,7 +101,7 @@ def test_am319_unknown_or_short_keeps_what_was_read(text: str) -> None:
 
 def test_am319_units_and_the_class() -> None:
     assert {point.tag: point.unit for point in PROFILE.points} == {
-        "temperature": "°C", "humidity": "%", "co2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "tvoc": "", "hcho": "mg/m³",
-        "pressure": "hPa", "light_level": "", "occupied": "", "battery": "%",
+        "temperature": "°C", "humidity": "%", "co2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "tvoc": "",
+        "hcho": "mg/m³", "pressure": "hPa", "light_level": "", "occupied": "", "battery": "%",
     }  # fmt: skip
     assert (PROFILE.equipment, PROFILE.period_s, PROFILE.wire["f_port"]) == ("environment", 600.0, 85)

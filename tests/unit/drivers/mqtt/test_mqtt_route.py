@@ -32,8 +32,9 @@ def sensor(**changes: Any) -> Device:
 
 def uplink(data: str = "0367EE00", **changes: Any) -> bytes:
     event = {
-        "deduplicationId": "a", "time": "2026-03-02T01:15:20+00:00", "deviceInfo": {"devEui": EUI}, "fCnt": 10, "fPort": 85,
-        "data": base64.b64encode(bytes.fromhex(data)).decode(), "object": {"temperature": 99.9}, "rxInfo": [{"rssi": -80}],
+        "deduplicationId": "a", "time": "2026-03-02T01:15:20+00:00", "deviceInfo": {"devEui": EUI}, "fCnt": 10,
+        "fPort": 85, "data": base64.b64encode(bytes.fromhex(data)).decode(), "object": {"temperature": 99.9},
+        "rxInfo": [{"rssi": -80}],
     }  # fmt: skip
     return json.dumps({key: value for key, value in (event | changes).items() if value is not None}).encode()
 
@@ -203,7 +204,8 @@ def test_mqtt_json_fields_are_independent_of_each_other() -> None:
 
 EVENTS = {
     "topic": "site/{site}/access/{n}/event", "key": "id", "sequence": "seq", "time": "time", "type": "type",
-    "types": {"door_forced": "door_forced", "SOS": "sos_pressed"}, "data": ["door", "reader.id"], "urgent": ["sos_pressed"],
+    "types": {"door_forced": "door_forced", "SOS": "sos_pressed"}, "data": ["door", "reader.id"],
+    "urgent": ["sos_pressed"],
 }  # fmt: skip
 
 
@@ -276,7 +278,14 @@ def test_mqtt_wrong_event_map_is_refused(changes: dict[str, Any], message: str) 
 
 def test_mqtt_command_is_filled_and_checked() -> None:
     command = {"topic": "site/{site}/cmd/{n}", "payload": '{"mode": {value}}'}
-    point = {"tag": "mode", "kind": "binary", "zh": "模式", "en": "Mode", "write": {}, "wire": {"command": command}}
+    point: dict[str, Any] = {
+        "tag": "mode",
+        "kind": "binary",
+        "zh": "模式",
+        "en": "Mode",
+        "write": {},
+        "wire": {"command": command},
+    }
     route = Intake([bay_device(bay(**point))]).routes["bay7"]
     topic, one = route.commands[3]
     assert topic == "site/ch/cmd/7"
