@@ -156,12 +156,15 @@ class PointTable:
         older = time_ns < self.time_ns[index]
         if np.count_nonzero(older):
             older &= self.time_ns[index] <= self._clock.now_ns()
-            if (late := int(np.count_nonzero(older))) > 0:
-                counts.out_of_order += late
-                keep = ~older
-                point, value, time_ns, quality = point[keep], value[keep], time_ns[keep], quality[keep]
-                index = index[keep]
-                self.screened = Readings(point, value, time_ns, quality)
+        repeated = np.count_nonzero(point[1:] > point[:-1]) < len(point) - 1 and self._last(index).size < len(index)
+        if repeated:
+            older |= _older_within(index, time_ns, ~older & (time_ns <= self._clock.now_ns()))
+        if (late := int(np.count_nonzero(older))) > 0:
+            counts.out_of_order += late
+            keep = ~older
+            point, value, time_ns, quality = point[keep], value[keep], time_ns[keep], quality[keep]
+            index = index[keep]
+            self.screened = Readings(point, value, time_ns, quality)
         n = len(point)
         if n == 0:
             return _NONE
@@ -172,10 +175,10 @@ class PointTable:
             value, quality = self._screen(value, quality, fits)
             self.screened = Readings(point, value, time_ns, quality)
 
-        if np.count_nonzero(point[1:] > point[:-1]) < n - 1 and self._repeats(index):
-            last = _newest(index, time_ns)
-            counts.duplicates += n - len(last)
+        if repeated:
             self._keep_good(index, value, time_ns, quality)
+            last = self._last(index)
+            counts.duplicates += n - len(last)
             point, value, time_ns, quality = point[last], value[last], time_ns[last], quality[last]
             index = index[last]
 
@@ -284,15 +287,19 @@ class PointTable:
         """Store the newest good value of each point of a batch in which a newer reading of it may be bad."""
         good = quality < _UNCERTAIN
         index, value, time_ns = index[good], value[good], time_ns[good]
-        last = _newest(index, time_ns)
+        last = self._last(index)
         self.good_value[index[last]] = value[last]
         self.good_time_ns[index[last]] = time_ns[last]
 
-    def _repeats(self, index: NDArray[np.intp]) -> bool:
-        """Tell whether a point comes twice: each writes its place in the batch, and finds another's there."""
+    def _last(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return, in the order of the batch, the place of the last reading of each point.
+
+        Each reading writes its place in the batch into its point's row; of several the last stays.
+        """
         place = np.arange(len(index))
         self._place[index] = place
-        return bool(np.count_nonzero(self._place[index] != place))
+        last: NDArray[np.intp] = (self._place[index] == place).nonzero()[0]
+        return last
 
     def _count_back(self, index: NDArray[np.intp], value: NDArray[np.float64], quality: NDArray[np.uint8]) -> None:
         """Count counters that are below their last good value, as roll-over or as reset."""
@@ -309,10 +316,17 @@ class PointTable:
             self._resets.append(CounterReset(number, old, new))
 
 
-def _newest(index: NDArray[np.intp], time_ns: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return, in the order of the batch, the place of the newest reading of each point; of equal times the last."""
-    order = np.lexsort((time_ns, index))  # stable, so equal times stay in the order in which they came
-    ordered = index[order]
-    final = np.ones(len(order), np.bool_)
-    final[:-1] = ordered[1:] != ordered[:-1]
-    return np.sort(order[final])
+def _older_within(index: NDArray[np.intp], time_ns: NDArray[np.int64], counts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which readings are older than one of the same point before them in the batch.
+
+    Only readings for which `counts` is true make later ones old.
+    """
+    order = np.argsort(index, kind="stable")
+    # Ranks in place of times, and points far apart: one running maximum then serves all points.
+    moments, rank = np.unique(time_ns, return_inverse=True)
+    base = np.searchsorted(index[order], index[order]) * len(moments)
+    key = base + rank[order]
+    newest = np.maximum.accumulate(np.where(counts[order], key, base))
+    older = np.zeros(len(index), np.bool_)
+    older[order] = key < newest
+    return older
