@@ -56,6 +56,8 @@ _LOSS_SHORTEST_S = 10.0
 _TOLERANCE_S = 0.05
 _LOG_LINES_PER_MINUTE = 30
 
+_BAD = int(Quality.BAD_COMM)
+
 _log = logging.getLogger(__name__)
 
 
@@ -351,7 +353,7 @@ class Link:
         health = member.health
         if health.state == "disabled":
             return
-        if len(batch) and batch.quality[0] >= Quality.BAD_COMM and not _useful(batch):
+        if len(batch) and batch.quality[0] >= _BAD and not _useful(batch):
             health.refused += 1
             if bool((batch.quality == Quality.BAD_CONFIG).any()):
                 self._failed(member, "the device refuses every read", state="refused")

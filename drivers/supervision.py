@@ -123,7 +123,7 @@ class Breaker:
 
     @property
     def short(self) -> bool:
-        """True when the next try is a short probe; every third one waits in full, for a device may be slow, not dead."""
+        """True when the next try is a short probe; every third one waits in full: it may be slow, not dead."""
         return self.open and self.failures % 3 != 2
 
     def failed(self, *, mates_answer: bool) -> float:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockDecoder", "encode_value", "four_quadrant"]
 
+_GOOD = int(Quality.GOOD)
+_BAD_SENSOR = int(Quality.BAD_SENSOR)
+"""As plain numbers: looking up a member of an enumeration costs as much as decoding a value."""
+
 _DTYPE = {
     "u16": ">u2", "i16": ">i2", "u32": ">u4", "i32": ">i4", "f32": ">f4", "u64": ">u8", "i64": ">i8", "f64": ">f8",
 }  # fmt: skip
@@ -147,13 +151,13 @@ class BlockDecoder:
                 raw = (raw >> part.shift) & part.mask
             flag = (raw == part.equals) ^ part.invert
             value[part.places] = np.where(part.equals >= 0, flag, raw * part.scale + part.offset)
-            quality[part.places] = Quality.GOOD
+            quality[part.places] = _GOOD
         for choice in self._choices:
             chosen = words[choice.index]
             if int(chosen.sum()) == 1:
-                value[choice.place], quality[choice.place] = float(chosen.argmax()) + 1.0, Quality.GOOD
+                value[choice.place], quality[choice.place] = float(chosen.argmax()) + 1.0, _GOOD
             else:
-                value[choice.place], quality[choice.place] = np.nan, Quality.BAD_SENSOR
+                value[choice.place], quality[choice.place] = np.nan, _BAD_SENSOR
         for pair in self._pairs:
             raw = words[pair.index].view(pair.dtype).ravel()
             with np.errstate(all="ignore"):
@@ -161,10 +165,10 @@ class BlockDecoder:
                 number = (first / second if pair.over else first + second) * pair.scale + pair.offset
             good = np.isfinite(number) and not np.isin(raw.view(pair.raw), pair.sentinels).any()
             value[pair.place] = number if good else np.nan
-            quality[pair.place] = Quality.GOOD if good else Quality.BAD_SENSOR
+            quality[pair.place] = _GOOD if good else _BAD_SENSOR
         for place, at, mask in self._faults:
             if int(words[at]) & mask:
-                value[place], quality[place] = np.nan, Quality.BAD_SENSOR
+                value[place], quality[place] = np.nan, _BAD_SENSOR
 
     @staticmethod
     def _decode_numbers(
@@ -186,7 +190,7 @@ class BlockDecoder:
             number *= group.scale
         if group.offset is not None:
             number += group.offset
-        quality[group.places] = Quality.GOOD
+        quality[group.places] = _GOOD
         bad: NDArray[np.bool_] | None = None
         if group.real:
             finite = np.isfinite(number)
@@ -197,7 +201,7 @@ class BlockDecoder:
             bad = hit if bad is None else bad | hit
         if bad is not None:
             number[bad] = np.nan
-            quality[group.places] = np.where(bad, Quality.BAD_SENSOR, Quality.GOOD)
+            quality[group.places] = np.where(bad, _BAD_SENSOR, _GOOD)
         value[group.places] = number
 
 

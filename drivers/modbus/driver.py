@@ -38,6 +38,8 @@ _BAD_CONFIG = (1, 2, 3)
 _BUSY = (5, 6)
 _SILENT_BEHIND_GATEWAY = (10, 11)
 _CACHE_SIZE = 512
+_NOT_READ = 255
+"""Marks places of a batch under construction; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class PlannedProfile:
         self.reads = tuple(_read(request) for request in plan.requests)
         readable = [register.place for register in plan.registers.values()]
         self.readable: NDArray[np.intp] = np.array(sorted(readable), np.intp)
+        self.blank = np.full(self.count, np.nan)
+        self.unread: NDArray[np.uint8] = np.full(self.count, _NOT_READ, np.uint8)
         smallest = min(plan.requests, key=lambda request: request.count, default=None)
         self.probe = None if smallest is None else _read(smallest)
 
@@ -170,8 +174,7 @@ class ModbusDriver:
         station = self._stations[device.id]
         plan = station.map.plan
         connection = self._connection
-        value = np.full(station.map.count, np.nan)
-        quality = np.full(station.map.count, _NOT_READ, np.uint8)
+        value, quality = station.map.blank.copy(), station.map.unread.copy()
         whole = True
         failure: TryAgainError | DeviceRefusedError | None = None
         for read in tuple(station.reads):
@@ -202,7 +205,9 @@ class ModbusDriver:
         if whole:
             if station.select is not None:
                 value, quality = value[station.select], quality[station.select]
-            return Readings(station.numbers, value, np.full(len(value), now_ns, np.int64), quality)
+            time_ns = np.empty(len(value), np.int64)
+            time_ns.fill(now_ns)
+            return Readings(station.numbers, value, time_ns, quality)
         select = station.select if station.select is not None else np.arange(station.map.count)
         select = select[quality[select] != _NOT_READ]
         if not len(select) and failure is not None:
@@ -289,7 +294,3 @@ class ModbusDriver:
             device.unit, write_request(target.function, target.address, (prepare.word,)), timeout_s
         )
         await asyncio.sleep(prepare.wait_s)
-
-
-_NOT_READ = 255
-"""Marks places of a batch under construction; never leaves this module."""

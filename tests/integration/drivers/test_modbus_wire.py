@@ -425,6 +425,18 @@ async def test_a_cancelled_request_leaves_nothing_behind_on_rtu_framing() -> Non
             assert await driver.read(target, "thirty") == 30.0
 
 
+async def test_a_half_open_connection_is_given_up_after_three_time_outs() -> None:
+    async with serving(lambda frame: []) as (_, endpoint):
+        target = device(endpoint, made=profile(0.05))
+        async with connected(target) as driver:
+            states = []
+            for _ in range(3):
+                with pytest.raises(DeviceTimeoutError):
+                    await driver.read(target, "twenty")
+                states.append(driver.connected)
+            assert states == [True, True, False]
+
+
 async def test_nobody_there() -> None:
     async with serving(lambda frame: []) as (_, endpoint):
         pass

@@ -8,7 +8,7 @@ import pytest
 from controller.clock import VirtualClock
 from drivers.driver import Device, PolledDriver
 from drivers.errors import ProfileError
-from drivers.modbus.client import parse_endpoint
+from drivers.modbus.client import parse_endpoint, read_request, write_request
 from drivers.modbus.driver import ModbusDriver, planned
 from drivers.profile import Profile, parse_profile
 
@@ -66,3 +66,26 @@ def test_endpoints() -> None:
 def test_wrong_endpoints(text: str) -> None:
     with pytest.raises(ProfileError, match="endpoint: got"):
         parse_endpoint(text)
+
+
+@pytest.mark.parametrize(
+    ("function", "address", "words", "sent"),
+    [
+        (5, 0x00AC, (1,), "05 00 ac ff 00"),
+        (5, 0x00AC, (0,), "05 00 ac 00 00"),
+        (6, 0x0001, (3,), "06 00 01 00 03"),
+        (15, 0x0013, (1, 0, 1, 1, 0, 0, 1, 1, 1, 0), "0f 00 13 00 0a 02 cd 01"),
+        (16, 0x0001, (0x000A, 0x0102), "10 00 01 00 02 04 00 0a 01 02"),
+    ],
+)
+def test_writes_are_those_of_the_specification(function: int, address: int, words: tuple[int, ...], sent: str) -> None:
+    """MODBUS Application Protocol V1.1b3, sections 6.5, 6.6, 6.11, 6.12: the examples."""
+    assert write_request(function, address, words) == bytes.fromhex(sent)
+
+
+def test_reads_are_those_of_the_specification() -> None:
+    """The same, sections 6.1 to 6.4."""
+    assert read_request(1, 0x0013, 0x13) == bytes.fromhex("01 00 13 00 13")
+    assert read_request(2, 0x00C4, 0x16) == bytes.fromhex("02 00 c4 00 16")
+    assert read_request(3, 0x006B, 3) == bytes.fromhex("03 00 6b 00 03")
+    assert read_request(4, 0x0008, 1) == bytes.fromhex("04 00 08 00 01")
