@@ -163,10 +163,10 @@ class Fleet:
             reporter.run(self._elapsed_s)
 
     async def run(self, stop: asyncio.Event, alive: Callable[[], bool] = lambda: True) -> None:
-        """Step at 1x until `stop` is set, `alive` says no, or a server process has died.
+        """Step at 1x until `stop` is set or `alive` says no.
 
         Raises:
-            RuntimeError: an OPC UA server process ended by itself.
+            RuntimeError: an OPC UA server process ended by itself and could not be started again.
         """
         loop = asyncio.get_running_loop()
         due = loop.time() + _STEP_S
@@ -177,8 +177,7 @@ class Fleet:
                 self.step()
                 due = max(due + _STEP_S, loop.time() - _BEHIND_S)
             for link in self.links:
-                if not link.running:
-                    raise RuntimeError(f"{link.endpoint}: the OPC UA server process {link.pid} has ended")
+                link.check()
 
     async def stop(self) -> None:
         """Close every socket and end every child."""

@@ -28,6 +28,12 @@ _SPOILT = ("BadSensorFailure", "BadOutOfService", "UncertainSubNormal", "nan")
 _FIRE_MODE = 3.0
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class DdcLink:
     """One OPC UA server of air handlers."""
 
@@ -43,6 +49,7 @@ class DdcLink:
         self.endpoint = endpoint
         self.port = 0
         self.pid = 0
+        self.restarts = 0
         self._views = list(views)
         self._board = board
         self._now_ns = now_ns
@@ -50,6 +57,7 @@ class DdcLink:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._shown: dict[int, tuple[float | None, str]] = {}
+        self._up = False
         board.changed.append(self.changed)
 
     @property
@@ -58,35 +66,54 @@ class DdcLink:
         return f"opc.tcp://127.0.0.1:{self.port}"
 
     @property
-    def running(self) -> bool:
-        """True while the server process lives."""
-        return self._process is not None and self._process.returncode is None
+    def listening(self) -> bool:
+        """True while the server process takes connections."""
+        return self._up
 
     async def start(self) -> None:
-        """Start the process and wait until it listens.
+        """Start the process and wait until it listens; should it end by itself, it is started again at its port.
 
         Raises:
             RuntimeError: it ended, or did not listen within a minute.
         """
-        for _ in range(_ATTEMPTS):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
-            if await self._spawn():
-                break
-        else:
-            raise RuntimeError(f"{self.endpoint}: the OPC UA server process did not start; its message stands above")
-        self._reading = asyncio.get_running_loop().create_task(self._read())
-        self.push()
+        await self._listen()
+        self._reading = asyncio.get_running_loop().create_task(self._follow())
 
-    async def _spawn(self) -> bool:
+    async def _listen(self) -> None:
+        for _ in range(_ATTEMPTS):
+            port = self.port or _free_port()
+            if await self._spawn(port):
+                self.port = port
+                self._shown.clear()
+                self._up = True
+                self.push()
+                return
+        raise RuntimeError(f"{self.endpoint}: the OPC UA server process did not start; its message stands above")
+
+    async def _follow(self) -> None:
+        while True:
+            await self._read()
+            self._up = False
+            self.restarts += 1
+            await self._listen()
+
+    def check(self) -> None:
+        """Say that the server could not be started again.
+
+        Raises:
+            RuntimeError: it ended by itself, and five attempts to start it failed.
+        """
+        if self._reading is not None and self._reading.done():
+            self._reading.result()
+
+    async def _spawn(self, port: int) -> bool:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "simulators.wire.opcua_server",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE,
         )  # fmt: skip
         self._process, self.pid = process, process.pid
         setup = {
-            "port": self.port,
+            "port": port,
             "certificate": str(self._credentials.server_certificate),
             "private_key": str(self._credentials.server_key),
             "client": self._credentials.client_certificate.read_text("ascii"),
@@ -101,11 +128,18 @@ class DdcLink:
         except TimeoutError:
             line = b""
         if not line:
-            await self.stop()
+            await self._end()
         return bool(line)
 
     async def stop(self) -> None:
         """Close the pipe, which ends the process; after 1.5 s kill it."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None
+        await self._end()
+
+    async def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -116,18 +150,18 @@ class DdcLink:
         except TimeoutError:
             process.kill()
             await process.wait()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-            self._reading = None
 
     def push(self) -> None:
         """Send what changed since the last call; called once a step of the world."""
+        if not self._up:
+            return
         for number, view in enumerate(self._views):
             self._push(number, view)
 
     def changed(self, view: View) -> None:
         """Show a fault at once (a call-back of the board)."""
+        if not self._up:
+            return
         for number, mine in enumerate(self._views):
             if mine is view:
                 self._push(number, view)
@@ -164,9 +198,10 @@ class DdcLink:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
     async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
             message = json.loads(line)
             view = self._views[message["object"]]
             answer = {"answer": message["write"], "time": self._now_ns()} | self._write(
@@ -179,6 +214,7 @@ class DdcLink:
             else:
                 self._say(answer)
             self._push(message["object"], view)
+        await process.wait()
 
     @staticmethod
     def _write(view: View, quantity: str, value: float) -> dict[str, Any]:

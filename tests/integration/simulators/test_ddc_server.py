@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,6 +188,20 @@ async def test_a_subscription_hears_of_changes(ddc: Ddc) -> None:
 async def _last(zone: Any, heard: list[float]) -> float | None:
     await zone.read_value()
     return heard[-1] if heard else None
+
+
+async def test_a_killed_server_comes_back_at_its_port_with_its_values(ddc: Ddc) -> None:
+    port = ddc.link.port
+    ddc.world.tables["ahu-02f-w"]["zone_temp"] = 26.0
+    ddc.step()
+    os.kill(ddc.link.pid, signal.SIGKILL)
+    deadline = asyncio.get_running_loop().time() + 60
+    while ddc.link.restarts == 0 or ddc.link.port != port or not ddc.link.listening:
+        assert asyncio.get_running_loop().time() < deadline, "the server did not come back"
+        await asyncio.sleep(0.05)
+    async with await ddc.client() as client:
+        zone = await node(client, "ZoneTemp", "02F-W")
+        await eventually(zone.read_value, 26.0)
 
 
 async def test_a_wrong_password_or_a_foreign_certificate_is_refused(ddc: Ddc, tmp_path: Path) -> None:
