@@ -33,9 +33,8 @@ def source_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     paths = [folder / name for name in FILES]
     for name in SOURCES:
-        paths += sorted(
-            p for p in (folder / name).rglob("*") if p.is_file() and GENERATED not in p.relative_to(folder).parts
-        )
+        found = sorted(p for p in (folder / name).rglob("*") if p.is_file())
+        paths += [p for p in found if GENERATED not in p.relative_to(folder).parts]
     for path in paths:
         if path.is_file():
             digest.update(path.relative_to(folder).as_posix().encode())

@@ -1,7 +1,20 @@
 // One thing that a page fetches: nothing for 200 ms, a skeleton, words after 3 s, an error with "retry" at the deadline.
 import { Problem } from './api';
 
-export class Resource<T> {
+/** What a state component needs to know of something fetched. */
+export interface Fetched<T> {
+  readonly data: T | undefined;
+  readonly error: Problem | null;
+  readonly stage: 'none' | 'skeleton' | 'slow';
+  readonly retry: () => void;
+}
+
+/** Something that is there already. */
+export function ready<T>(data: T): Fetched<T> {
+  return { data, error: null, stage: 'none', retry: () => undefined };
+}
+
+export class Resource<T> implements Fetched<T> {
   data = $state.raw<T | undefined>(undefined);
   error = $state.raw<Problem | null>(null);
   loading = $state(false);

@@ -4,18 +4,18 @@ import type { KeyAction } from './keyboard';
 class Shell {
   searching = $state(false);
   helping = $state(false);
-  #page: ((action: KeyAction) => boolean) | null = null;
+  #handlers: ((action: KeyAction) => boolean)[] = [];
 
-  /** A page answers keys (rows, acknowledge, range) while it is mounted. */
+  /** Answer keys (rows, acknowledge, range) until the returned function is called; the newest answers first. */
   answer(handler: (action: KeyAction) => boolean): () => void {
-    this.#page = handler;
+    this.#handlers = [handler, ...this.#handlers];
     return () => {
-      if (this.#page === handler) this.#page = null;
+      this.#handlers = this.#handlers.filter((h) => h !== handler);
     };
   }
 
   ask(action: KeyAction): boolean {
-    return this.#page?.(action) ?? false;
+    return this.#handlers.some((handler) => handler(action));
   }
 }
 

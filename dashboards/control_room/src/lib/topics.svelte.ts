@@ -1,0 +1,34 @@
+// Topics of a page: received while the page is mounted. Call during component initialisation.
+import { live } from './live.svelte';
+import { sites } from './site.svelte';
+import { Resource } from './resource.svelte';
+
+export interface Wanted { system?: string; equipment?: string }
+
+/** Subscribe to systems and equipment and fetch their points; the resource says how the fetch goes. */
+export function useTopics(wanted: () => Wanted[]): Resource<true> {
+  const resource = new Resource<true>();
+  const key = $derived(JSON.stringify(wanted()));
+  $effect(() => {
+    const list = JSON.parse(key) as Wanted[];
+    const releases = list.map((w) => live.stream.subscribe(w.system ? `system:${w.system}` : `equipment:${w.equipment}`));
+    return () => {
+      for (const release of releases) release();
+    };
+  });
+  $effect(() => {
+    const list = JSON.parse(key) as Wanted[];
+    void live.generation;
+    void resource.load(async () => {
+      await Promise.all(list.map((w) => sites.points(w)));
+      return true;
+    });
+    return () => resource.stop();
+  });
+  return resource;
+}
+
+export function useTopic(topic: () => string): void {
+  const name = $derived(topic());
+  $effect(() => live.stream.subscribe(name));
+}
