@@ -43,7 +43,7 @@ class TinyWorld:
 WorldOf = Callable[..., TinyWorld]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def world_of() -> WorldOf:
     """`world_of((SimulatedDevice(…), {quantity: value}, (writable, …)), …)`."""
 
