@@ -509,7 +509,7 @@ async def test_a_dead_unit_costs_its_seven_mates_less_than_a_tenth(framing: str)
                     assert sink.count(f"unit{unit}") - before[unit] >= 0.9 * slots - 1, unit
                     assert link.health[f"unit{unit}"].state == "good"
             assert sink.count(f"unit{dead}") == 0
-            assert link.health[f"unit{dead}"].timeouts == 3
+            assert 3 <= link.health[f"unit{dead}"].timeouts <= 5
 
 
 async def test_a_link_connects_again_when_the_server_hung_up() -> None:
