@@ -76,6 +76,7 @@ class CoolingPlant:
         self.level_mm, self.makeup_lmin, self.conductivity = _BASIN_MM, 0.0, 700.0
         self._up_s = self._down_s = self._since_s = 0.0
         self._fan_level = 0.5
+        self._pumps = 0
         self._age_s = 0.0
         self.chiller_table = np.zeros((len(CHILLER), CHILLERS))
         self.header_table = np.zeros((len(HEADER), 1))
@@ -210,7 +211,13 @@ class CoolingPlant:
         wet = [chiller for chiller in self.chillers if chiller.wants_water]
         chilled = sum(chiller.curve.chilled_ls for chiller in wet)
         cooled = sum(chiller.curve.condenser_ls for chiller in wet)
-        needed = max(1, math.ceil(min(self._asked, 1.15 * chilled) / _PUMP_LS - 0.1)) if wet else 0
+        wanted = min(self._asked, 1.15 * chilled) / _PUMP_LS
+        if not wet:
+            self._pumps = 0
+        elif wanted > self._pumps + 0.1 or wanted < self._pumps - 1.3:
+            # One less only when the rest would have a third of a pump to spare.
+            self._pumps = min(max(1, math.ceil(wanted - 0.1)), PUMPS)
+        needed = self._pumps
         self._staff(_CHW, min(needed, PUMPS))
         speed = math.sqrt(self.dp_setpoint * self._resistance(max(needed, 1)) / _HEAD_KPA)
         drives.local_speed[_CHW] = min(max(speed, 0.35), 1.0)

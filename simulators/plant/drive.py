@@ -68,7 +68,7 @@ class DriveBank:
         return _LOSS_S
 
     def take(self, column: int, tag: str, value: float) -> float:
-        """Accept a bus command: `run_cmd` 0 or 1, `speed_cmd` 0 to 100 %, clipped silently.
+        """Accept a bus command: `run_cmd` 0 or 1, `speed_cmd` 0 to 100 %, clipped silently; `fault_reset` 1.
 
         Raises:
             NotWritableError: any other tag.
@@ -82,6 +82,10 @@ class DriveBank:
             self.speed_cmd[column] = clipped / 100.0
             self.table[self.rows[tag], column] = clipped
             return clipped
+        if tag == "fault_reset":
+            if value >= 0.5:
+                self.fault[column] = 0.0
+            return 0.0
         raise NotWritableError(f"{self._names[column]}: {tag} is read only")
 
     def ramp(self, dt_s: float) -> None:

@@ -245,3 +245,16 @@ def test_the_watchdog_counter_of_the_air_handler_counts_seconds(world: World) ->
     before = handler.state["watchdog"]
     run(world, 10, 1.0)
     assert handler.state["watchdog"] == before + 10
+
+
+def test_a_faulty_pump_stops_another_takes_over_and_a_reset_brings_it_back(world: World) -> None:
+    pump = world.devices["chwp1-drive"]
+    running = int((world.plant.drives.speed[:8] > 0.0).sum())
+    world.plant.drives.fault[0] = 1.0
+    run(world, 90)
+    assert (pump.state["fault"], pump.state["run"]) == (1.0, 0.0)
+    assert int((world.plant.drives.speed[:8] > 0.0).sum()) >= running
+    assert world.devices["header-io"].state["differential_pressure"] == pytest.approx(100.0, rel=0.1)
+    pump.write("fault_reset", 1.0)
+    run(world, 90)
+    assert (pump.state["fault"], pump.state["run"]) == (0.0, 1.0)
