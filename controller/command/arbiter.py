@@ -315,7 +315,8 @@ class Arbiter:
         target = self._targets.get(order.point.address)
         if target is not None:
             target.busy = False
-            target.compare = False
+            if order.kind == "reassert" or outcome.state == "done":
+                target.compare = False
             if outcome.state in ("done", "failed", "unknown"):
                 # What was asked counts as sent even when it failed: sending again would be a second attempt.
                 target.sent, target.sent_at = order.value, self._clock.monotonic()

@@ -39,6 +39,8 @@ async def execute(order: Order, field: Field, site: Site, clock: Clock, verifyin
             return Outcome("done", held, "the device holds it already")
     if clock.monotonic() > order.expires:
         return Outcome("expired", None, "its time was over before it could be sent; nothing was written")
+    if not field.connected(point.device):
+        return Outcome("failed", None, "no connection to the device; nothing was sent")
     lost = ""
     try:
         await field.write(point.device, point.tag, order.value)

@@ -132,6 +132,11 @@ class Field:
         """
         return await self._link(device).read(device, tag)
 
+    def connected(self, device: str) -> bool:
+        """Tell whether the device's link is open and has had a good answer."""
+        run = self._links.get(self._where.get(device, ""))
+        return run is not None and run.link.up
+
     def statuses(self) -> list[DeviceStatus]:
         """Return how every device is, in the order of the configuration."""
         return [self._status(run.link, device) for run in self._links.values() for device in run.devices]

@@ -56,6 +56,7 @@ def test_history_of_the_days_before_the_start_is_there(operator: Client) -> None
 
 
 def test_a_set_point_goes_to_the_register_once_and_is_read_back(city: City, operator: Client) -> None:
+    wait_for(lambda: operator.get("/devices/ch1-unit")["state"] == "good", 20)
     command = operator.post(
         "/commands", {"point": "cityhall.plant.ch1.chw_setpoint", "value": 8.5, "reason": "test", "expires_s": 600}
     )
@@ -64,9 +65,9 @@ def test_a_set_point_goes_to_the_register_once_and_is_read_back(city: City, oper
         20,
     )
 
-    assert done["state"] == "done", done
+    assert done["state"] == "done", done["message"]
     assert done["readback"] == pytest.approx(8.5)
-    writes = [row for row in city.sim("ledger", "ch1-unit") if row.get("address") == 101]
+    writes = [row for row in city.sim("ledger", "ch1-unit") if row["quantity"] == "chw_setpoint"]
     assert len(writes) == 1, writes
     array = operator.get("/points/cityhall.plant.ch1.chw_setpoint/slots")
     assert array["winner"] == 8

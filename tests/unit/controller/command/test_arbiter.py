@@ -304,6 +304,16 @@ def test_after_a_lost_link_the_winner_is_compared_first_and_not_again_for_ten_mi
     assert [order.kind for order in bench.run()] == ["reassert"]
 
 
+def test_a_device_that_comes_back_while_its_order_fails_is_compared_afterwards(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    (order,) = bench.arbiter.step()
+    bench.arbiter.device_back("ch1")
+    bench.arbiter.completed(order, Outcome("failed", None, "no connection to the device; nothing was sent"))
+
+    assert [item.kind for item in bench.run()] == ["reassert"]
+    assert bench.arbiter.step() == []
+
+
 def test_a_restart_restores_operator_and_protection_slots_and_sends_no_command(bench: Bench) -> None:
     now = bench.clock.now_ns()
     bench.arbiter.restore(
