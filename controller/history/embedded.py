@@ -21,6 +21,7 @@ import numpy as np
 from controller.errors import InvalidError, UnavailableError
 from controller.history.block import Columns, merge
 from controller.history.bucket import Cells, cells_of_readings, cells_of_summaries, fold
+from controller.history.damage import is_damage
 from controller.history.frame import FrameError, decode
 from controller.history.segment import LogReader
 from controller.history.shelf import DAY_NS, Row, Shelf
@@ -260,6 +261,7 @@ class EmbeddedHistory:
         return best
 
     def _work(self) -> None:
+        self._salvage()
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._stop or self._arrived or self._overrun, 1.0)
@@ -338,6 +340,9 @@ class EmbeddedHistory:
 
     def _flush(self) -> bool:
         self._flushed_at = self._clock.monotonic()
+        if self._shelf.broken is not None and not self._stop:
+            self._begin_again(self._shelf.broken)
+            return False
         point, columns = self._tail.peek()
         if self._position == self._shelf.cursor:
             return True
@@ -347,6 +352,8 @@ class EmbeddedHistory:
             self._shelf.prune(self._clock.now_ns() - self._keep_ns)
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
+            if is_damage(error):
+                self._begin_again(error)
             return False
         self._tail.clear()
         with self._wake:
@@ -354,6 +361,27 @@ class EmbeddedHistory:
             self._failed_at = None
             self._healthy, self._reason = True, ""
         return True
+
+    def _begin_again(self, error: Exception) -> None:
+        """Leave a damaged file: what of it can be read is copied, and the log is read from its first frame."""
+        try:
+            self._shelf.replace(error)
+        except (sqlite3.Error, OSError) as again:
+            self._fail(again)
+            return
+        self._shelf.broken = None
+        self._tail.clear()
+        self._position = self._shelf.cursor
+        with self._wake:
+            self._arrived.clear()
+            self._overrun = True
+        self._salvage()
+
+    def _salvage(self) -> None:
+        try:
+            self._shelf.salvage(self._pace)
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         self._failed_at = self._clock.monotonic()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.history.cursor import START, Position
+from controller.history.damage import is_damage
 from controller.history.frame import encode
 from controller.history.segment import Segment, day_of, expired, segments
 from drivers.reading import Readings
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 COMMIT_S = 1.0
 COMMIT_READINGS = 5_000
 _FRAME_READINGS = 200_000
+_TABLE = "CREATE TABLE frame (id INTEGER PRIMARY KEY, data BLOB NOT NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,24 +264,26 @@ class FrameLog:
         last = known[-1] if known else None
         if last is not None and last.day == today and last.path.suffix == ".db" and last.size() < self._file_bytes:
             try:
-                return self._connect(last)
-            except sqlite3.OperationalError as error:
-                if "malformed" not in str(error):
+                return self._connect(last, known=True)
+            except (sqlite3.DatabaseError, ValueError) as error:
+                # ValueError: names in the file that are no UTF-8.
+                if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
                     raise
-                self._set_aside(last, error)
-            except sqlite3.DatabaseError as error:
                 self._set_aside(last, error)
         sequence = last.sequence + 1 if last is not None else 1
         connection = self._connect(Segment(sequence, today, self.folder / f"{sequence:08d}-{today:08d}.db"))
         self._retain(today)
         return connection
 
-    def _connect(self, segment: Segment) -> sqlite3.Connection:
+    def _connect(self, segment: Segment, *, known: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(segment.path, isolation_level=None, check_same_thread=False, timeout=1.0)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("CREATE TABLE IF NOT EXISTS frame (id INTEGER PRIMARY KEY, data BLOB NOT NULL)")
+            if known:
+                _check(connection)
+            else:
+                connection.execute(_TABLE)
             newest = connection.execute("SELECT max(id) FROM frame").fetchone()[0] or 0
         except BaseException:
             connection.close()
@@ -311,7 +315,7 @@ class FrameLog:
             _log.info("log: %s removed by retention", segment.path.name)
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, sqlite3.DatabaseError) and self._segment is not None and _is_damage(error):
+        if self._segment is not None and self._connection is not None and is_damage(error):
             segment = self._segment
             self._disconnect(checkpoint=False)
             self._set_aside(segment, error)
@@ -368,5 +372,14 @@ def _frames(batches: list[_Batch]) -> list[_Batch]:
     return frames
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+def _check(connection: sqlite3.Connection) -> None:
+    """Check a file that is gone on with: its frame numbers must go on too, or readers would pass over new frames.
+
+    Raises:
+        sqlite3.DatabaseError: damaged. Reads the whole file, on the log's thread; `file_bytes` bounds the time.
+    """
+    if connection.execute("SELECT sql FROM sqlite_schema").fetchall() != [(_TABLE,)]:
+        raise sqlite3.DatabaseError("the table of frames is not there as it was made")
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.history.cursor import Position
+from controller.history.damage import is_damage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,7 @@ class LogReader:
     def __init__(self, folder: Path) -> None:
         """Read the log in `folder`."""
         self._folder = folder
+        self._newest = 0
         self._open: tuple[Segment, sqlite3.Connection] | None = None
         self.damaged = 0
 
@@ -102,7 +104,9 @@ class LogReader:
             OSError: the disk cannot be read.
         """
         found: list[tuple[Position, bytes]] = []
-        for segment in segments(self._folder):
+        files = segments(self._folder)
+        self._newest = files[-1].sequence if files else 0
+        for segment in files:
             if segment.sequence < after.sequence or (until is not None and segment.sequence > until.sequence):
                 continue
             start = after.frame if segment.sequence == after.sequence else 0
@@ -160,12 +164,13 @@ class LogReader:
             )
             while (row := cursor.fetchone()) is not None:
                 found.append((Position(segment.sequence, row[0]), bytes(row[1])))
-        except sqlite3.OperationalError as error:
-            # A file is there for a moment before its table is.
-            if "locked" in str(error) or "no such table" in str(error):
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            newest = self._newest == segment.sequence
+            if isinstance(error, sqlite3.Error) and not is_damage(error) and segment.path.exists():
                 return found
-            found += self._from_the_end(segment, found[-1][0].frame if found else after, limit - len(found), error)
-        except (sqlite3.Error, TypeError) as error:
+            # A file is there for a moment before its table is.
+            if newest and "no such table" in str(error):
+                return found
             found += self._from_the_end(segment, found[-1][0].frame if found else after, limit - len(found), error)
         return found
 
@@ -177,7 +182,7 @@ class LogReader:
         self.damaged += 1
         _log.error("log: %s is damaged after frame %d: %s", segment.path.name, after, error)
         found: list[tuple[Position, bytes]] = []
-        with contextlib.suppress(sqlite3.Error, TypeError):
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
             cursor = self._connection(segment).execute(
                 "SELECT id, data FROM frame WHERE id > ? ORDER BY id DESC", (after,)
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from controller.history.block import BlockError, Columns, Summary, merge, pack, summarise, unpack
 from controller.history.cursor import CURSOR_TABLE, START, Position, load_cursor, move_cursor
+from controller.history.damage import is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +45,9 @@ CREATE INDEX IF NOT EXISTS block_start ON block (start_ns);
 PRAGMA user_version = {_SCHEMA_VERSION};
 """
 _SUMMARY = "count, used, good, minimum, maximum, total, first, last, first_ns, last_ns, last_value, last_quality"
-_PUT = f"INSERT OR REPLACE INTO block (number, start_ns, span_ns, {_SUMMARY}, data) VALUES (?{', ?' * 15})"  # noqa: S608
+_COLUMNS = f"number, start_ns, span_ns, {_SUMMARY}, data"
+_MADE = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+_PUT = f"INSERT OR REPLACE INTO block ({_COLUMNS}) VALUES (?{', ?' * 15})"  # noqa: S608
 _WINDOW = (
     f"SELECT start_ns, span_ns, {_SUMMARY} FROM block"  # noqa: S608 column names of our own
     " WHERE number = ? AND start_ns > ? AND start_ns < ? ORDER BY start_ns, span_ns DESC"
@@ -62,11 +65,28 @@ class Row:
     __slots__ = ("span_ns", "start_ns", "summary")
 
     def __init__(self, columns: tuple[float | int | None, ...]) -> None:
-        """Take a row as the queries here return it."""
-        self.start_ns = int(columns[0] or 0)
-        self.span_ns = int(columns[1] or 0)
-        # SQLite keeps NaN as NULL.
-        self.summary = Summary(*(math.nan if value is None else value for value in columns[2:]))  # type: ignore[arg-type]
+        """Take a row as the queries here return it.
+
+        Raises:
+            TypeError, ValueError: a damaged row holds something else than numbers.
+        """
+        self.start_ns = _whole(columns[0])
+        self.span_ns = _whole(columns[1])
+        count, used, good, minimum, maximum, total, first, last, first_ns, last_ns, value, quality = columns[2:]
+        self.summary = Summary(
+            _whole(count),
+            _whole(used),
+            _whole(good),
+            _real(minimum),
+            _real(maximum),
+            _real(total),
+            _real(first),
+            _real(last),
+            _whole(first_ns),
+            _whole(last_ns),
+            _real(value),
+            _whole(quality),
+        )
 
 
 class Shelf:
@@ -82,21 +102,21 @@ class Shelf:
         self.quarantined: Path | None = None
         self.damaged = 0
         """Blocks that could not be read so far."""
+        self.broken: Exception | None = None
+        """Damage that a query met; the compaction then calls `replace`."""
         self._write_lock = threading.Lock()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._clock = clock
+        self._generation = 0
         try:
             self._writer = self._open()
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+        except (sqlite3.DatabaseError, ValueError) as error:
+            # ValueError: names in the file that are no UTF-8.
+            if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
                 raise
-            self.quarantined = path.with_name(f"{path.name}.damaged-{clock.now_ns() // 1_000_000_000}")
-            for suffix in ("", "-wal", "-shm"):
-                source = path.with_name(path.name + suffix)
-                if source.exists():
-                    source.rename(self.quarantined.with_name(self.quarantined.name + suffix))
-            _log.error("history: %s was damaged and set aside: %s", path.name, error)
+            self._set_aside(error)
             self._writer = self._open()
         self.cursor = load_cursor(self._writer, _CURSOR) or START
 
@@ -148,19 +168,98 @@ class Shelf:
 
     def window(self, number: int, start_ns: int, end_ns: int) -> list[Row]:
         """Return the blocks of a point that may have readings in a window, by start; of one start the longer first."""
-        rows = self._reader().execute(_WINDOW, (number, start_ns - DAY_NS, end_ns)).fetchall()
-        found = [Row(row) for row in rows]
+        found: list[Row] = []
+        try:
+            rows = self._reader().execute(_WINDOW, (number, start_ns - DAY_NS, end_ns))
+            # One by one: what comes before the damage is kept.
+            found.extend(map(Row, rows))
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            self._note_damage(error)
         return [row for row in found if row.summary.last_ns >= start_ns and row.summary.first_ns < end_ns]
 
     def backwards(self, number: int, before_ns: int) -> Iterator[Row]:
         """Yield the blocks of a point that begin before a time, the latest first."""
-        for row in self._reader().execute(_BACKWARDS, (number, before_ns)):
-            yield Row(row)
+        try:
+            for row in self._reader().execute(_BACKWARDS, (number, before_ns)):
+                yield Row(row)
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            self._note_damage(error)
 
     def data(self, number: int, row: Row) -> Columns:
         """Return a block's readings; none (and one more `damaged`) when it cannot be read."""
-        found = self._reader().execute(_DATA, (number, row.start_ns, row.span_ns)).fetchone()
+        try:
+            found = self._reader().execute(_DATA, (number, row.start_ns, row.span_ns)).fetchone()
+        except sqlite3.Error as error:
+            self._note_damage(error)
+            return Columns.empty()
         return Columns.empty() if found is None else self._unpacked(found[0], number, row.start_ns)
+
+    def replace(self, error: Exception) -> None:
+        """Set the damaged file aside and begin a new one, without a cursor; `salvage` then copies what can be read.
+
+        Raises:
+            OSError, sqlite3.Error: that cannot be done now.
+        """
+        with self._write_lock:
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.close()
+            self._set_aside(error)
+            self._writer = self._open()
+            self._generation += 1
+            self.cursor = START
+
+    def salvage(self, pause: threading.Event) -> int:
+        """Copy the blocks that can be read out of the file set aside, from both ends; return how many."""
+        if self.quarantined is None:
+            return 0
+        copied = 0
+        with contextlib.closing(sqlite3.connect(self.quarantined, isolation_level=None)) as source:
+            for order in ("ASC", "DESC"):
+                try:
+                    rows = source.execute(f"SELECT {_COLUMNS} FROM block NOT INDEXED ORDER BY rowid {order}")  # noqa: S608
+                    while chunk := rows.fetchmany(500):
+                        copied += self._copy(chunk)
+                        pause.wait(0.001)
+                except (sqlite3.Error, ValueError):
+                    continue
+                else:
+                    break
+        _log.warning("history: %d blocks were copied out of %s", copied, self.quarantined.name)
+        return copied
+
+    def _copy(self, rows: list[tuple[object, ...]]) -> int:
+        whole = []
+        for row in rows:
+            with contextlib.suppress(BlockError, TypeError):
+                columns = unpack(row[-1])  # type: ignore[arg-type]
+                # The aggregates beside the block have no checksum: they are computed anew.
+                whole.append((*row[:3], *astuple(summarise(columns)), row[-1]))
+        with self._write_lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                before = self._writer.total_changes
+                self._writer.executemany(_PUT.replace("REPLACE", "IGNORE"), whole)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            return self._writer.total_changes - before
+
+    def _set_aside(self, error: Exception) -> None:
+        self.quarantined = self.path.with_name(f"{self.path.name}.damaged-{self._clock.now_ns()}")
+        for suffix in ("", "-wal", "-shm"):
+            source = self.path.with_name(self.path.name + suffix)
+            if source.exists():
+                source.rename(self.quarantined.with_name(self.quarantined.name + suffix))
+        _log.error("history: %s was damaged and set aside: %s", self.path.name, error)
+
+    def _note_damage(self, error: Exception) -> None:
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
+            raise error
+        self.damaged += 1
+        self.broken = error
+        _log.error("history: a part cannot be read: %s", error)
 
     def close(self) -> None:
         """Checkpoint and close every connection."""
@@ -178,6 +277,8 @@ class Shelf:
                 connection.execute(f"PRAGMA {pragma}")
             connection.executescript(_SCHEMA)
             load_cursor(connection, _CURSOR)
+            if dict(connection.execute(_MADE)) != _expected():
+                raise sqlite3.DatabaseError("its tables are not as they were made")
             connection.execute(f"SELECT {_SUMMARY} FROM block LIMIT 1").fetchall()  # noqa: S608 column names of our own
         except BaseException:
             connection.close()
@@ -186,10 +287,11 @@ class Shelf:
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        if connection is None or self._local.generation != self._generation:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5.0)
             connection.execute("PRAGMA query_only=ON")
             self._local.connection = connection
+            self._local.generation = self._generation
             self._readers.append(connection)
         return connection
 
@@ -202,5 +304,22 @@ class Shelf:
             return Columns.empty()
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"block: got {type(value).__name__}, wanted an integer")
+    return value
+
+
+def _real(value: object) -> float:
+    """Return a number; SQLite keeps NaN as NULL."""
+    if value is None:
+        return math.nan
+    if not isinstance(value, int | float):
+        raise TypeError(f"block: got {type(value).__name__}, wanted a number")
+    return float(value)
+
+
+def _expected() -> dict[str, str]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA)
+        return dict(connection.execute(_MADE))

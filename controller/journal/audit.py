@@ -76,6 +76,14 @@ def chained(row: AuditRow, previous: str) -> dict[str, Any]:
     return fields
 
 
+def _fits(row: Mapping[str, Any]) -> bool:
+    try:
+        return link(row) == str(row["hash"])
+    except TypeError:
+        # A column of another type than was written: JSON has no word for it.
+        return False
+
+
 def verify(connection: Connection) -> ChainReport:
     """Read the audit journal from its first row and check every link and the end."""
     previous, checked, last = GENESIS, 0, 0
@@ -88,7 +96,7 @@ def verify(connection: Connection) -> ChainReport:
                 row["id"],
                 f"row {row['id']} does not follow row {last}: rows between were removed or added",
             )
-        if link(dict(row)) != row["hash"]:
+        if not _fits(dict(row)):
             return ChainReport(False, checked, row["id"], f"row {row['id']} was changed after it was written")
         previous, last = row["hash"], row["id"]
         checked += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Engine, Table, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
@@ -33,6 +35,21 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "make_engine", "migrate", "open_database"]
 
 _log = logging.getLogger(__name__)
+_ENVIRONMENT = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Result codes of a disk that does not work now; the data are not to blame."""
+_VERSION = re.compile(r"^v\d{4}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +74,25 @@ def make_engine(path: Path, *, synchronous: str = "FULL", lock_wait_s: float = 1
     def dumps(value: object) -> str:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
 
+    def loads(text: str) -> object:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            # A damaged row must not hide the others; the audit chain tells what was changed.
+            return None
+
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": lock_wait_s, "check_same_thread": False},
         json_serializer=dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=loads,
         poolclass=NullPool,
     )
 
     def pragmas(connection: sqlite3.Connection, _record: object) -> None:
         # Transactions are ours to begin: sqlite3's own opens none before DDL, which would tear a migration in two.
         connection.isolation_level = None
+        connection.text_factory = lambda text: text.decode(errors="replace")
         for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "cell_size_check=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
@@ -94,7 +119,7 @@ def migrate(engine: Engine) -> str:
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     known = {revision.revision for revision in script.walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in known and _VERSION.match(found):
         raise InvalidError(
             f"{engine.url.database}: schema {found} is newer than this release knows (up to {head}). "
             "Start the newer release, or restore the copy made before the update."
@@ -117,10 +142,14 @@ def open_database(path: Path, clock: Clock, *, synchronous: str = "FULL") -> Ope
     try:
         _check(engine)
         migrate(engine)
+        _look(engine)
     except DatabaseError as error:
-        if isinstance(error, OperationalError) and "malformed" not in str(error):
+        if isinstance(error, OperationalError) and getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _ENVIRONMENT:
             raise
         damage = str(error.orig)
+    except (CommandError, ValueError) as error:
+        # ValueError: names in the file that are no UTF-8.
+        damage = str(error)
     else:
         return Opened(make_engine(path, synchronous=synchronous))
     finally:
@@ -131,6 +160,13 @@ def open_database(path: Path, clock: Clock, *, synchronous: str = "FULL") -> Ope
     saved = _salvage(aside, engine)
     _log.error("state database was damaged: %s; moved to %s, rows saved: %s", damage, aside, saved)
     return Opened(engine, aside, saved, damage)
+
+
+def _look(engine: Engine) -> None:
+    """Read one row of every table, so that a table whose own description was damaged is found now."""
+    with engine.connect() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.select().limit(1)).fetchall()
 
 
 def _check(engine: Engine) -> None:
@@ -156,6 +192,7 @@ def _salvage(aside: Path, engine: Engine) -> dict[str, int]:
         source = sqlite3.connect(aside, isolation_level=None)
     except sqlite3.Error:
         return saved
+    source.text_factory = lambda text: text.decode(errors="replace")
     with contextlib.closing(source), contextlib.closing(engine.raw_connection()) as target:
         target.execute("PRAGMA foreign_keys=OFF")
         for table in metadata.sorted_tables:
@@ -176,7 +213,7 @@ def _readable(source: sqlite3.Connection, table: Table) -> Iterator[tuple[list[s
     ours = {column.name for column in table.columns}
     try:
         columns = [row[1] for row in source.execute(f'PRAGMA table_info("{table.name}")') if row[1] in ours]
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):
         return
     if not columns:
         return
@@ -186,7 +223,7 @@ def _readable(source: sqlite3.Connection, table: Table) -> Iterator[tuple[list[s
             cursor = source.execute(f'SELECT {names} FROM "{table.name}" NOT INDEXED ORDER BY rowid {order}')  # noqa: S608 names of our own schema
             while (row := cursor.fetchone()) is not None:
                 yield columns, row
-        except sqlite3.Error:
+        except (sqlite3.Error, ValueError):
             continue
         else:
             return
