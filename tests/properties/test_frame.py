@@ -41,7 +41,9 @@ def test_a_frame_gives_back_every_bit(
 
 
 @given(st.lists(READING, min_size=1, max_size=50), st.data())
-def test_any_changed_bit_or_cut_of_a_frame_is_refused(rows: list[tuple[int, float, int, int]], data: st.DataObject) -> None:
+def test_any_changed_bit_or_cut_of_a_frame_is_refused(
+    rows: list[tuple[int, float, int, int]], data: st.DataObject
+) -> None:
     whole = encode(batch(rows), 1)
     bit = data.draw(st.integers(0, len(whole) * 8 - 1))
     changed = bytearray(whole)

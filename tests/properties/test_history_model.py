@@ -21,7 +21,10 @@ T0 = 1_767_225_600_000_000_000
 MINUTE = 60_000_000_000
 
 READING = st.tuples(
-    st.integers(0, 2), st.integers(0, 5 * 60), st.sampled_from([1.0, 2.5, -3.0, math.nan]), st.sampled_from([0, 64, 130])
+    st.integers(0, 2),
+    st.integers(0, 5 * 60),
+    st.sampled_from([1.0, 2.5, -3.0, math.nan]),
+    st.sampled_from([0, 64, 130]),
 )
 STEP = st.one_of(
     st.lists(READING, min_size=1, max_size=25), st.just("settle"), st.just("restart"), st.lists(READING, max_size=3)

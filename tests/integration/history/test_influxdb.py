@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import threading
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ from controller.history.store import HOUR_NS
 from drivers.reading import Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.services.influxdb import InfluxServer
@@ -36,7 +38,7 @@ ADDRESSES = {
     2: 'city hall.el,ec.t=x\\1.odd "point" ${1}',
 }
 
-Plan = "Callable[[int, bytes], str | tuple[int, dict[str, str], str]]"
+Plan = Callable[[int, bytes], str | tuple[int, dict[str, str], str]]
 
 
 class Proxy:
@@ -46,7 +48,7 @@ class Proxy:
     answer until the end; a tuple is the answer (status, headers, body).
     """
 
-    def __init__(self, server: InfluxServer, plan: Plan) -> None:  # type: ignore[valid-type]
+    def __init__(self, server: InfluxServer, plan: Plan) -> None:
         self.count = 0
         self.stopped = threading.Event()
         proxy = self
@@ -57,8 +59,9 @@ class Proxy:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 proxy.count += 1
-                what = plan(proxy.count, gzip.decompress(body))  # type: ignore[misc]
-                status, headers, text = 204, {}, ""
+                what = plan(proxy.count, gzip.decompress(body))
+                status, text = 204, ""
+                headers: dict[str, str] = {}
                 if isinstance(what, tuple):
                     status, headers, text = what
                 elif what == "hang":
@@ -114,13 +117,15 @@ def bucket(influx_server: InfluxServer) -> str:
 
 class Rig:
     def __init__(self, folder: Path, influx: Influx) -> None:
-        self.writer = InfluxWriter(folder / "state", folder / "log", influx, ADDRESSES, SystemClock(), back_off_s=(0.05,))
+        self.writer = InfluxWriter(
+            folder / "state", folder / "log", influx, ADDRESSES, SystemClock(), back_off_s=(0.05,)
+        )
         self.log = FrameLog(folder / "log", SystemClock(), committed=self.writer.on_committed)
         self.log.start()
 
     def add(self, number: int, first: int, count: int) -> None:
         times = T0 + (first + np.arange(count)) * S
-        values = np.arange(first, first + count) * 0.5
+        values = np.arange(first, first + count, dtype=np.float64) * 0.5
         self.log.append(Readings(np.full(count, number, np.int32), values, times, np.zeros(count, np.uint8)))
         assert self.log.flush()
 
@@ -130,7 +135,11 @@ class Rig:
 
 
 def rigged(
-    folder: Path, server: InfluxServer, bucket: str, plan: Plan, timeout_s: float = 5.0  # type: ignore[valid-type]
+    folder: Path,
+    server: InfluxServer,
+    bucket: str,
+    plan: Plan,
+    timeout_s: float = 5.0,
 ) -> Iterator[tuple[Rig, Proxy]]:
     proxy = Proxy(server, plan)
     rig = Rig(folder, Influx(proxy.url, server.org, bucket, server.token, timeout_s))
@@ -142,7 +151,7 @@ def rigged(
 
 
 NO_SERVER = '{"code":"internal error","message":"engine: is closed"}'
-FAULTS: dict[str, Plan] = {  # type: ignore[valid-type]
+FAULTS: dict[str, Plan] = {
     "204 lost": lambda number, _: "lose" if number % 2 else "pass",
     "answer cut": lambda number, _: "cut" if number % 3 else "pass",
     "401": lambda number, _: (401, {}, '{"code":"unauthorized"}') if number < 4 else "pass",
@@ -192,21 +201,33 @@ def test_lines_that_the_real_server_refuses_are_set_aside_and_the_others_stored(
         assert side.read_text().count("\nelectrical,building=cityhall,equipment=tx1") == 20
         assert "type conflict" in side.read_text()
     rows = influx_server.query(
-        f'from(bucket: "{bucket}") |> range(start: 0) |> filter(fn: (r) => r.equipment == "ch1" and r._field == "value")'
-        " |> count()"
+        f'from(bucket: "{bucket}") |> range(start: 0)'
+        ' |> filter(fn: (r) => r.equipment == "ch1" and r._field == "value") |> count()'
     )
     assert [row["_value"] for row in rows] == ["30"]
 
 
 @pytest.mark.parametrize(
     ("change", "code", "words"),
-    [({"token": "wrong"}, 401, "token"), ({"bucket": "nowhere"}, 404, "bucket"), ({"url": "http://127.0.0.1:1"}, 0, "running")],
+    [
+        ({"token": "wrong"}, 401, "token"),
+        ({"bucket": "nowhere"}, 404, "bucket"),
+        ({"url": "http://127.0.0.1:1"}, 0, "running"),
+    ],
 )
 def test_the_real_server_saying_no_is_told_with_what_to_do_and_nothing_is_lost(
     influx_server: InfluxServer, bucket: str, tmp_path: Path, change: dict[str, str], code: int, words: str
 ) -> None:
-    right = {"url": influx_server.url, "org": influx_server.org, "bucket": bucket, "token": influx_server.token}
-    rig = Rig(tmp_path, Influx(**{**right, **change}))
+    right = Influx(influx_server.url, influx_server.org, bucket, influx_server.token)
+    rig = Rig(
+        tmp_path,
+        replace(
+            right,
+            url=change.get("url", right.url),
+            bucket=change.get("bucket", bucket),
+            token=change.get("token", right.token),
+        ),
+    )
     rig.add(0, 0, 10)
     rig.writer.start()
     assert not rig.writer.wait_until_sent(0.5)
@@ -215,7 +236,7 @@ def test_the_real_server_saying_no_is_told_with_what_to_do_and_nothing_is_lost(
     assert words in status.reason
     assert "wrong" not in status.reason
     rig.close()
-    rig = Rig(tmp_path, Influx(**right))
+    rig = Rig(tmp_path, right)
     rig.writer.start()
     assert rig.writer.wait_until_sent(10)
     rig.close()
@@ -241,7 +262,9 @@ async def test_both_stores_answer_alike(influx_server: InfluxServer, bucket: str
     assert embedded.settle()
     remote = InfluxHistory(influx, ADDRESSES)
     start, end = T0 + 1234 * S, T0 + 20_000 * S
-    for one, two in zip(await remote.raw([0, 1, 2], start, end), await embedded.raw([0, 1, 2], start, end), strict=True):
+    for one, two in zip(
+        await remote.raw([0, 1, 2], start, end), await embedded.raw([0, 1, 2], start, end), strict=True
+    ):
         np.testing.assert_array_equal(one.time_ns, two.time_ns)
         np.testing.assert_array_equal(one.value, two.value)
         np.testing.assert_array_equal(one.quality, two.quality)

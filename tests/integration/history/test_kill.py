@@ -43,11 +43,12 @@ history.start()
 log.start()
 number = first
 while True:
-    at = %d + number * 1_000_000
-    log.append(Readings(np.arange(50, dtype=np.int32), np.full(50, float(number)), np.full(50, at), np.zeros(50, np.uint8)))
+    at = 1_767_225_600_000_000_000 + number * 1_000_000
+    values = np.full(50, float(number))
+    log.append(Readings(np.arange(50, dtype=np.int32), values, np.full(50, at), np.zeros(50, np.uint8)))
     log.flush()
     number += 1
-""" % T0  # noqa: UP031 braces are the program's
+"""
 
 JOURNAL = """
 import asyncio, sys

@@ -37,10 +37,14 @@ class Rig:
         self.log.start()
         self.history.start()
 
-    def add(self, number: int, seconds: list[float], value: list[float], quality: int = 0, *, late: bool = False) -> None:
+    def add(
+        self, number: int, seconds: list[float], value: list[float], quality: int = 0, *, late: bool = False
+    ) -> None:
         n = len(seconds)
         times = T0 + np.round(np.array(seconds) * S).astype(np.int64)
-        batch = Readings(np.full(n, number, np.int32), np.array(value, float), times, np.full(n, quality, np.uint8), late)
+        batch = Readings(
+            np.full(n, number, np.int32), np.array(value, float), times, np.full(n, quality, np.uint8), late
+        )
         self.log.append(batch)
         assert self.log.flush()
         assert self.history.wait_until_current()
@@ -250,7 +254,10 @@ async def test_import_makes_days_that_live_readings_win_over(rig: Rig, tmp_path:
     ],
 )
 def test_wrong_history_file_is_named(
-    rig: Rig, tmp_path: Path, arrays: dict[str, np.ndarray], words: str  # type: ignore[type-arg]
+    rig: Rig,
+    tmp_path: Path,
+    arrays: dict[str, np.ndarray],
+    words: str,
 ) -> None:
     np.savez(tmp_path / "bad.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(InvalidError, match=words) as caught:

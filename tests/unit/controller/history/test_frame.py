@@ -74,7 +74,9 @@ def test_empty_batch_and_times_at_the_ends_of_int64() -> None:
     empty = Readings(np.empty(0, np.int32), np.empty(0), np.empty(0, np.int64), np.empty(0, np.uint8))
     assert len(decode(encode(empty, 0)).readings) == 0
     ends = np.array([np.iinfo(np.int64).min, np.iinfo(np.int64).max, 0, -1])
-    batch = Readings(np.arange(4, dtype=np.int32), np.array([np.inf, -np.inf, 5e-324, 1e308]), ends, np.zeros(4, np.uint8))
+    batch = Readings(
+        np.arange(4, dtype=np.int32), np.array([np.inf, -np.inf, 5e-324, 1e308]), ends, np.zeros(4, np.uint8)
+    )
     assert_same(decode(encode(batch, 2**32 - 1)).readings, batch)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from controller.history.log import Committed
+
 T0 = 1_767_225_600_000_000_000
 NOWHERE = Influx("http://127.0.0.1:9", "o", "b", "t")
 
@@ -47,9 +49,12 @@ class Rig:
         self.folder = folder
         self.server = Server()
         self.clock = VirtualClock()
-        self.log = FrameLog(folder / "log", self.clock, committed=lambda item: self.writer.on_committed(item))
+        self.log = FrameLog(folder / "log", self.clock, committed=self.heard)
         self.writer = self.make()
         self.log.start()
+
+    def heard(self, item: Committed) -> None:
+        self.writer.on_committed(item)
 
     def make(self) -> InfluxWriter:
         return InfluxWriter(
@@ -131,7 +136,9 @@ def test_refused_lines_go_to_the_side_file_with_the_reason(rig: Rig) -> None:
     assert rig.writer.wait_until_sent(10)
     assert rig.server.taken == times(0, 1)
     (side,) = (rig.folder / "state").glob("influx-refused-*.lp")
-    assert side.read_bytes() == b"# unable to parse\nb,building=a,equipment=c,point=d value=1.0,quality=0i %d\n" % (T0 + 1)
+    assert side.read_bytes() == b"# unable to parse\nb,building=a,equipment=c,point=d value=1.0,quality=0i %d\n" % (
+        T0 + 1
+    )
     status = rig.writer.status()
     assert (status.written, status.quarantined, status.healthy) == (1, 1, True)
 

@@ -21,9 +21,7 @@ def built(value: list[float], quality: list[int], number: list[int] | None = Non
 
 def test_lines_of_good_bad_and_odd_values() -> None:
     series = "electrical,building=cityhall,equipment=tx1,point=winding_temp_a"
-    lines, unknown = built(
-        [21.5, 3.0, -0.1, 1e300, np.nan, np.inf, 7.0], [0, 64, 1, 0, 130, 0, 129]
-    )
+    lines, unknown = built([21.5, 3.0, -0.1, 1e300, np.nan, np.inf, 7.0], [0, 64, 1, 0, 130, 0, 129])
     assert lines == [
         f"{series} value=21.5,quality=0i {T0}",
         f"{series} value=3.0,quality=64i {T0}",

@@ -5,7 +5,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Insert, insert, select, update
 
 from controller.clock import SystemClock, VirtualClock
 from controller.errors import ConflictError, InvalidError, UnavailableError
@@ -17,7 +17,7 @@ from controller.journal.schema import alarm_entry, alarm_state, command_slot, ev
 from drivers.event import Event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 
@@ -28,7 +28,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     await journal.close()
 
 
-def new_user(name: str) -> object:
+def new_user(name: str) -> Insert:
     return insert(user).values(name=name, role="viewer", created_ns=1, changed_ns=1)
 
 
@@ -36,9 +36,9 @@ def raised(number: int) -> AlarmRow:
     return AlarmRow(f"o{number}", "tx1.temp#high", number, "raised", "normal", "unacknowledged", 90.0, 80.0)
 
 
-async def until(condition: object, seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # noqa: ASYNC110 the journal has no event for it
             await asyncio.sleep(0.01)
 
 
@@ -139,7 +139,10 @@ async def test_while_another_process_holds_the_lock_changes_are_refused_and_fact
     other.close()
     await until(lambda: journal.healthy and journal.pending == 0)
     await journal.commit()
-    assert [row.occurrence for row in await journal.fetch(select(alarm_entry).order_by(alarm_entry.c.id))] == ["o1", "o2"]
+    assert [row.occurrence for row in await journal.fetch(select(alarm_entry).order_by(alarm_entry.c.id))] == [
+        "o1",
+        "o2",
+    ]
     assert await journal.fetch(select(user)) == []
 
 
@@ -157,6 +160,7 @@ async def test_the_loop_never_waits_for_the_database(journal: Journal, tmp_path:
             last = loop.time()
 
     beating = asyncio.create_task(beat())
+    journal.post(new_user("refused"))
     with pytest.raises(UnavailableError):
         await journal.commit()
     beating.cancel()
