@@ -19,6 +19,7 @@ from controller.api.render import Json, finite, parse_time
 from controller.api.runtime import Runtime
 from controller.api.value import named_points
 from controller.errors import InvalidError, UnavailableError
+from controller.history.store import Before as Reading
 from controller.history.store import Buckets, Series
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
@@ -141,17 +142,15 @@ async def _read(
     bucket_ns = max(1_000_000_000, -(-(end_ns - start_ns) // buckets))
     bucket_ns = -(-bucket_ns // 1_000_000) * 1_000_000
     found = await runtime.history.aggregate(numbers, start_ns, end_ns, bucket_ns)
-    earlier = {entry.number: entry for entry in await runtime.history.raw(numbers, start_ns, start_ns + 1, 1)}
+    earlier = dict(zip(numbers, await runtime.history.before(numbers, start_ns), strict=True))
     by_number = {entry.number: entry for entry in found}
     return [
         _bucketed(point, by_number.get(point.number), earlier.get(point.number), bucket_ns / 1e9) for point in points
     ]
 
 
-def _before(series: Series | None) -> dict[str, Any] | None:
-    if series is None or series.before is None:
-        return None
-    return {"time": series.before[0] / 1e6, "value": finite(series.before[1])}
+def _before(reading: Reading | None) -> dict[str, Any] | None:
+    return None if reading is None else {"time": reading[0] / 1e6, "value": finite(reading[1])}
 
 
 def _raw(point: Point, series: Series | None) -> dict[str, Any]:
@@ -164,11 +163,11 @@ def _raw(point: Point, series: Series | None) -> dict[str, Any]:
         "value": [] if series is None else _column(series.value),
         "quality": [] if series is None else np.ascontiguousarray(series.quality, np.uint8),
         "truncated": series is not None and series.truncated,
-        "before": _before(series),
+        "before": None if series is None else _before(series.before),
     }
 
 
-def _bucketed(point: Point, buckets: Buckets | None, earlier: Series | None, resolution_s: float) -> dict[str, Any]:
+def _bucketed(point: Point, buckets: Buckets | None, earlier: Reading | None, resolution_s: float) -> dict[str, Any]:
     return {
         "address": point.address,
         "number": point.number,

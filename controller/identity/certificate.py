@@ -67,6 +67,7 @@ def make_certificate(
     """
     if not names:
         raise InvalidError("a certificate needs at least one name; give the host names under which browsers call it")
+    alternatives = [_general_name(name) for name in names]
     for path in (certificate, private_key):
         if path.exists():
             raise ConflictError(f"{path} exists; move it away first, it is never overwritten")
@@ -81,7 +82,7 @@ def make_certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())

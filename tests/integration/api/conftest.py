@@ -1,10 +1,11 @@
-"""A small site behind the real application: real journal, identity, table, alarms, arbiter; field and history in memory."""
+"""A small site behind the real application: all rooms are real but field and history, which are in memory."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,7 +20,7 @@ from controller.api.runtime import ApiSettings, Runtime
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter, Command, SlotRow
 from controller.field.field import DeviceStatus
-from controller.history.store import Buckets, Series
+from controller.history.store import Before, Buckets, Series
 from controller.identity.identity import Identity
 from controller.identity.password import PasswordVault
 from controller.identity.permission import Role
@@ -44,14 +45,20 @@ def build_site(generation: int = 1) -> Site:
     def name(text: str) -> Name:
         return Name(f"{text}號", text)
 
-    equipment = {
-        address: Equipment(address, cls, name(address), "hall", address.split(".")[1], "1F", area, parameters=parameters)
-        for address, cls, area, parameters in (
-            ("hall.electrical.tx1", "transformer", "substation", {"rated_kva": 2000.0, "feeds": "hall.electrical.lv1"}),
-            ("hall.hvac.ahu1", "ahu", "west", {}),
-            ("hall.plant.ch1", "chiller", "plant", {"rated_kw": math.inf}),
-        )
+    rated: dict[str, dict[str, float | str]] = {
+        "tx1": {"rated_kva": 2000.0, "feeds": "hall.electrical.lv1"},
+        "ch1": {"rated_kw": math.inf},
     }
+    equipment = {}
+    for short, cls, system, area in (
+        ("tx1", "transformer", "electrical", "substation"),
+        ("ahu1", "ahu", "hvac", "west"),
+        ("ch1", "chiller", "plant", "plant"),
+    ):
+        address = f"hall.{system}.{short}"
+        equipment[address] = Equipment(
+            address, cls, name(address), "hall", system, "1F", area, parameters=rated.get(short, {})
+        )
     numbers = itertools.count()
 
     def point(equip: str, tag: str, unit: str, **more: Any) -> Point:
@@ -153,6 +160,9 @@ class MemoryHistory:
             )
         return found
 
+    async def before(self, numbers: Sequence[int], time_ns: int) -> list[Before | None]:
+        return [series.before for series in await self.raw(numbers, time_ns, time_ns + 1)]
+
     async def aggregate(self, numbers: Sequence[int], start_ns: int, end_ns: int, bucket_ns: int) -> list[Buckets]:
         found = []
         for series in await self.raw(numbers, start_ns, end_ns):
@@ -184,13 +194,15 @@ class House:
     history: MemoryHistory
     arbiter: Arbiter
     path: Path
-    limits: list[tuple[str, Limits, str, str]] = field(default_factory=list)
-    site: Site = field(default_factory=build_site)
+    limits: list[tuple[str, Limits, str, str]] = dataclass_field(default_factory=list)
+    site: Site = dataclass_field(default_factory=build_site)
 
     def browser(self, address: str = "127.0.0.1") -> Browser:
         return Browser(self, address)
 
-    async def user(self, role: Role, *, name: str = "", areas: tuple[str, ...] = (), address: str = "127.0.0.1") -> Browser:
+    async def user(
+        self, role: Role, *, name: str = "", areas: tuple[str, ...] = (), address: str = "127.0.0.1"
+    ) -> Browser:
         """Make a user with a password and return its signed-in browser."""
         name = name or f"u.{role.value.replace('_', '-')}"
         _, link = await self.identity.create_user(name, f"User {role.value}", role, areas, "test", "127.0.0.1")
@@ -232,7 +244,12 @@ class Browser:
 
 
 def _alarms() -> list[AlarmDefinition]:
-    shared = {"equipment": "hall.electrical.tx1", "system": "electrical", "area": "substation", "floor": "1F"}
+    shared: dict[str, Any] = {
+        "equipment": "hall.electrical.tx1",
+        "system": "electrical",
+        "area": "substation",
+        "floor": "1F",
+    }
     return [
         AlarmDefinition(
             id="hall.electrical.tx1.winding_temp_a#high",
@@ -249,7 +266,9 @@ def _alarms() -> list[AlarmDefinition]:
     ]
 
 
-async def open_house(path: Path, settings: ApiSettings | None = None, *, demo: bool = False, static: Path | None = None) -> House:
+async def open_house(
+    path: Path, settings: ApiSettings | None = None, *, demo: bool = False, static: Path | None = None
+) -> House:
     clock = VirtualClock(START_NS)
     site = build_site()
     journal = await Journal.open(path / "state.db", clock, InlineExecutor())

@@ -52,7 +52,7 @@ def routes(app: FastAPI) -> list[tuple[str, str, Any]]:
             assert context.path == "/api/v1/stream"
             continue
         assert isinstance(route, APIRoute), f"unknown kind of route {route!r}"
-        found += [(method, str(context.path), route) for method in sorted(route.methods)]
+        found += [(method, str(context.path), route) for method in sorted(route.methods or ())]
     return found
 
 
