@@ -20,7 +20,6 @@ from __future__ import annotations
 import ast
 import difflib
 import keyword
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -129,8 +128,12 @@ def parse_expression(definition: RuleDefinition) -> Expression:
         raise RuleError(f"not an expression: {error.msg}", definition, line, error.offset or 1) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise RuleError(f"not an expression that can be read: {error or 'too deep'}", definition) from error
-    if body.lineno == 1:  # `a) + (b` closes the parentheses that are not its own
-        raise RuleError("not an expression: unmatched ')'", definition, 1, 1)
+    if isinstance(body, ast.Tuple) and not body.elts:
+        raise RuleError("the expression is empty", definition)
+    if body.lineno == 1:  # it took our parentheses for its own, or `a) + (b` has closed them
+        own = isinstance(body, ast.Tuple | ast.GeneratorExp)
+        message = f"{_form(body)} is no expression" if own else "not an expression: unmatched ')'"
+        raise RuleError(message, definition, 1, 1)
     functions = {node.func for node in ast.walk(body) if isinstance(node, ast.Call)}
     names: dict[str, ast.Name] = {}
     uses = [node for node in ast.walk(body) if isinstance(node, ast.Name) and node not in functions]
@@ -221,7 +224,7 @@ class _Reader:
         value = node.value if isinstance(node, ast.Constant) else None
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._fail(f"{_form(node)} stands where a number is wanted", node)
-        if not (math.isfinite(value) and abs(value) <= _MAX_NUMBER):
+        if not abs(value) <= _MAX_NUMBER:  # infinity too; a whole number of any length can be compared
             self._fail(f"a number beyond ±{_MAX_NUMBER:g}", node)
         return sign * float(value)
 
@@ -247,8 +250,6 @@ class _Reader:
                 self._fail("'in' and 'is' are not part of the language of rules", node)
             word = _COMPARE[type(operator)]
             left, right = items[k], items[k + 1]
-            if STATE in (left.type, right.type) and PURE in (left.type, right.type):
-                left, right = replace(left, type=STATE), replace(right, type=STATE)
             left, right = self._alike(node, left, right, f"'{word}'")
             if left.type.kind != "number" and word not in ("==", "!="):
                 self._fail(f"'{word}' needs numbers, and this is {left.type.describe()}; use == or !=", places[k])
@@ -378,7 +379,14 @@ class _Reader:
         zero = isinstance(item, Constant) and item.type == PURE and item.value == 0.0
         return replace(item, type=wanted) if zero and wanted.kind == "number" and not wanted.absolute else item
 
+    def _fit_state(self, item: Node, wanted: Type) -> Node:
+        """Let a bare number be a state beside a state."""
+        return (
+            replace(item, type=STATE) if isinstance(item, Constant) and item.type == PURE and wanted == STATE else item
+        )
+
     def _alike(self, node: ast.expr, left: Node, right: Node, who: str) -> tuple[Node, Node]:
+        left, right = self._fit_state(left, right.type), self._fit_state(right, left.type)
         left, right = self._fit_zero(left, right.type), self._fit_zero(right, left.type)
         if not left.type.like(right.type):
             bare = any(isinstance(item, Constant) and item.type == PURE for item in (left, right))

@@ -60,6 +60,7 @@ class Window:
         self._first = np.zeros(shape)
         self._held = np.zeros(size)
         self._held_known = np.zeros(size, np.bool_)
+        self._held_at = np.zeros(size)
         self._at: float | None = None
         self._bucket = 0
 
@@ -70,12 +71,14 @@ class Window:
         self._pass(now)
         self._held = np.where(known, value, 0.0)
         self._held_known = np.array(np.broadcast_to(known, self.size))
-        self._note(self._bucket % (_BUCKETS + 1), now)
+        self._held_at = np.full(self.size, now)
+        self._note(self._bucket % (_BUCKETS + 1))
 
     def result(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the aggregate at the last update and whether it is known.
 
-        `rate` is the change a second, between the oldest and the newest known value of the window.
+        `rate` is the change a second, between the oldest and the newest known value of the window, each taken for the
+        moment of its update.
         """
         seconds = self._seconds.sum(axis=0)
         known = seconds >= COVERAGE * self.span_s * (1 - 1e-9)
@@ -89,7 +92,7 @@ class Window:
             oldest = self._first_at.argmin(axis=0)
             column = np.arange(self.size)
             began, start = self._first_at[oldest, column], self._first[oldest, column]
-            elapsed = (self._at or 0.0) - began
+            elapsed = self._held_at - began
             known = known & self._held_known & (elapsed > 0)
             value = (self._held - start) / np.where(known, elapsed, 1.0)
         return np.where(known, value, np.nan), known
@@ -112,10 +115,10 @@ class Window:
         if self._at is not None and self._at != now:
             raise ValueError("a window is filled before its first update")
         self._at, self._bucket = now, int(now // self._step)
-        begin = (self._bucket - _BUCKETS + 1) * self._step
+        begin = (self._bucket - _BUCKETS) * self._step
         if not len(at):
             return
-        edges = np.arange(self._bucket - _BUCKETS + 1, self._bucket + 1) * self._step
+        edges = np.arange(self._bucket - _BUCKETS, self._bucket + 1) * self._step
         times = np.union1d(edges, at[(at > begin) & (at < now)])
         source = np.searchsorted(at, times, side="right") - 1
         usable = (source >= 0) & (times < now)
@@ -130,9 +133,10 @@ class Window:
         np.minimum.at(self._low[:, column], row, held)
         np.maximum.at(self._high[:, column], row, held)
         for k in range(len(row) - 1, -1, -1):  # backwards, so that the first of each bucket stays
-            self._first_at[row[k], column], self._first[row[k], column] = times[k], held[k]
+            self._first_at[row[k], column], self._first[row[k], column] = at[source[k]], held[k]
         self._held_known[column] = bool(known[-1])
         self._held[column] = value[-1] if known[-1] else 0.0
+        self._held_at[column] = at[-1]
 
     def _pass(self, now: float) -> None:
         """Give the held values their time from the last update to `now`, bucket by bucket."""
@@ -153,7 +157,7 @@ class Window:
                 break
             self._bucket += 1
             self._clear(self._bucket % (_BUCKETS + 1))
-            self._note(self._bucket % (_BUCKETS + 1), self._bucket * self._step)
+            self._note(self._bucket % (_BUCKETS + 1))
         self._at = now
 
     def _clear(self, row: int) -> None:
@@ -163,13 +167,13 @@ class Window:
         self._high[row] = -np.inf
         self._first_at[row] = np.inf
 
-    def _note(self, row: int, at: float) -> None:
+    def _note(self, row: int) -> None:
         """Let the held values count for the extremes and the first value of a bucket."""
         known = self._held_known
         self._low[row] = np.where(known, np.minimum(self._low[row], self._held), self._low[row])
         self._high[row] = np.where(known, np.maximum(self._high[row], self._held), self._high[row])
         first = known & ~np.isfinite(self._first_at[row])
-        self._first_at[row] = np.where(first, at, self._first_at[row])
+        self._first_at[row] = np.where(first, self._held_at, self._first_at[row])
         self._first[row] = np.where(first, self._held, self._first[row])
 
 
@@ -177,7 +181,8 @@ class Held:
     """Whether each of `size` conditions has been true for all of the last `span_s` seconds, with three values.
 
     False as soon as it is known that it was not true at some moment of the span, unknown when some moment of it is
-    unknown, true otherwise. Nothing is known of the time before `now` at the start.
+    unknown, true otherwise. Nothing is known of the time before the first update,
+    whose condition is taken to have been unknown since `now`.
     """
 
     def __init__(self, span_s: float, size: int, now: float) -> None:
@@ -185,7 +190,7 @@ class Held:
         self._false_until = np.full(size, -np.inf)
         self._unknown_until = np.full(size, now)
         self._was_false = np.zeros(size, np.bool_)
-        self._was_unknown = np.zeros(size, np.bool_)
+        self._was_unknown = np.ones(size, np.bool_)
 
     def update(
         self, now: float, value: NDArray[np.bool_], known: NDArray[np.bool_]
