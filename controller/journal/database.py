@@ -74,7 +74,9 @@ def make_engine(path: Path, *, synchronous: str = "FULL", lock_wait_s: float = 1
     def dumps(value: object) -> str:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
 
-    def loads(text: str) -> object:
+    def loads(text: str | float) -> object:
+        if isinstance(text, int | float):
+            return text  # SQLite keeps a bare number as a number, whatever the column was declared as
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
