@@ -50,7 +50,7 @@ function used() {
 
 const latin = range(0x20, 0x7e) + range(0xa0, 0x17f);
 const symbols =
-  '–—‘’“”…′″‹›※€℃℉№™ΩΔαβγμπ²³·×÷±−≈≠≤≥√∞←↑→↓⇒■□▲△▼▽◆◇●○◎★☆⚠✓㎡㎥ⅠⅡⅢⅣⅤ' + range(0x3000, 0x301f) + range(0xff01, 0xff5e);
+  '–—‘’“”…′″‹›※€℃℉№™ΩΔαβγμπ²³·×÷±−≈≠≤≥√∞←↑→↓⇒■□▲△▶▼▽◀◆◇●○◎★☆⚠✓㎡㎥ⅠⅡⅢⅣⅤ' + range(0x3000, 0x301f) + range(0xff01, 0xff5e);
 const level1 = rows(0xa440, 0xc67e);
 const level2 = rows(0xc940, 0xf9d5);
 if (level1.length !== 5401 || level2.length < 7600) {

@@ -12,7 +12,7 @@ const list = SHIPPED.flatMap((name) => {
   const meta = JSON.parse(readFileSync(path, 'utf8'));
   const licence = name === '@expo-google-fonts/noto-sans-tc' ? 'OFL-1.1 (font), MIT (package)' : typeof meta.license === 'string' ? meta.license : '';
   if (!licence) throw new Error(`node_modules/${name}/package.json names no licence; look at it before it is shipped`);
-  return [{ name: name === '@expo-google-fonts/noto-sans-tc' ? 'Noto Sans TC' : name, version: meta.version, licence }];
+  return [{ name: name === '@expo-google-fonts/noto-sans-tc' ? 'Noto Sans TC' : name, version: meta.version, license: licence }];
 });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 mkdirSync(join(root, 'src', 'generated'), { recursive: true });

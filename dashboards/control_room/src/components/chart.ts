@@ -67,9 +67,12 @@ export async function load(): Promise<{ draw: (options: ChartOptions) => uPlot }
             }),
           },
           ...units.map((unit, i): uPlot.Axis => ({
-            scale: scale(unit), side: i === 0 ? 3 : 1, stroke: text, font, size: 64, grid: i === 0 ? { stroke: line, width: 1 } : { show: false }, ticks: { stroke: line, width: 1 },
-            label: unit || undefined, labelFont: font, labelSize: 18,
-            values: (_, splits) => splits.map((v) => (v < 0 ? `\u2212${Math.abs(v).toLocaleString('en-US')}` : v.toLocaleString('en-US'))),
+            scale: scale(unit), side: i === 0 ? 3 : 1, stroke: text, font, size: 72, grid: i === 0 ? { stroke: line, width: 1 } : { show: false }, ticks: { stroke: line, width: 1 },
+            // The unit stands at the uppermost tick: a label along the axis would be rotated text.
+            values: (_, splits) => splits.map((v, k) => {
+              const text = v < 0 ? `\u2212${Math.abs(v).toLocaleString('en-US')}` : v.toLocaleString('en-US');
+              return unit && k === splits.length - 1 ? `${text} ${unit}` : text;
+            }),
           })),
         ],
         hooks: {

@@ -21,7 +21,7 @@ export interface WriteSpec {
 export type Kind = 'analog' | 'binary' | 'multistate' | 'counter';
 export interface Point {
   number: number; address: string; kind: Kind; unit: string; name: Name; equipment: string; device: string; tag: string;
-  low: number | null; high: number | null; decimals: number; deadband: number; stale_s: number;
+  low: number | null; high: number | null; decimals: number; deadband: number | null; stale_s: number | null;
   states: { value: number; name: Name }[]; limits: Limits; write: WriteSpec | null;
   area: string; system: string; floor: string; haystack?: string; brick?: string;
 }
@@ -41,8 +41,8 @@ export interface Alarm {
   comment: string | null; count: number; bad_input: boolean;
 }
 export interface AlarmEntry {
-  id?: number | string; alarm?: string; alarm_id?: string; time?: string; at?: string; transition?: string; action?: string; event?: string;
-  state?: string; user?: string | null; comment?: string | null; value?: number | null; text?: Name; priority?: number;
+  id: number; alarm: string; occurrence: string; time: string | null; event: string; from_state: string; to_state: string;
+  value: number | null; limit: number | null; user: string; comment: string;
 }
 export type DeviceState = 'starting' | 'good' | 'lost' | 'refused' | 'disabled';
 export interface Device {
@@ -53,7 +53,7 @@ export interface Device {
 export interface Session {
   user: { name: string; display_name: string; role: string };
   permissions: { action: string; area: string }[];
-  csrf: string; expires_at: string; must_set_password: boolean; demo: boolean;
+  csrf: string; expires_at: string | null; must_set_password: boolean; demo: boolean;
 }
 export interface HistorySeries {
   address: string; number: number; unit: string; resolution_s: number; time: number[];

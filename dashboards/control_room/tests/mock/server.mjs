@@ -181,7 +181,7 @@ async function api(request, response, path, query) {
     const points = world.points.filter((p) => { const e = world.equipment.find((x) => x.address === p.equipment); return fits(p.address, p.name.zh, p.name.en, e.name.zh, e.name.en); }).slice(0, 20).map((p) => world.point(p));
     return send(response, 200, { points, equipment });
   }
-  if (path === '/about') return send(response, 200, { version: '0.1.0', python: '3.11.9', started_at: new Date(Date.now() - 3 * 86_400_000).toISOString(), uptime_s: 259_200, licences: [{ name: 'fastapi', version: '0.165.0', licence: 'MIT' }, { name: 'numpy', version: '2.4.0', licence: 'BSD-3-Clause' }] });
+  if (path === '/about') return send(response, 200, { name: 'shifu-bms', version: '0.1.0', license: 'Apache-2.0', python: '3.11.9', uptime_s: 259_200, components: [{ name: 'fastapi', version: '0.165.0', license: 'MIT' }, { name: 'numpy', version: '2.4.0', license: 'BSD-3-Clause' }] });
   return problem(response, 404, 'not found', `no route ${path}`);
 }
 

@@ -232,7 +232,7 @@ export class World {
   }
 
   #log(alarm, transition, user, at) {
-    this.journal.unshift({ id: this.journal.length + 1, alarm: alarm.id, occurrence: alarm.occurrence, time: at, transition, state: alarm.state, user, comment: null, value: alarm.value, limit: alarm.limit, priority: alarm.priority, text: alarm.text });
+    this.journal.unshift({ id: this.journal.length + 1, alarm: alarm.id, occurrence: alarm.occurrence, time: at, event: transition, from_state: 'normal', to_state: alarm.state, user: user ?? '', comment: '', value: alarm.value, limit: alarm.limit });
   }
 
   #slot(address, slot, value, owner, reason, since, until) {
@@ -288,7 +288,7 @@ export class World {
     if (!a) return null;
     const item = { ...a, comment };
     this.alarms.set(id, item);
-    this.journal.unshift({ id: this.journal.length + 1, alarm: id, time: new Date().toISOString(), transition: 'comment', user, comment, value: a.value, text: a.text, priority: a.priority });
+    this.journal.unshift({ id: this.journal.length + 1, alarm: id, occurrence: a.occurrence, time: new Date().toISOString(), event: 'commented', from_state: a.state, to_state: a.state, user, comment, value: a.value, limit: a.limit });
     return item;
   }
 
