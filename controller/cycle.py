@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy as np
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from controller.alarm.engine import AlarmEngine
@@ -76,7 +79,7 @@ class CycleCounts:
     late: int = 0
     events: int = 0
     faults: int = 0
-    """Turns in which something raised; the turn after goes on."""
+    """Parts of turns that raised; the parts and turns after them went on."""
     slowest_s: float = 0.0
 
 
@@ -105,86 +108,112 @@ class Cycle:
             self._urgent.set()
 
     def step(self) -> None:
-        """Do one turn."""
+        """Do one turn. A part that fails is logged and counted, and the parts after it have their turn all the same."""
         now = self._clock.monotonic()
-        table, alarms = self.parts.table, self.parts.alarms
         changed: list[NDArray[np.int32]] = []
-        live: tuple[Readings, ...] = ()
+        live = False
         if self._inbox is not None:
             delivery = self._inbox.drain()
-            live = delivery.live
+            live = bool(delivery.live)
             for batch in delivery.late:
                 self.counts.late += len(batch)
                 self._recorder.readings(batch)
             for event in delivery.events:
                 self.counts.events += 1
-                self._recorder.event(event)
-        if live:
-            changed.append(self._take(Readings.join(live)))
+                self._part("events", partial(self._recorder.event, event))
+            for batches in delivery.live:
+                self._part("readings", partial(self._live, batches, changed))
         tick = now - self._ticked >= TICK_S
         if tick:
             self._ticked = now
-            stale = table.expire()
-            if len(stale):
-                changed.append(stale)
-                gone = Readings.bad(stale, self._clock.now_ns(), Quality.UNCERTAIN_STALE)
-                alarms.check(gone.point, gone.value, gone.quality)
-                self._recorder.readings(gone)
+            self._part("staleness", partial(self._expire, changed))
         if live or tick:
-            virtual = self.parts.rules.evaluate(table)
-            if len(virtual):
-                changed.append(self._take(virtual))
-            alarms.tick()
-        for order in self.parts.arbiter.step():
-            self._recorder.order(order)
+            self._part("rules", partial(self._rules, changed))
+            self._part("alarms", self.parts.alarms.tick)
+        self._part("commands", self._orders)
         if changed:
             numbers = np.unique(np.concatenate(changed))
             if len(numbers):
-                self._recorder.changed(numbers)
-        self._recorder.alarms()
+                self._part("stream", partial(self._recorder.changed, numbers))
+        self._part("announcements", self._recorder.alarms)
         self.counts.turns += 1
+
+    def _part(self, name: str, work: Callable[[], None]) -> bool:
+        """Do one part of a turn; a fault in it costs that part alone."""
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - logged, counted, survived: no fault may stop the building
+            self.counts.faults += 1
+            if self.counts.faults in (1, 10, 100) or self.counts.faults % 1000 == 0:
+                _log.exception("%s: this part of a turn failed (fault %d)", name, self.counts.faults)
+            return False
+        return True
+
+    def _live(self, batches: tuple[Readings, ...], changed: list[NDArray[np.int32]]) -> None:
+        try:
+            joined = Readings.join(batches)
+            changed.append(self._take(joined))
+        except Exception:
+            if len(batches) == 1:
+                raise
+            # One of them cannot be taken: each for itself then, so that a bad batch touches its own device alone.
+            for batch in batches:
+                self._part("readings", partial(self._live, (batch,), changed))
+
+    def _expire(self, changed: list[NDArray[np.int32]]) -> None:
+        stale = self.parts.table.expire()
+        if len(stale):
+            changed.append(stale)
+            gone = Readings.bad(stale, self._clock.now_ns(), Quality.UNCERTAIN_STALE)
+            self.parts.alarms.check(gone.point, gone.value, gone.quality)
+            self._recorder.readings(gone)
+
+    def _rules(self, changed: list[NDArray[np.int32]]) -> None:
+        virtual = self.parts.rules.evaluate(self.parts.table)
+        if len(virtual):
+            changed.append(self._take(virtual))
+
+    def _orders(self) -> None:
+        for order in self.parts.arbiter.step():
+            self._recorder.order(order)
 
     def _take(self, batch: Readings) -> NDArray[np.int32]:
         """Apply a batch, check the limits of every reading in it, and log what changed."""
         table = self.parts.table
         changed = table.apply(batch)
         screened = table.screened
-        self.parts.alarms.check(screened.point, screened.value, screened.quality)
         self.counts.readings += len(batch)
         if len(changed):
             self._recorder.readings(
                 Readings(changed, table.value[changed], table.time_ns[changed], table.quality[changed])
             )
+        self.parts.alarms.check(screened.point, screened.value, screened.quality)
         return changed
 
     async def run(self) -> None:
-        """Turn until cancelled. A fault in a turn is logged and counted; the next turn goes on."""
+        """Turn until cancelled."""
         while True:
             await self._wait()
             start = self._clock.monotonic()
-            try:
-                self.step()
-            except Exception:  # noqa: BLE001 - the task owner logs and goes on: no fault may stop the building
-                self.counts.faults += 1
-                if self.counts.faults in (1, 10, 100) or self.counts.faults % 1000 == 0:
-                    _log.exception("a turn of the cycle failed (fault %d)", self.counts.faults)
+            self._part("turn", self.step)
             self.counts.slowest_s = max(self.counts.slowest_s, self._clock.monotonic() - start)
 
     async def _wait(self) -> None:
-        """Return at once when urgent, 100 ms after the first arrival, or after a second."""
-        await _first(self._arrived, TICK_S)
+        """Return at once when urgent, 100 ms after the first arrival, or when the next tick is due."""
+        await self._first(self._arrived, min(TICK_S, self._ticked + TICK_S - self._clock.monotonic()))
         if self._arrived.is_set() and not self._urgent.is_set():
-            await _first(self._urgent, COALESCE_S)
+            await self._first(self._urgent, COALESCE_S)
         self._arrived.clear()
         self._urgent.clear()
 
-
-async def _first(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so long."""
-    if event.is_set():
-        return
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
+    async def _first(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for the event, at most so long on the injected clock."""
+        if event.is_set() or seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        racers = (asyncio.create_task(event.wait()), asyncio.create_task(self._clock.sleep(seconds)))
+        try:
+            await asyncio.wait(racers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for racer in racers:
+                racer.cancel()

@@ -101,11 +101,11 @@ async def end_cut_commands(journal: Journal, clock: Clock) -> int:
 
     Nobody knows whether the device has them, and they are never sent again.
     """
-    last = select(func.max(command_entry.c.id)).group_by(command_entry.c.command)
     newest = select(func.max(command_entry.c.id))
     recent = command_entry.c.id > newest.scalar_subquery() - _LOOK_BACK
+    last = select(func.max(command_entry.c.id)).where(recent).group_by(command_entry.c.command)
     rows = await journal.fetch(
-        select(command_entry).where(recent, command_entry.c.id.in_(last), command_entry.c.state.in_(_OPEN_STATES))
+        select(command_entry).where(command_entry.c.id.in_(last), command_entry.c.state.in_(_OPEN_STATES))
     )
     for row in rows:
         journal.command(

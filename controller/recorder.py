@@ -11,7 +11,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from controller.api.render import command_json, device_json, event_json
-from controller.command.arbiter import Outcome
 from controller.errors import ConflictError, UnavailableError
 from controller.field.execution import execute
 from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from controller.alarm.definition import AlarmEntry
+    from controller.alarm.definition import Alarm, AlarmEntry
     from controller.api.stream import StreamHub
     from controller.command.arbiter import Command, Order, SlotRow
     from controller.cycle import Parts
@@ -58,6 +57,10 @@ class Recorder:
         self._orders: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Command] = {}
         self._announced = 0
+        self._flashed = 0
+        """Version of the alarms up to which life safety was told without waiting for the journal."""
+        self.faults = 0
+        """Announcements that failed; the next ones go on."""
         self._lost: set[str] = set()
         self._something = asyncio.Event()
 
@@ -98,7 +101,9 @@ class Recorder:
         if self.parts is None or self.parts.alarms.version == self._announced:
             return
         if self.hub is not None:
-            for alarm in self.parts.alarms.changed_since(self._announced)[1]:
+            since = max(self._flashed, self._announced)
+            self._flashed, changed = self.parts.alarms.changed_since(since)
+            for alarm in changed:
                 if alarm.definition.life_safety:
                     self.hub.publish_alarm({**alarm.to_json(), "unrecorded": True})
         self._something.set()
@@ -195,17 +200,24 @@ class Recorder:
             await self._something.wait()
             self._something.clear()
             try:
-                await self._journal.commit()
-            except (UnavailableError, ConflictError) as error:
-                # The building goes on without its journal; the screens must not fall silent with it.
-                _log.error("announced without a record: %s", error)
-            self._announce()
+                await self._announce()
+            except Exception:  # noqa: BLE001 - the task owner logs and goes on: one bad row must not silence the rest
+                self.faults += 1
+                _log.exception("an announcement failed (fault %d)", self.faults)
 
-    def _announce(self) -> None:
+    async def _announce(self) -> None:
+        # What is to be said is taken before the commit: what comes meanwhile is not durable yet, and waits its turn.
         commands, self._commands = self._commands, {}
-        if self.hub is None or self.parts is None:
+        alarms: list[Alarm] = []
+        if self.parts is not None:
+            self._announced, alarms = self.parts.alarms.changed_since(self._announced)
+        try:
+            await self._journal.commit()
+        except (UnavailableError, ConflictError) as error:
+            # The building goes on without its journal; the screens must not fall silent with it.
+            _log.error("announced without a record: %s", error)
+        if self.hub is None:
             return
-        self._announced, alarms = self.parts.alarms.changed_since(self._announced)
         for alarm in alarms:
             self.hub.publish_alarm(alarm.to_json())
         for command in commands.values():
@@ -220,8 +232,8 @@ class Recorder:
             try:
                 await self._journal.commit()
             except (UnavailableError, ConflictError) as error:
-                if arbiter.present(order.point.address)[1] not in _PROTECTION:
-                    arbiter.completed(order, Outcome("failed", None, f"not recorded and so not sent: {error}"))
+                if not order.automatic and arbiter.winner(order.point.address) not in _PROTECTION:
+                    arbiter.refused(order, f"not recorded and so not sent: {error}")
                     return
                 _log.error("order for %s goes out unrecorded: %s", order.point.address, error)
         arbiter.started(order, "pending")

@@ -3,6 +3,7 @@
     DriverError
     ├── TryAgainError          the same request may succeed soon
     │   ├── ConnectError           no connection, or it was refused or lost
+    │   │   └── NotSentError           and so nothing has left this machine
     │   └── DeviceTimeoutError     connected, but no (valid) answer in time
     ├── GiveUpError            this request will not succeed as it is
     │   ├── DeviceRefusedError     the device answered with an exception or a bad status
@@ -22,6 +23,7 @@ __all__ = [
     "DeviceTimeoutError",
     "DriverError",
     "GiveUpError",
+    "NotSentError",
     "NotWritableError",
     "ProfileError",
     "TryAgainError",
@@ -38,6 +40,10 @@ class TryAgainError(DriverError):
 
 class ConnectError(TryAgainError):
     """No connection, or it was refused or lost."""
+
+
+class NotSentError(ConnectError):
+    """Nothing has left this machine: no connection, or the line was not free in time."""
 
 
 class DeviceTimeoutError(TryAgainError):

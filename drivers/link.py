@@ -33,6 +33,7 @@ from drivers.errors import (
     DeviceRefusedError,
     DeviceTimeoutError,
     DriverError,
+    NotSentError,
     TryAgainError,
 )
 from drivers.reading import Quality, Readings
@@ -184,18 +185,23 @@ class Link:
             await self._ready(member)
             return await self._driver.read(member.device, tag)
 
-    async def write(self, device_id: str, tag: str, value: float) -> None:
+    async def write(self, device_id: str, tag: str, value: float, *, before: float = math.inf) -> None:
         """Write one point, in turn with the polls of the line; one attempt, never repeated.
+
+        `before` is the monotonic time, s, after which it is not sent any more.
 
         Raises:
             KeyError: no such device on this link.
-            ConnectError: there is no connection (nothing was sent), or it broke (unknown whether it arrived).
+            NotSentError: there is no connection, or the line was free too late; nothing was sent.
+            ConnectError: the connection broke; unknown whether it arrived.
             DeviceTimeoutError: unknown whether it arrived.
             DeviceRefusedError, NotWritableError: it was not taken.
         """
         member = self._members[device_id]
         async with self._turn():
             await self._ready(member)
+            if self._clock.monotonic() > before:
+                raise NotSentError(f"{device_id}: the line was busy until the time of the write was over")
             member.health.writes += 1
             await self._driver.write(member.device, tag, value)
 
@@ -471,8 +477,11 @@ class Link:
 
     async def _ready(self, member: _Member) -> None:
         if not self._open:
-            raise ConnectError(f"{member.device.id}: no connection to {member.device.endpoint}; nothing was sent")
-        await self._reopen()
+            raise NotSentError(f"{member.device.id}: no connection to {member.device.endpoint}; nothing was sent")
+        try:
+            await self._reopen()
+        except ConnectError as error:
+            raise NotSentError(f"{error}; nothing was sent") from error
 
     def _set_state(self, member: _Member, state: str, message: str) -> None:
         health = member.health

@@ -35,6 +35,9 @@ _TIME_TO_LIVE_S = 10.0
 """An order that could not be sent within this time is dropped as expired; a late command is a surprise."""
 _REASSERT_PAUSE_S = 600.0
 """A device that keeps losing its set-point is written at most this often (anti-flap)."""
+_COMPARE_AGAIN_S = 60.0
+"""A comparison that could not be made is tried again after this long, or when the device is back."""
+_REASSERTED = "the device came back with another value than the one wanted"
 _KEPT = 2000
 """Finished commands kept in memory for the screens; the journal has all."""
 
@@ -70,9 +73,11 @@ class Order:
     kind: str
     """`command`, `release`, `refresh` (profile's refresh_s) or `reassert` (compare first, write when it differs)."""
     command: str
-    """Id of the command that it belongs to; empty for refresh."""
+    """Id of the command that it belongs to; empty for refresh and reassert."""
     expires: float
     """Monotonic time after which it must not be sent."""
+    automatic: bool = False
+    """The arbiter's own: a slot ended or became the winner. It goes out even while the journal is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ class Outcome:
     """`done`, `failed`, `unknown` or `expired`."""
     readback: float | None = None
     message: str = ""
+    sent: bool = True
+    """False when it is certain that nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,10 @@ class _Target:
     """Command that the next order belongs to."""
     compare: bool = False
     """True after a restart or a lost link: compare with the device before writing."""
+    compare_at: float = -math.inf
+    """Not before, monotonic s."""
     reasserted: float = -math.inf
+    """When a comparison last ended in a write."""
 
 
 @dataclass(slots=True)
@@ -147,6 +157,8 @@ class Arbiter:
         self._targets: dict[str, _Target] = {}
         self._commands: dict[str, Command] = {}
         self._dirty: dict[str, None] = {}
+        self._timed: dict[str, None] = {}
+        """Points that time alone can change: a slot ends, a refresh or a postponed comparison is due."""
         self.counts = _Counts()
         self.migrate(site)
 
@@ -161,6 +173,11 @@ class Arbiter:
                 target = _Target(point, point.write)
             target.point, target.spec = point, point.write
             self._targets[point.address] = target
+            self._watch(target)
+        for address, gone in old.items():
+            if address not in self._targets:
+                self._timed.pop(address, None)
+                self._supersede(gone, "the point can no longer be commanded; nothing was sent")
 
     def restore(self, rows: Iterable[SlotRow]) -> None:
         """Fill the slots that live through a restart; one whose end has passed stays empty."""
@@ -172,7 +189,7 @@ class Arbiter:
             # An end that has passed in the meantime is the next step's work, so that it is recorded like any other.
             ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
             slot = Slot(row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns, ends)
-            target.array = _with(target.array, row.slot, slot)
+            self._hold(target, _with(target.array, row.slot, slot))
             target.compare = True
             self._dirty[row.point] = None
 
@@ -227,7 +244,7 @@ class Arbiter:
             since_ns = held.since_ns if renewed and held is not None else now_ns
             new = Slot(slot, value, owner, reason, since_ns, until_ns, ends, lease_s)
             if renewed and lease_s is not None:
-                target.array = _with(target.array, slot, new)
+                self._hold(target, _with(target.array, slot, new))
                 return replace(command, state="done", message="renewed", finished_ns=now_ns)
         array = _with(target.array, slot, new)
         top, before, wanted = winner(array), self._wanted(target), _wanted(array, target.spec)
@@ -243,11 +260,11 @@ class Arbiter:
             send = True
         kept = slot in RESTORED and not target.spec.momentary
         self._put(command, *([SlotRow(point, slot, value, owner, reason, now_ns, until_ns)] if kept else []))
-        target.array = array
+        self._hold(target, array)
         self.counts.commands += 1
         self._dirty[point] = None
         if send:
-            self._supersede(target)
+            self._supersede(target, "a newer command came first")
             target.pending = command.id
         return command
 
@@ -267,6 +284,11 @@ class Arbiter:
         """
         target = self._target(point)
         return self._wanted(target), winner(target.array)
+
+    def winner(self, point: str) -> int:
+        """Return the slot that wins; 0 is the relinquish default, or a point that is no longer there."""
+        target = self._targets.get(point)
+        return winner(target.array) if target is not None else 0
 
     def get(self, command: str) -> Command:
         """Return a command by its id.
@@ -288,11 +310,13 @@ class Arbiter:
     def step(self) -> list[Order]:
         """Let ends pass, compute winners, and return what must be written now. At most one order a point is out."""
         now = self._clock.monotonic()
-        for address, target in self._targets.items():
+        for address in list(self._timed):
+            target = self._targets[address]
             gone = expired(target.array, now)
             for number in gone:
                 self._end(target, number)
-            if gone or (target.spec.refresh_s and now - target.sent_at >= target.spec.refresh_s):
+            refresh = target.spec.refresh_s and now - target.sent_at >= target.spec.refresh_s
+            if gone or refresh or (target.compare and now >= target.compare_at):
                 self._dirty[address] = None
         orders = []
         for address in list(self._dirty):
@@ -307,7 +331,8 @@ class Arbiter:
 
     def started(self, order: Order, state: str) -> None:
         """Note that an order is on its way (`pending`) or being read back (`verifying`)."""
-        if command := self._commands.get(order.command):
+        command = self._commands.get(order.command)
+        if command is not None and command.state != state:
             self._put(replace(command, state=state))
 
     def completed(self, order: Order, outcome: Outcome) -> None:
@@ -315,16 +340,29 @@ class Arbiter:
         target = self._targets.get(order.point.address)
         if target is not None:
             target.busy = False
-            if order.kind == "reassert" or outcome.state == "done":
+            now = self._clock.monotonic()
+            compared = order.kind != "reassert" or outcome.sent or outcome.state == "done"
+            if not compared:
+                # The device comes back first, or the line had a bad moment: nothing was written, so ask again later.
+                target.compare_at = now + _COMPARE_AGAIN_S
+            elif order.kind == "reassert" or outcome.state == "done":
                 target.compare = False
-            if outcome.state in ("done", "failed", "unknown"):
+            if order.kind == "reassert" and outcome.sent:
+                target.reasserted = now
+                self.counts.reasserts += 1
+            if outcome.state in ("done", "failed", "unknown") and compared:
                 # What was asked counts as sent even when it failed: sending again would be a second attempt.
-                target.sent, target.sent_at = order.value, self._clock.monotonic()
+                target.sent, target.sent_at = order.value, now
             if target.spec.momentary:
-                target.array, target.sent = EMPTY, None
-            else:
+                target.sent = None
+                if not target.pending:
+                    self._hold(target, EMPTY)
+            if target.pending or not target.spec.momentary:
                 self._dirty[order.point.address] = None
+            self._watch(target)
         self.counts.outcomes[outcome.state] = self.counts.outcomes.get(outcome.state, 0) + 1
+        if order.kind == "reassert" and outcome.sent:
+            self._put(self._own(order.point, winner(target.array) if target else 0, order.value, _REASSERTED, outcome))
         if command := self._commands.get(order.command):
             self._put(
                 replace(
@@ -336,15 +374,31 @@ class Arbiter:
                 )
             )
 
+    def refused(self, order: Order, message: str) -> None:
+        """Take back a command that the journal could not keep: nothing was sent, and its slot is emptied."""
+        command, target = self._commands.get(order.command), self._targets.get(order.point.address)
+        before = target.sent if target is not None else None
+        self.completed(order, Outcome("failed", None, message, sent=False))
+        if command is None or target is None:
+            return
+        target.sent = before
+        held = target.array[command.slot - 1]
+        if held is not None and (held.owner, held.value) == (command.owner, command.value):
+            self._hold(target, _with(target.array, command.slot, None))
+            if command.slot in RESTORED and not target.spec.momentary:
+                row = SlotRow(target.point.address, command.slot, None)
+                self._record(self._commands[command.id], (row,))
+
     def device_back(self, device: str) -> None:
         """A lost device answers again: compare its held points with what is wanted before anything is written."""
         for address, target in self._targets.items():
             if target.point.device != device or target.spec.momentary or self._wanted(target) is None:
                 continue
             # A relinquish default that this controller never sent is nobody's wish.
-            if winner(target.array) or target.sent is not None:
-                target.compare = True
+            if winner(target.array) or target.sent is not None or target.compare:
+                target.compare, target.compare_at = True, -math.inf
                 self._dirty[address] = None
+                self._watch(target)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -360,25 +414,67 @@ class Arbiter:
 
     def _order(self, target: _Target, now: float) -> Order | None:
         wanted = self._wanted(target)
+        command = self._pending(target, wanted)
         if wanted is None:
             return None
-        command, target.pending = target.pending, ""
         expires = now + _TIME_TO_LIVE_S
         if target.compare and not command:
-            if now - target.reasserted < _REASSERT_PAUSE_S:
-                target.compare = False
+            target.compare_at = max(target.compare_at, target.reasserted + _REASSERT_PAUSE_S)
+            if now < target.compare_at:
                 return None
-            target.reasserted = now
-            self.counts.reasserts += 1
             return Order(target.point, wanted, "reassert", "", expires)
         if command or (target.sent is not None and wanted != target.sent):
+            top = winner(target.array)
+            why = _why(target.array, top)
             self._minimum_time(target, wanted, now)
-            kind = "command" if winner(target.array) else "release"
-            return Order(target.point, wanted, kind, command, expires)
+            kind = "command" if top else "release"
+            if command:
+                return Order(target.point, wanted, kind, command, expires)
+            own = self._own(target.point, top, wanted, why)
+            self._put(own)
+            return Order(target.point, wanted, kind, own.id, expires, automatic=True)
         if target.spec.refresh_s and target.sent is not None and now - target.sent_at >= target.spec.refresh_s:
             self.counts.refreshes += 1
             return Order(target.point, wanted, "refresh", "", expires)
         return None
+
+    def _pending(self, target: _Target, wanted: float | None) -> str:
+        """Take the command that waits to be sent; one whose value no longer wins ends here."""
+        command = self._commands.get(target.pending)
+        if command is not None and wanted != command.value and (command.value is not None or wanted is None):
+            self._supersede(target, "its slot was emptied or masked before it was sent; nothing was sent")
+        pending, target.pending = target.pending, ""
+        return pending
+
+    def _own(self, point: Point, slot: int, value: float, reason: str, outcome: Outcome | None = None) -> Command:
+        """Return a command that nobody asked for now: what the arbiter writes is in the journal like the rest."""
+        now_ns = self._clock.now_ns()
+        return Command(
+            id=self._new_id(),
+            point=point.address,
+            slot=slot or 16,
+            value=value,
+            previous=None,
+            owner="arbiter",
+            reason=reason,
+            state=outcome.state if outcome else "pending",
+            message=outcome.message if outcome else "",
+            requested_ns=now_ns,
+            finished_ns=now_ns if outcome else None,
+            readback=outcome.readback if outcome else None,
+        )
+
+    def _hold(self, target: _Target, array: PriorityArray) -> None:
+        target.array = array
+        self._watch(target)
+
+    def _watch(self, target: _Target) -> None:
+        """Have `step` look at the point each time, or only when something is asked of it."""
+        timed = target.compare or bool(target.spec.refresh_s)
+        if timed or any(slot is not None and slot.ends is not None for slot in target.array):
+            self._timed[target.point.address] = None
+        else:
+            self._timed.pop(target.point.address, None)
 
     def _minimum_time(self, target: _Target, wanted: float, now: float) -> None:
         """Hold a new binary state at slot 6 for the minimum on or off time (clause 19.2.3)."""
@@ -394,11 +490,11 @@ class Arbiter:
                 self._clock.now_ns(),
                 ends=now + hold,
             )
-            target.array = _with(target.array, MINIMUM_TIME, slot)
+            self._hold(target, _with(target.array, MINIMUM_TIME, slot))
 
     def _end(self, target: _Target, number: int) -> None:
         slot = target.array[number - 1]
-        target.array = _with(target.array, number, None)
+        self._hold(target, _with(target.array, number, None))
         if slot is None or number == MINIMUM_TIME:
             return
         why = "lease ran out" if slot.lease_s is not None else "its time is over"
@@ -419,12 +515,11 @@ class Arbiter:
             *([SlotRow(target.point.address, number, None)] if number in RESTORED else []),
         )
 
-    def _supersede(self, target: _Target) -> None:
-        """A newer command takes the place of one that was not sent yet."""
-        if old := self._commands.get(target.pending):
-            self._put(
-                replace(old, state="expired", message="a newer command came first", finished_ns=self._clock.now_ns())
-            )
+    def _supersede(self, target: _Target, why: str) -> None:
+        """End the command of a point that was not sent yet."""
+        pending, target.pending = target.pending, ""
+        if old := self._commands.get(pending):
+            self._put(replace(old, state="expired", message=why, finished_ns=self._clock.now_ns()))
 
     def _put(self, command: Command, *slots: SlotRow) -> None:
         self._record(command, slots)
@@ -432,6 +527,13 @@ class Arbiter:
         self._commands[command.id] = command
         while len(self._commands) > _KEPT:
             del self._commands[next(iter(self._commands))]
+
+
+def _why(array: PriorityArray, top: int) -> str:
+    slot = array[top - 1] if top else None
+    if slot is None:
+        return "all slots are empty: relinquish default"
+    return f"slot {top} takes effect: {slot.owner}: {slot.reason}"[:500]
 
 
 def _with(array: PriorityArray, number: int, slot: Slot | None) -> PriorityArray:

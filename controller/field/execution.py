@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING
 
 from controller.command.arbiter import Outcome
-from drivers.errors import ConnectError, DeviceTimeoutError, DriverError, GiveUpError
+from drivers.errors import ConnectError, DeviceTimeoutError, DriverError, GiveUpError, NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,34 +19,51 @@ if TYPE_CHECKING:
 
 __all__ = ["execute"]
 
+_log = logging.getLogger(__name__)
 _READBACKS = 3
 _PAUSE_S = 1.0
 
 
 async def execute(order: Order, field: Field, site: Site, clock: Clock, verifying: Callable[[], None]) -> Outcome:
-    """Write once and verify; never raises and never writes twice.
+    """Write once and verify; never raises (but CancelledError) and never writes twice.
 
     `done`: the read-back agrees. `failed`: the device refused, or holds another value. `unknown`: nobody can say.
     `expired`: its time was over before it could be sent. `verifying` is called when the write is out.
     """
+    try:
+        return await _execute(order, field, site, clock, verifying)
+    except Exception as error:  # noqa: BLE001 - a fault of a driver must not leave a command without an end
+        _log.exception("the order for %s was cut short", order.point.address)
+        return Outcome("unknown", None, f"cut short by a fault of the controller: {error!r}; check it on site")
+
+
+async def _execute(order: Order, field: Field, site: Site, clock: Clock, verifying: Callable[[], None]) -> Outcome:
     point = order.point
     device, tag = _readback(order, site)
     if order.kind == "reassert":
+        if not field.connected(device):
+            return Outcome(
+                "unknown", None, "not compared: no connection to the device; nothing was written", sent=False
+            )
         try:
             held = await field.read(device, tag)
         except DriverError as error:
-            return Outcome("unknown", None, f"not compared, nothing was written: {error}")
+            return Outcome("unknown", None, f"not compared, nothing was written: {error}", sent=False)
+        if not math.isfinite(held):
+            return Outcome("unknown", None, "not compared: the device tells no value; nothing was written", sent=False)
         if _agrees(order, held):
-            return Outcome("done", held, "the device holds it already")
+            return Outcome("done", held, "the device holds it already", sent=False)
     if clock.monotonic() > order.expires:
-        return Outcome("expired", None, "its time was over before it could be sent; nothing was written")
+        return _expired()
     if not field.connected(point.device):
-        return Outcome("failed", None, "no connection to the device; nothing was sent")
+        return Outcome("failed", None, "no connection to the device; nothing was sent", sent=False)
     lost = ""
     try:
-        await field.write(point.device, point.tag, order.value)
-    except GiveUpError as error:
-        return Outcome("failed", None, str(error))
+        await field.write(point.device, point.tag, order.value, before=order.expires)
+    except NotSentError as error:
+        if clock.monotonic() > order.expires:
+            return _expired()
+        return Outcome("failed", None, str(error), sent=False)
     except (DeviceTimeoutError, ConnectError) as error:
         lost = str(error)
     except DriverError as error:
@@ -54,6 +72,10 @@ async def execute(order: Order, field: Field, site: Site, clock: Clock, verifyin
     if point.write is not None and point.write.momentary:
         return Outcome("unknown", None, lost) if lost else Outcome("done", None, "the device took it")
     return await _verify(order, field, clock, device, tag, lost)
+
+
+def _expired() -> Outcome:
+    return Outcome("expired", None, "its time was over before it could be sent; nothing was written", sent=False)
 
 
 async def _verify(order: Order, field: Field, clock: Clock, device: str, tag: str, lost: str) -> Outcome:

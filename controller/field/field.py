@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivers.errors import ConnectError
+from drivers.errors import NotSentError
 from drivers.link import ConnectLimiter, Link
 
 if TYPE_CHECKING:
@@ -116,13 +117,15 @@ class Field:
         await asyncio.gather(*(run.task for run in self._links.values()), return_exceptions=True)
         self._links.clear()
 
-    async def write(self, device: str, tag: str, value: float) -> None:
+    async def write(self, device: str, tag: str, value: float, *, before: float = math.inf) -> None:
         """Write one point of a device in one attempt. Called by the cycle for the arbiter, and by nothing else.
 
+        `before` is the monotonic time, s, after which it is not sent any more.
+
         Raises:
-            DriverError: see `drivers.errors`; ConnectError also when the site has no such device now.
+            DriverError: see `drivers.errors`; NotSentError also when the site has no such device now.
         """
-        await self._link(device).write(device, tag, value)
+        await self._link(device).write(device, tag, value, before=before)
 
     async def read(self, device: str, tag: str) -> float:
         """Read one point of a device now.
@@ -175,7 +178,7 @@ class Field:
     def _link(self, device: str) -> Link:
         run = self._links.get(self._where.get(device, ""))
         if run is None:
-            raise ConnectError(f'no device "{device}" in the running configuration')
+            raise NotSentError(f'no device "{device}" in the running configuration')
         return run.link
 
     def _start(self, endpoint: str, devices: tuple[Device, ...]) -> None:

@@ -327,7 +327,7 @@ def test_a_restart_restores_operator_and_protection_slots_and_sends_no_command(b
 
     assert bench.arbiter.present(SP) == (6.0, 8)
     assert bench.arbiter.slots(SP)[11] is None
-    assert {order.kind for order in bench.run()} == {"reassert"}
+    assert {order.kind for order in bench.arbiter.step()} == {"reassert"}
     assert bench.recorded == []
 
 
@@ -348,3 +348,112 @@ def test_a_new_configuration_keeps_the_slots_of_points_that_stay(bench: Bench) -
     assert bench.arbiter.present(SP) == (6.0, 8)
     with pytest.raises(NotFoundError):
         bench.arbiter.slots(ENABLE)
+
+
+def test_what_could_not_be_compared_at_the_start_is_compared_when_the_device_is_there(bench: Bench) -> None:
+    bench.arbiter.restore([SlotRow(SP, 8, 6.0, "alice", "x", bench.clock.now_ns())])
+    (early,) = bench.arbiter.step()
+    bench.arbiter.completed(early, Outcome("unknown", None, "not compared, nothing was written", sent=False))
+    assert bench.arbiter.step() == []
+    bench.clock.move(2)
+    bench.arbiter.device_back("ch1")
+
+    assert [(order.kind, order.value) for order in bench.run()] == [("reassert", 6.0)]
+    assert bench.arbiter.step() == []
+
+
+def test_a_slot_that_ended_while_nothing_could_be_compared_is_taken_back_at_the_device(bench: Bench) -> None:
+    bench.arbiter.restore([SlotRow(SP, 8, 6.0, "alice", "x", bench.clock.now_ns(), bench.clock.now_ns() - 1)])
+    (early,) = bench.arbiter.step()
+    bench.arbiter.completed(early, Outcome("unknown", None, "not compared", sent=False))
+    bench.arbiter.device_back("ch1")
+
+    assert [(order.kind, order.value) for order in bench.run()] == [("reassert", 7.0)]
+
+
+def test_a_comparison_that_failed_once_is_made_again_after_a_minute(bench: Bench) -> None:
+    bench.arbiter.restore([SlotRow(SP, 8, 6.0, "alice", "x", bench.clock.now_ns())])
+    (early,) = bench.arbiter.step()
+    bench.arbiter.completed(early, Outcome("unknown", None, "no answer", sent=False))
+    bench.clock.move(59)
+    assert bench.arbiter.step() == []
+    bench.clock.move(2)
+
+    assert [order.kind for order in bench.arbiter.step()] == ["reassert"]
+
+
+def test_a_set_point_that_keeps_being_lost_is_written_again_after_ten_minutes_without_another_loss(
+    bench: Bench,
+) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    bench.run()
+    bench.arbiter.device_back("ch1")
+    bench.run()
+    bench.arbiter.device_back("ch1")
+    assert bench.arbiter.step() == []
+    bench.clock.move(601)
+
+    assert [order.kind for order in bench.run()] == ["reassert"]
+
+
+def test_a_comparison_that_agrees_wrote_nothing_and_does_not_count_as_a_write(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    bench.run()
+    for _ in range(3):
+        bench.arbiter.device_back("ch1")
+        (order,) = bench.arbiter.step()
+        bench.arbiter.completed(order, Outcome("done", 6.0, "the device holds it already", sent=False))
+
+    assert bench.arbiter.counts.reasserts == 0
+    assert [item.owner for item in bench.recorded] == ["alice"] * 3
+
+
+def test_a_second_push_while_the_first_is_out_is_sent_after_it(bench: Bench) -> None:
+    first = bench.arbiter.request(RESET, 8, 1.0, "alice", "reset")
+    (order,) = bench.arbiter.step()
+    second = bench.arbiter.request(RESET, 8, 1.0, "bob", "reset")
+    bench.arbiter.completed(order, Outcome("done"))
+
+    assert [item.command for item in bench.run()] == [second.id]
+    assert {bench.arbiter.get(item.id).state for item in (first, second)} == {"done"}
+
+
+def test_a_command_whose_slot_is_emptied_before_it_is_sent_ends_expired(bench: Bench) -> None:
+    command = bench.arbiter.request(ENABLE, 8, 1.0, "alice", "on")
+    bench.arbiter.request(ENABLE, 8, None, "alice", "no, off again")
+
+    assert bench.run() == []
+    assert bench.arbiter.get(command.id).state == "expired"
+
+
+def test_a_command_never_carries_the_value_of_another_slot(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 6.0, "alice", "first")
+    (order,) = bench.arbiter.step()
+    late = bench.arbiter.request(SP, 8, 5.5, "alice", "for a second", expires_s=1)
+    bench.clock.move(2)
+    bench.arbiter.step()
+    bench.arbiter.completed(order, Outcome("done", 6.0))
+
+    assert [(item.value, item.automatic) for item in bench.run()] == [(7.0, True)]
+    assert bench.arbiter.get(late.id).state == "expired"
+
+
+def test_what_the_arbiter_writes_by_itself_is_recorded_with_its_result(bench: Bench) -> None:
+    bench.arbiter.request(SP, 12, 9.0, "reset", "less load", lease_s=30)
+    bench.run()
+    bench.clock.move(31)
+    (order,) = bench.run()
+
+    written = [item for item in bench.recorded if item.id == order.command]
+    assert [(item.owner, item.state) for item in written] == [
+        ("arbiter", "pending"), ("arbiter", "done")
+    ]  # fmt: skip
+    assert written[0].reason == "all slots are empty: relinquish default"
+
+
+def test_a_command_of_a_point_that_a_new_configuration_takes_away_ends(bench: Bench) -> None:
+    command = bench.arbiter.request(ENABLE, 8, 1.0, "alice", "on")
+    bench.arbiter.migrate(_site(SETPOINT, SENSOR))
+
+    assert bench.arbiter.step() == []
+    assert bench.arbiter.get(command.id).state == "expired"
