@@ -322,6 +322,7 @@ export const zh = {
   'plant.load': '負載',
   'plant.cop': '性能係數',
   'plant.setpoint': '設定',
+  'plant.leaving': '出水',
   'plant.local': '現場控制',
   'plant.drawing': '冰水系統流程圖：冷卻水塔、冷卻水泵、冰水主機、冰水泵與集水管',
   'plant.drawing-hint': '粗實線為有泵運轉的管路，虛線為無流量；實心為運轉，空心為停止。',
