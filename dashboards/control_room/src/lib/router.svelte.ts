@@ -12,12 +12,12 @@ const PATTERNS: [string, string][] = [
   ['floors', '/floors'],
   ['iaq', '/iaq'],
   ['alarms', '/alarms'],
-  ['alarm', '/alarms/:id'],
+  ['alarm', '/alarms/*id'],
   ['trend', '/trend'],
   ['devices', '/devices'],
   ['device', '/devices/:id'],
-  ['point', '/points/:id'],
-  ['equipment', '/equipment/:id'],
+  ['point', '/points/*id'],
+  ['equipment', '/equipment/*id'],
   ['about', '/about'],
   ['more', '/more'],
   ['sign-in', '/sign-in'],
@@ -25,32 +25,42 @@ const PATTERNS: [string, string][] = [
   ['password', '/password'],
 ];
 
-/** Page and parameters of a path; `missing` when there is no such page. */
+function decode(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Page and parameters of a path; `missing` when there is no such page. An address of a point may be written with dots
+ * or with slashes (`/points/cityhall/plant/ch1/load`): links use slashes, for many servers take a dot for a file.
+ */
 export function match(path: string): Route {
   const parts = path.replace(/\/+$/, '').split('/');
   for (const [page, pattern] of PATTERNS) {
     const wanted = pattern.replace(/\/+$/, '').split('/');
-    if (wanted.length !== parts.length) continue;
+    const rest = wanted.findIndex((part) => part.startsWith('*'));
+    if (rest < 0 ? wanted.length !== parts.length : parts.length <= rest) continue;
     const params: Record<string, string> = {};
     const fits = wanted.every((part, i) => {
-      const got = parts[i] as string;
-      if (!part.startsWith(':')) return part === got;
-      try {
-        params[part.slice(1)] = decodeURIComponent(got);
-      } catch {
-        return false;
-      }
-      return got !== '';
+      const text = part.startsWith('*') ? decode(parts.slice(i).join('.')) : decode(parts[i] as string);
+      if (!part.startsWith(':') && !part.startsWith('*')) return part === text;
+      if (text) params[part.slice(1)] = text;
+      return Boolean(text);
     });
     if (fits) return { page, params };
   }
   return { page: 'missing', params: {} };
 }
 
+const segments = (address: string): string => address.split('.').map(encodeURIComponent).join('/');
+
 export const href = {
-  point: (address: string): string => `/points/${encodeURIComponent(address)}`,
-  equipment: (address: string): string => `/equipment/${encodeURIComponent(address)}`,
-  alarm: (id: string): string => `/alarms/${encodeURIComponent(id)}`,
+  point: (address: string): string => `/points/${segments(address)}`,
+  equipment: (address: string): string => `/equipment/${segments(address)}`,
+  alarm: (id: string): string => `/alarms/${segments(id)}`,
   device: (id: string): string => `/devices/${encodeURIComponent(id)}`,
   trend: (addresses: string[], range = '24h'): string => `/trend?${new URLSearchParams({ points: addresses.join(','), range })}`,
 };
