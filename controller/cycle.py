@@ -39,6 +39,8 @@ COALESCE_S = 0.1
 """Batches that arrive together wait this long at most for each other."""
 TICK_S = 1.0
 """Delays, staleness, leases and rules over time are looked at this often when nothing arrives."""
+_SLACK_S = 0.001
+"""A sleep that ends a rounding error early still makes a tick."""
 
 
 class Recorder(Protocol):
@@ -123,7 +125,7 @@ class Cycle:
                 self._part("events", partial(self._recorder.event, event))
             for batches in delivery.live:
                 self._part("readings", partial(self._live, batches, changed))
-        tick = now - self._ticked >= TICK_S
+        tick = now - self._ticked >= TICK_S - _SLACK_S
         if tick:
             self._ticked = now
             self._part("staleness", partial(self._expire, changed))
@@ -200,7 +202,9 @@ class Cycle:
 
     async def _wait(self) -> None:
         """Return at once when urgent, 100 ms after the first arrival, or when the next tick is due."""
-        await self._first(self._arrived, min(TICK_S, self._ticked + TICK_S - self._clock.monotonic()))
+        until_tick = self._ticked + TICK_S - self._clock.monotonic()
+        # Never at once: a turn that fails before its tick would spin.
+        await self._first(self._arrived, min(TICK_S, max(COALESCE_S, until_tick)))
         if self._arrived.is_set() and not self._urgent.is_set():
             await self._first(self._urgent, COALESCE_S)
         self._arrived.clear()
@@ -208,7 +212,7 @@ class Cycle:
 
     async def _first(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for the event, at most so long on the injected clock."""
-        if event.is_set() or seconds <= 0:
+        if event.is_set():
             await asyncio.sleep(0)
             return
         racers = (asyncio.create_task(event.wait()), asyncio.create_task(self._clock.sleep(seconds)))

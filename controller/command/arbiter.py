@@ -441,7 +441,11 @@ class Arbiter:
     def _pending(self, target: _Target, wanted: float | None) -> str:
         """Take the command that waits to be sent; one whose value no longer wins ends here."""
         command = self._commands.get(target.pending)
-        if command is not None and wanted != command.value and (command.value is not None or wanted is None):
+        if command is not None and command.value is None and wanted is None:
+            target.pending = ""
+            text = "released; the device keeps its last value"
+            self._put(replace(command, state="done", message=text, finished_ns=self._clock.now_ns()))
+        elif command is not None and command.value is not None and wanted != command.value:
             self._supersede(target, "its slot was emptied or masked before it was sent; nothing was sent")
         pending, target.pending = target.pending, ""
         return pending
