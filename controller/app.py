@@ -1,6 +1,7 @@
 """The composition root: builds everything from a site's folder and a data folder, runs it, and takes it apart again.
 
-Only here are concrete drivers, stores and servers named. Reading `Controller.start` from top to bottom shows the house.
+Only here are concrete stores and servers named (drivers: `controller.connection`). Reading `Controller.start` from top
+to bottom shows the house.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import asyncio
 import logging
 import os
 import secrets
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from controller.api.runtime import ApiSettings, Runtime
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
+from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
 from controller.errors import ConflictError, InvalidError, ShifuError
 from controller.field.field import Field
@@ -31,7 +33,9 @@ from controller.history.embedded import EmbeddedHistory
 from controller.history.importer import import_history
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
+from controller.identity.account import check_areas
 from controller.identity.identity import Identity
+from controller.identity.permission import Role
 from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -45,31 +49,21 @@ from controller.settings.difference import compare
 from controller.settings.load import load
 from controller.settings.overlay import store_limits
 from controller.settings.secret import resolve
-from controller.share import share_dir
-from drivers.errors import ProfileError
-from drivers.modbus.driver import ModbusDriver
-from drivers.mqtt.driver import MqttDriver
-from drivers.opcua.driver import OpcUaDriver
+from controller.share import product_version, share_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from controller.history.log import Committed
     from controller.point.model import Limits, Site
-    from controller.rule.definition import RuleDefinition
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
     from controller.settings.overlay import Change
-    from drivers.driver import Clock, Device, Driver
+    from drivers.driver import Clock
 
-__all__ = ["Controller", "Options", "build_driver", "check_rules", "product_version"]
+__all__ = ["Controller", "Options"]
 
 _log = logging.getLogger(__name__)
-
-
-def product_version() -> str:
-    """Return the installed version."""
-    return installed_version("shifu-bms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +80,6 @@ class Options:
     """History to import before the first start, as the simulators write it."""
 
 
-def build_driver(clock: Clock, endpoint: str, devices: Sequence[Device]) -> Driver:
-    """Make the driver of one connection by the protocol of its devices.
-
-    Raises:
-        ProfileError: devices of different protocols share one endpoint, or a profile cannot be used.
-    """
-    protocols = {device.profile.protocol for device in devices}
-    if len(protocols) != 1:
-        raise ProfileError(f"{endpoint}: devices of {', '.join(sorted(protocols))} on one connection; give them two")
-    protocol = protocols.pop()
-    if protocol == "modbus":
-        return ModbusDriver(devices, clock)
-    if protocol == "opcua":
-        return OpcUaDriver(devices, clock)
-    return MqttDriver(devices, clock)
-
-
-def check_rules(clock: Clock, definitions: Sequence[RuleDefinition], site: Site) -> None:
-    """Compile all rules against a site and throw the result away.
-
-    Raises:
-        InvalidError: with rule, line and column.
-    """
-    RuleEngine(definitions, site, clock)
-
-
 class Controller:
     """One running controller. `start`, then `run` until `stop` is called from a signal handler."""
 
@@ -126,6 +94,9 @@ class Controller:
         self._stopping = asyncio.Event()
         self._applying = asyncio.Lock()
         self._base_limits: dict[str, Limits] = {}
+        self._exit = AsyncExitStack()
+        """Closes what was opened, the last first."""
+        self._started = False
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -138,8 +109,9 @@ class Controller:
             UnavailableError: the state database or the port cannot be had.
         """
         options, clock = self.options, self.clock
-        self._lock = FolderLock(options.data)
+        self._exit.callback(FolderLock(options.data).release)
         self.journal = await Journal.open(options.data / "state.db", clock)
+        self._exit.push_async_callback(self.journal.close)
         cut = await recall.end_cut_commands(self.journal, clock)
         if cut:
             _log.warning("%d commands of the last run ended unknown; none is sent again", cut)
@@ -173,13 +145,17 @@ class Controller:
         self.recorder.field, self.recorder.parts = self.field, self.parts
 
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
+        self._exit.callback(self.identity.close)
         self.server = self._serve()
 
         first = not (options.data / "history.imported").exists()
         self.log.start()
         self.embedded.start()
+        self._exit.push_async_callback(asyncio.to_thread, self.embedded.close)
         if self.influx is not None:
             self.influx.start()
+            self._exit.push_async_callback(asyncio.to_thread, self.influx.close)
+        self._exit.push_async_callback(asyncio.to_thread, self.log.close)
         self.local = LocalServer(
             options.data / "control.sock",
             {
@@ -187,6 +163,8 @@ class Controller:
                 "status": self._local_status,
                 "users": self._local_users,
                 "link": self._local_link,
+                "user_add": self._local_user_add,
+                "user_change": self._local_user_change,
             },
         )
         await self.local.start()
@@ -197,6 +175,7 @@ class Controller:
         if options.import_file is not None and first:
             self._task(self._import(options.import_file), "history import")
         self._task(self._refill(), "window refill")
+        self._started = True
         await self.field.apply(self.configuration.devices, self.configuration.equipment)
         for notice in self.configuration.notices:
             _log.warning("%s", notice)
@@ -219,27 +198,24 @@ class Controller:
         self._stopping.set()
 
     async def close(self) -> None:
-        """Stop in the reverse order of the start, within 10 s; outputs are left as their fail state says."""
-        with_deadline = asyncio.timeout(8.0)
-        try:
-            async with with_deadline:
-                await self.local.close()
-                self.server.stop()
-                await self.field.close()
-                await self.recorder.close()
-        except TimeoutError:
-            _log.warning("stopped without waiting for everything")
+        """Stop in the reverse order of the start, within 10 s; outputs are left as their fail state says.
+
+        Also after a start that failed half-way: what was opened is closed.
+        """
+        if self._started:
+            try:
+                async with asyncio.timeout(8.0):
+                    await self.local.close()
+                    self.server.stop()
+                    await self.field.close()
+                    await self.recorder.close()
+            except TimeoutError:
+                _log.warning("stopped without waiting for everything")
         for task in self._tasks:
-            if task.get_name() != "server":
+            if task.get_name() != "server" or not self._started:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self.log.close)
-        if self.influx is not None:
-            await asyncio.to_thread(self.influx.close)
-        await asyncio.to_thread(self.embedded.close)
-        self.identity.close()
-        await self.journal.close()
-        self._lock.release()
+        await self._exit.aclose()
 
     # -- configuration -----------------------------------------------------------------------------------------------
 
@@ -264,8 +240,6 @@ class Controller:
     async def _swap(self, new: Configuration) -> None:
         # Everything that can fail is made before anything is changed; the changes themselves do not wait.
         rules = RuleEngine(new.rules, new.site, self.clock)
-        for endpoint in {device.endpoint for device in new.devices}:
-            build_driver(self.clock, endpoint, [device for device in new.devices if device.endpoint == endpoint])
         alarms = self.parts.alarms.migrate(new.alarms)
         self.configuration = new
         self.parts.table = self.parts.table.migrate(new.site)
@@ -298,11 +272,11 @@ class Controller:
         return load(
             self.options.site,
             registry,
+            clock=self.clock,
             generation=generation,
-            now_ns=self.clock.now_ns(),
             changes=changes,
             endpoints=self.options.endpoints,
-            check_rules=partial(check_rules, self.clock),
+            check_devices=check_devices,
         )
 
     async def _set_limits(self, address: str, limits: Limits, owner: str, reason: str) -> None:
@@ -370,7 +344,9 @@ class Controller:
         )
         built = share_dir("dashboards") / "control_room" / "dist"
         app = create_app(
-            self.runtime, static_dir=built if built.is_dir() else None, settings=ApiSettings(https=http.https)
+            self.runtime,
+            static_dir=built if built.is_dir() else None,
+            settings=ApiSettings(https=http.https, hosts=tuple(row.hosts)),
         )
         self.recorder.hub = self.runtime.hub
         return build_server(app, http, self.clock)
@@ -474,6 +450,31 @@ class Controller:
     async def _local_link(self, request: Mapping[str, Any]) -> dict[str, Any]:
         token = await self.identity.reset_link(str(request.get("user", "")), "local", "local socket")
         return {"link": f"{self.server.url}/link#token={token}"}
+
+    async def _local_user_add(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name, areas = (
+            str(request.get("user", "")),
+            check_areas(list(request.get("areas", [])), self.configuration.site.areas),
+        )
+        shown, role = str(request.get("display_name") or name), _role(request.get("role"))
+        _, token = await self.identity.create_user(name, shown, role, areas, "local", "local socket")
+        return {"link": f"{self.server.url}/link#token={token}"}
+
+    async def _local_user_change(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        if request.get("role") is not None:
+            changes["role"] = _role(request["role"])
+        if request.get("disabled") is not None:
+            changes["disabled"] = request["disabled"] is True
+        user = await self.identity.change_user(str(request.get("user", "")), changes, "local", "local socket")
+        return {"user": {"name": user.name, "role": user.role, "disabled": user.disabled}}
+
+
+def _role(name: object) -> Role:
+    try:
+        return Role(str(name))
+    except ValueError:
+        raise InvalidError(f'role "{name}": wanted one of {", ".join(Role)}') from None
 
 
 def _addresses(site: Site) -> dict[int, str]:

@@ -20,7 +20,7 @@ import typer
 from controller.errors import InvalidError, ShifuError
 from controller.output import set_up_logging
 from controller.settings.problem import SettingsError
-from controller.share import share_dir
+from controller.share import product_version, share_dir
 from drivers.errors import DriverError
 
 __all__ = ["app", "main"]
@@ -50,16 +50,23 @@ def main() -> None:
     """Run the command line; errors that are the user's to mend are sentences, not tracebacks."""
     try:
         app(standalone_mode=False)
+        sys.stdout.flush()
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except InvalidError as error:
         _fail(str(error), 2)
     except (ShifuError, DriverError) as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except BrokenPipeError:
+        # `shifu check … | head`: whoever read has enough. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}", 1)
     except Exception as error:
         # typer's own usage errors have a show() and an exit code; everything else is a fault of ours.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
@@ -79,6 +86,12 @@ def _loop(work: Any) -> Any:
     return uvloop.run(work)
 
 
+def _ask(data: Path, do: str, **request: Any) -> dict[str, Any]:
+    from controller.local import ask  # noqa: PLC0415
+
+    return asyncio.run(ask(data / "control.sock", {"do": do, **request}))
+
+
 def _print(data: object) -> None:
     print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
 
@@ -88,15 +101,21 @@ def _print(data: object) -> None:
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port to serve on; the next free one is taken.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port to serve on, or the next free one.", min=0, max=65535)] = 8080,
     seed: Annotated[int, typer.Option(help="Seed of the simulated building.")] = 1,
     mqtt: Annotated[str, typer.Option(help="host:port of a broker to use in place of the embedded one.")] = "",
-    folder: Annotated[Path | None, typer.Option(help="Where the demo keeps its data.")] = None,
-    days: Annotated[int, typer.Option(help="Days of history that the first start writes.")] = 7,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the demo keeps its data; ~/.local/share/shifu/demo unless given.")
+    ] = None,
+    days: Annotated[int, typer.Option(help="Days of history that the first start writes.", min=1, max=366)] = 7,
     reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's data and stop.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Show the simulated City Hall: simulators, controller and control room on this machine."""
+    """Show the simulated City Hall on this machine.
+
+    Starts the simulators, the controller and the control room, prints the address and a sign-in link for each role,
+    and stops them all on Ctrl-C. Keys, passwords and certificates are made anew at each start.
+    """
     from controller.demo import DemoOptions, demo_folder, reset_demo, run_demo  # noqa: PLC0415 - starts faster
 
     where = folder or demo_folder()
@@ -112,17 +131,26 @@ def run(
     site: Site,
     data: Data = DATA,
     host: Annotated[str | None, typer.Option(help="Address to serve on, in place of server.toml's.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port, in place of server.toml's; 0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port, in place of server.toml's; 0 takes a free one.", min=0, max=65535)
+    ] = None,
     endpoints: Annotated[Path | None, typer.Option(help="Map laid over the devices' endpoints (simulators).")] = None,
-    log_json: Annotated[bool, typer.Option("--log-json/--log-text", help="Log JSON lines.")] = False,
+    log_json: Annotated[
+        bool | None,
+        typer.Option("--log-json/--log-text", help="How to log; JSON unless standard error is a terminal."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Run the controller of a site until SIGTERM or Ctrl-C."""
+    """Run the controller of a site until SIGTERM or Ctrl-C.
+
+    It starts with every device, broker and database down and joins them as they appear. A second controller on the
+    same data folder is refused. It prints its address on standard output and logs to standard error.
+    """
     from controller.app import Options  # noqa: PLC0415 - starts faster
     from controller.settings.build import Endpoints  # noqa: PLC0415
 
-    set_up_logging(json=log_json or not sys.stderr.isatty(), verbose=verbose)
-    laid = Endpoints.parse(json.loads(endpoints.read_text("utf-8"))) if endpoints else Endpoints()
+    set_up_logging(json=not sys.stderr.isatty() if log_json is None else log_json, verbose=verbose)
+    laid = Endpoints.read(endpoints) if endpoints else Endpoints()
     _loop(_run(Options(site, data, host, port, laid)))
 
 
@@ -133,12 +161,12 @@ async def _run(options: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, controller.stop)
-    await controller.start()
-    print(f"Shifu is at {controller.server.url}", flush=True)
-    if token := await controller.identity.first_link():
-        print("Nobody administers it yet. This link, good once and for a day, makes the first administrator:")
-        print(f"  {controller.server.url}/link#token={token}", flush=True)
     try:
+        await controller.start()
+        print(f"Shifu is at {controller.server.url}", flush=True)
+        if token := await controller.identity.first_link():
+            print("Nobody administers it yet. This link, good once and for a day, makes the first administrator:")
+            print(f"  {controller.server.url}/link#token={token}", flush=True)
         await controller.run()
     finally:
         await controller.close()
@@ -151,13 +179,12 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference; change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have the running controller take over the changed files; bad files change nothing."""
-    from controller.local import ask  # noqa: PLC0415
+    """Take changed files over into the running controller.
 
-    request = {"do": "apply", "site": str(site.resolve()), "dry_run": dry_run}
-    answer = asyncio.run(ask(data / "control.sock", request))
-    if not answer.get("ok"):
-        raise InvalidError(str(answer.get("error")))
+    Bad files change nothing. Only links whose devices changed are opened again; alarms, overrides and point numbers of
+    unchanged points stay.
+    """
+    answer = _ask(data, "apply", site=str(site.resolve()), dry_run=dry_run)
     if as_json:
         _print(answer["difference"])
         return
@@ -166,7 +193,7 @@ def apply(
 
 def _show_difference(difference: dict[str, Any], *, dry_run: bool) -> None:
     quiet = True
-    for noun in ("equipment", "points", "devices", "alarms", "rules"):
+    for noun in ("site", "equipment", "points", "devices", "alarms", "rules"):
         for word, mark in (("added", "+"), ("removed", "-"), ("changed", "~")):
             names = difference[noun][word]
             quiet = quiet and not names
@@ -174,13 +201,23 @@ def _show_difference(difference: dict[str, Any], *, dry_run: bool) -> None:
                 print(f"{mark} {noun}: {name}")
             if len(names) > 20:
                 print(f"{mark} {noun}: … and {len(names) - 20} more")
+    for key in difference["restart"]:
+        print(f"note: server.toml: {key} takes effect at the next start")
     if quiet:
         print("Nothing changes.")
         return
     links = difference["links"]
-    print(f"{len(links)} connections {'would be' if dry_run else 'were'} opened again" + (":" if links else "."))
+    verb = "would be" if dry_run else "were"
+    print(f"{_count(len(links), 'connections')} {verb} opened or closed{':' if links else '; all go on.'}")
     for link in links:
         print(f"  {link}")
+    if not dry_run:
+        print("Applied.")
+
+
+def _count(number: int, noun: str) -> str:
+    """Return `1 device`, `2 devices`."""
+    return f"{number} {noun.removesuffix('s') if number == 1 and noun != 'equipment' else noun}"
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -188,31 +225,39 @@ def _show_difference(difference: dict[str, Any], *, dry_run: bool) -> None:
 
 @app.command()
 def check(
-    site: Site,
+    site: Annotated[Path | None, typer.Argument(help="The site's folder.", show_default=False)] = None,
     schema: Annotated[Path | None, typer.Option(help="Write the JSON Schemas for editors into this folder.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a site's folder and say what is wrong: file, line, key, got, wanted, what to do."""
-    from functools import partial  # noqa: PLC0415
+    """Check a site's folder and say what is wrong.
 
-    from controller.app import check_rules  # noqa: PLC0415
+    Each line names file, line, key, what was got, what is wanted and what to do. Nothing is opened or changed. Exit
+    code 0: good. 2: not.
+    """
     from controller.clock import SystemClock  # noqa: PLC0415
+    from controller.connection import check_devices  # noqa: PLC0415
     from controller.point.registry import Registry  # noqa: PLC0415
     from controller.settings.load import load  # noqa: PLC0415
     from controller.settings.schema import write_schemas  # noqa: PLC0415
 
     if schema is not None:
-        for path in write_schemas(schema):
-            print(path)
+        written = write_schemas(schema)
+        if site is None:
+            _print([str(path) for path in written]) if as_json else print(*written, sep="\n")
+            return
+    if site is None:
+        raise InvalidError("which site? Give its folder: `shifu check <folder>`; `shifu init` writes a new one")
     try:
-        configuration = load(site, Registry(), check_rules=partial(check_rules, SystemClock()))
+        configuration = load(site, Registry(), clock=SystemClock(), check_devices=check_devices)
     except SettingsError as error:
         if as_json:
             from dataclasses import asdict  # noqa: PLC0415
 
             _print({"ok": False, "problems": [asdict(problem) for problem in error.problems]})
-            raise typer.Exit(2) from None
-        raise
+        else:
+            print(error, file=sys.stderr)
+            print(f"{site}: {_count(len(error.problems), 'problems')}", file=sys.stderr)
+        raise typer.Exit(2) from None
     site_model = configuration.site
     counts = {
         "buildings": len(site_model.buildings),
@@ -228,11 +273,11 @@ def check(
     if as_json:
         _print({"ok": True, "site": site_model.id, **counts, "notices": configuration.notices, "holding": holding})
         return
-    print(f"{site}: good. " + ", ".join(f"{count} {noun}" for noun, count in counts.items()))
+    print(f"{site}: good. " + ", ".join(_count(count, noun) for noun, count in counts.items()))
     for notice in configuration.notices:
         print(f"note: {notice}")
     if holding:
-        print(f"note: {len(holding)} commandable points hold their last value when the controller dies:")
+        print(f"note: {_count(len(holding), 'points')} would hold the last command if the controller dies:")
         for address in holding[:10]:
             print(f"  {address}")
         if len(holding) > 10:
@@ -241,13 +286,16 @@ def check(
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="The new site's folder; it must not exist.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="The new site's folder; new or empty.", show_default=False)],
     profile: Annotated[str, typer.Option(help="Profile of its first device, such as eastron-sdm630.")],
     endpoint: Annotated[str, typer.Option(help="Where it is, such as tcp://192.0.2.10:502.")] = "tcp://192.0.2.10:502",
-    unit: Annotated[int, typer.Option(help="Modbus unit id.")] = 1,
+    unit: Annotated[int, typer.Option(help="Modbus unit id.", min=0, max=255)] = 1,
     site_id: Annotated[str | None, typer.Option("--id", help="Id of the site; the folder's name unless given.")] = None,
 ) -> None:
-    """Write a new minimal site with one device, explained line by line."""
+    """Write a new site with one device, explained line by line.
+
+    `shifu read --profiles` lists the profiles. A profile of your own goes into the folder `profiles` of the site.
+    """
     from controller.settings.initial import write_site  # noqa: PLC0415
 
     for path in write_site(folder, profile, endpoint, unit, site_id):
@@ -260,17 +308,32 @@ def read(
     where: Annotated[
         str, typer.Argument(help="tcp://h:502, serial:/dev/ttyUSB0, opc.tcp://…, mqtt://h:1883/topic")
     ] = "",
-    unit: Annotated[int, typer.Option(help="Modbus unit id.")] = 1,
-    register: Annotated[int, typer.Option(help="First register, as on the wire (0-based).")] = 0,
-    count: Annotated[int, typer.Option(help="How many registers.")] = 2,
-    function: Annotated[int, typer.Option(help="Modbus function: 1, 2, 3 or 4.")] = 3,
+    unit: Annotated[int, typer.Option(help="Modbus unit id.", min=0, max=255)] = 1,
+    register: Annotated[int, typer.Option(help="First register, as on the wire (0-based).", min=0, max=65535)] = 0,
+    count: Annotated[int, typer.Option(help="How many registers, or bits.", min=1, max=2000)] = 2,
+    function: Annotated[
+        int, typer.Option(help="Modbus function: 3 holding, 4 input registers; 1, 2 bits.", min=1, max=4)
+    ] = 3,
     node: Annotated[list[str] | None, typer.Option(help="OPC UA node id; none lists what is there.")] = None,
     profile: Annotated[str, typer.Option(help="Read all points of a profile.")] = "",
     profiles: Annotated[bool, typer.Option("--profiles", help="List the profiles.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 3.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait.", min=0.1, max=600)] = 3.0,
     as_json: AsJson = False,
 ) -> None:
-    """Read a device before anything is configured: raw bytes, and the value in each word order."""
+    """Read a device before anything is configured.
+
+    Shows raw bytes and the value in each type and word order:
+
+      shifu read tcp://10.0.0.5:502 --unit 1 --register 0 --count 2
+
+      shifu read "serial:/dev/ttyUSB0?baudrate=9600&parity=N" --unit 3 --register 52 --function 4
+
+      shifu read tcp://10.0.0.5:502 --profile eastron-sdm630
+
+      shifu read opc.tcp://10.0.0.6:4840
+
+      shifu read mqtt://10.0.0.7:1883/sensor/1
+    """
     from controller.probe import ProbeRequest, list_profiles, probe  # noqa: PLC0415
 
     if profiles or not where:
@@ -287,11 +350,14 @@ def read(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def sim(context: typer.Context) -> None:
-    """Speak to the simulators: `shifu sim fault freeze tx1-meter`, `shifu sim run …`, `shifu sim --help`."""
+    """Speak to the simulators of the demo, or run them.
+
+    `shifu sim fault freeze tx1-meter`, `shifu sim run …`, `shifu sim --help`.
+    """
     from controller.demo import demo_folder  # noqa: PLC0415
 
     arguments = list(context.args)
-    if arguments and arguments[0] in ("fault", "ledger") and "--run-dir" not in arguments:
+    if arguments and arguments[0] in ("fault", "ledger", "values", "status") and "--run-dir" not in arguments:
         arguments[1:1] = ["--run-dir", str(demo_folder() / "run")]
     done = subprocess.run([sys.executable, "-m", "simulators", *arguments], check=False)
     raise typer.Exit(done.returncode)
@@ -300,7 +366,6 @@ def sim(context: typer.Context) -> None:
 @app.command()
 def version(as_json: AsJson = False) -> None:
     """Show the versions of Shifu, of its formats, and of what it runs on."""
-    from controller.app import product_version  # noqa: PLC0415
     from controller.history.frame import VERSION as FRAME_VERSION  # noqa: PLC0415
 
     data = {
@@ -325,35 +390,80 @@ def tls_init(
     from controller.clock import SystemClock  # noqa: PLC0415
     from controller.identity.certificate import make_certificate  # noqa: PLC0415
 
-    folder.mkdir(parents=True, exist_ok=True)
+    clock = SystemClock()
     certificate, key = folder / "server.pem", folder / "server.key"
-    info = make_certificate(certificate, key, name, SystemClock())
-    print(f"Wrote {certificate} and {key}: {info}")
-    print('In server.toml: [http] certificate = "server.pem", private_key = "server.key"')
+    info = make_certificate(certificate, key, name, clock)
+    print(f"Wrote {certificate} and {key}")
+    _show_certificate(info, info.days_left(clock))
+    print("In server.toml, with paths below the site's folder:")
+    print(f'  [http]\n  certificate = "{certificate.name}"\n  private_key = "{key.name}"')
+
+
+@tls_app.command("show")
+def tls_show(
+    certificate: Annotated[Path, typer.Argument(help="A certificate, such as server.pem.")], as_json: AsJson = False
+) -> None:
+    """Show whose certificate it is, until when it is good, and its fingerprint as browsers show it."""
+    from controller.clock import SystemClock  # noqa: PLC0415
+    from controller.identity.certificate import read_certificate  # noqa: PLC0415
+
+    info = read_certificate(certificate)
+    left = info.days_left(SystemClock())
+    if as_json:
+        _print({"subject": info.subject, "names": info.names, "days_left": left, "fingerprint": info.fingerprint})
+    else:
+        _show_certificate(info, left)
+
+
+def _show_certificate(info: Any, days_left: float) -> None:
+    print(f"names        {', '.join(info.names)}")
+    print(f"valid for    {days_left:.0f} days")
+    print(f"fingerprint  {info.fingerprint}")
 
 
 @user_app.command("list")
 def user_list(data: Data = DATA, as_json: AsJson = False) -> None:
     """List the users."""
-    from controller.local import ask  # noqa: PLC0415
-
-    answer = asyncio.run(ask(data / "control.sock", {"do": "users"}))
+    users = _ask(data, "users")["users"]
     if as_json:
-        _print(answer["users"])
+        _print(users)
         return
-    for row in answer["users"]:
+    for row in users:
         print(f"{row['name']:<24} {row['role']:<16} {'disabled' if row['disabled'] else ''}".rstrip())
+
+
+@user_app.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="User name: a lower-case letter, then letters, digits, . _ -")],
+    role: Annotated[str, typer.Option(help="viewer, guard, operator, safety_officer, engineer, administrator, …")],
+    display_name: Annotated[str, typer.Option(help="Name on the screens.")] = "",
+    area: Annotated[list[str] | None, typer.Option(help="Area of the rights; everywhere unless given.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Make a user and print the single-use link for the first sign-in."""
+    print(_ask(data, "user_add", user=name, role=role, display_name=display_name, areas=area or [])["link"])
+
+
+@user_app.command("change")
+def user_change(
+    name: Annotated[str, typer.Argument(help="User name.")],
+    role: Annotated[str | None, typer.Option(help="The new role.")] = None,
+    disable: Annotated[
+        bool | None, typer.Option("--disable/--enable", help="Shut the user out, or let them in again.")
+    ] = None,
+    data: Data = DATA,
+) -> None:
+    """Change a user's role, shut a user out, or let one in again; open sessions end at once."""
+    if role is None and disable is None:
+        raise InvalidError("nothing to change: give --role, --disable or --enable")
+    user = _ask(data, "user_change", user=name, role=role, disabled=disable)["user"]
+    print(f"{user['name']}: {user['role']}{', disabled' if user['disabled'] else ''}")
 
 
 @user_app.command("link")
 def user_link(name: Annotated[str, typer.Argument(help="User name.")], data: Data = DATA) -> None:
     """Print a single-use sign-in link with which a user sets a new password."""
-    from controller.local import ask  # noqa: PLC0415
-
-    answer = asyncio.run(ask(data / "control.sock", {"do": "link", "user": name}))
-    if not answer.get("ok"):
-        raise InvalidError(str(answer.get("error")))
-    print(answer["link"])
+    print(_ask(data, "link", user=name)["link"])
 
 
 @history_app.command("export")
@@ -364,7 +474,10 @@ def history_export(
     end: Annotated[str, typer.Option(help="ISO 8601 with a zone.")],
     data: Data = DATA,
 ) -> None:
-    """Write raw history as CSV to standard output; the controller may run or not."""
+    """Write raw history as CSV to standard output.
+
+    The controller may run or not. Columns: time (in the site's zone), point, value (empty: none), unit, quality.
+    """
     from controller.export import export_csv  # noqa: PLC0415
 
     asyncio.run(export_csv(site, data, point, start, end, sys.stdout))

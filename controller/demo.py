@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.app import Controller, Options
-from controller.errors import UnavailableError
+from controller.errors import InvalidError, UnavailableError
+from controller.journal.lock import FolderLock
 from controller.settings.build import Endpoints
 from controller.share import share_dir
 
@@ -28,6 +28,8 @@ __all__ = ["DemoOptions", "demo_folder", "free_port", "reset_demo", "run_demo"]
 _log = logging.getLogger(__name__)
 _START_S = 60.0
 _DAYS = 7
+_OURS = ("data", "run", "history.")
+"""What the demo writes into its folder, by the start of the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,21 @@ def demo_folder() -> Path:
 
 
 def reset_demo(folder: Path) -> bool:
-    """Forget the demo's data; return whether there was any."""
+    """Forget the demo's data; return whether there was any.
+
+    Raises:
+        ConflictError: the demo runs.
+        InvalidError: the folder holds something that no demo has written.
+    """
     if not folder.exists():
         return False
-    shutil.rmtree(folder)
+    strange = [path.name for path in folder.iterdir() if not path.name.startswith(_OURS)]
+    if strange:
+        raise InvalidError(
+            f"{folder} holds {', '.join(sorted(strange)[:5])}, which is not the demo's; remove it by hand"
+        )
+    with FolderLock(folder / "run"):
+        shutil.rmtree(folder)
     return True
 
 
@@ -80,53 +93,66 @@ async def run_demo(options: DemoOptions, say: Callable[[str], None]) -> None:
 
     Raises:
         UnavailableError: the simulators do not start, or no port is free.
+        ConflictError: a demo runs on this folder already.
     """
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    # From the first moment: a signal during the minutes of the first start must not leave a child behind.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    work = asyncio.create_task(_run(options, say))
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait([work, waiting], return_when=asyncio.FIRST_COMPLETED)
+    if stopped.is_set() and not work.done():
+        say("Stopping…")
+        work.cancel()
+    waiting.cancel()
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+
+
+async def _run(options: DemoOptions, say: Callable[[str], None]) -> None:
     site = share_dir("config") / "taipei-city-hall"
     folder = options.folder or demo_folder()
     run = folder / "run"
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True)
-    run.chmod(0o700)
     history = folder / "history.npz"
-    port = free_port(options.port, say)
-    if not history.exists():
-        say(f"First start: the simulated building writes its last {options.days} days…")
-        await _run_to_end(
-            [
-                "history",
-                "--site",
-                str(site),
-                "--seed",
-                str(options.seed),
-                "--days",
-                str(options.days),
-                "--out",
-                str(history),
-            ]
-        )
-    say("Starting the simulated City Hall…")
-    command = ["run", "--site", str(site), "--seed", str(options.seed), "--run-dir", str(run)]
-    command += ["--endpoints", str(run / "endpoints.json"), "--history", str(history)]
-    if options.mqtt:
-        command += ["--mqtt", options.mqtt]
-    simulators = _spawn(command, run / "simulators.log")
-    controller: Controller | None = None
+    with FolderLock(run):  # two demos on one folder would stop each other's simulators
+        for path in run.iterdir():
+            if path.name != "controller.lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        run.chmod(0o700)
+        port = free_port(options.port, say)
+        common = ["--site", str(site), "--seed", str(options.seed)]
+        if not history.exists():
+            say(f"First start: the simulated building writes its last {options.days} days…")
+            process = _spawn(
+                ["history", *common, "--days", str(options.days), "--out", str(history)], run / "history.log"
+            )
+            await _to_the_end(process, run / "history.log")
+        say("Starting the simulated City Hall…")
+        command = ["run", *common, "--run-dir", str(run), "--endpoints", str(run / "endpoints.json")]
+        command += ["--history", str(history), *(["--mqtt", options.mqtt] if options.mqtt else [])]
+        simulators = _spawn(command, run / "simulators.log")
+        try:
+            endpoints = await _endpoints(run / "endpoints.json", simulators, run / "simulators.log")
+            await _control(
+                Options(site, folder / "data", "127.0.0.1", port, endpoints, demo=True, import_file=history), say
+            )
+        finally:
+            _stop(simulators)
+
+
+async def _control(options: Options, say: Callable[[str], None]) -> None:
+    controller = Controller(options)
     try:
-        endpoints = await _endpoints(run / "endpoints.json", simulators, run / "simulators.log")
-        controller = Controller(
-            Options(site, folder / "data", "127.0.0.1", port, endpoints, demo=True, import_file=history)
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, controller.stop)
         await controller.start()
         _greet(controller, say)
         await controller.run()
     finally:
-        say("Stopping…")
-        if controller is not None and hasattr(controller, "server"):
-            await controller.close()
-        _stop(simulators)
+        await controller.close()
 
 
 def _greet(controller: Controller, say: Callable[[str], None]) -> None:
@@ -148,7 +174,7 @@ async def _endpoints(path: Path, process: subprocess.Popen[bytes], log: Path) ->
         if process.poll() is not None:
             raise UnavailableError(f"the simulators ended with {process.returncode}; see {log}")
         if path.exists():
-            return Endpoints.parse(json.loads(path.read_text("utf-8")))
+            return Endpoints.read(path)
         await asyncio.sleep(0.05)
     raise UnavailableError(f"the simulators were not ready within {_START_S:g} s; see {log}")
 
@@ -164,13 +190,15 @@ def _spawn(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-async def _run_to_end(arguments: list[str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "simulators", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
+async def _to_the_end(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for a child; it does not outlive a cancelled wait."""
+    try:
+        await asyncio.to_thread(process.wait)
+    finally:
+        _stop(process)
     if process.returncode:
-        raise UnavailableError(f"the simulators could not write the history: {output.decode(errors='replace')[-500:]}")
+        said = log.read_text("utf-8", errors="replace").strip()[-500:]
+        raise UnavailableError(f"the simulators could not write the history: {said}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
 
 from controller import recall
 from controller.clock import SystemClock
@@ -44,7 +45,8 @@ async def export_csv(site: Path, data: Path, points: Sequence[str], start: str, 
         registry = Registry(await recall.point_numbers(journal))
     finally:
         await journal.close()
-    model = load(site, registry).site
+    model = load(site, registry, clock=clock).site
+    zone = ZoneInfo(model.timezone)
     for address in points:
         if address not in model.points:
             raise NotFoundError(f'{site} has no point "{address}"')
@@ -60,7 +62,7 @@ async def export_csv(site: Path, data: Path, points: Sequence[str], start: str, 
             for time_ns, value, quality in zip(
                 series.time_ns.tolist(), series.value.tolist(), series.quality.tolist(), strict=True
             ):
-                stamp = datetime.fromtimestamp(time_ns / 1e9).astimezone().isoformat(timespec="milliseconds")
+                stamp = datetime.fromtimestamp(time_ns / 1e9, zone).isoformat(timespec="milliseconds")
                 shown = "" if value != value else repr(value)  # noqa: PLR0124 - NaN is the only value unlike itself
                 writer.writerow([stamp, address, shown, point.unit, Quality(quality).name.lower()])
     finally:
@@ -78,7 +80,7 @@ async def import_file(site: Path, data: Path, file: Path) -> str:
     with FolderLock(data):
         journal = await Journal.open(data / "state.db", clock)
         registry = Registry(await recall.point_numbers(journal))
-        model = load(site, registry).site
+        model = load(site, registry, clock=clock).site
         await recall.keep_numbers(journal, registry.new, clock)
         await journal.close()
         history = EmbeddedHistory(data / "history.db", data / "log", clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -14,28 +15,58 @@ if TYPE_CHECKING:
 
 __all__ = ["set_up_logging"]
 
-_SECRET_KEY = re.compile(r"pass(word|wd)?|secret|token|private_key|cookie|authorization|csrf", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"pass(word|wd|phrase)|^pass$|secret|token|private_key|cookie|authorization|csrf", re.IGNORECASE
+)
 _SECRET_TEXT = re.compile(
-    r"(?i)((?:password|passwd|secret|token|authorization|cookie)[\"']?\s*[=:]\s*(?:bearer\s+)?)[^\s,;&\"']+|shifu_[A-Za-z0-9_-]{16,}"
+    r"""(?ix)
+    ( (?:password|passwd|secret|token|private_key|authorization|cookie|csrf) \w* ["']?
+      \s*[=:]\s* (?:(?:bearer|basic)\s+)? )
+    (?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | [^\s,;&"')\]}]+ )
+    | (?<=://) [^/\s:@]+ : [^/\s@]+ (?=@)          # user and password in an address
+    | shifu_[A-Za-z0-9_-]{16,}                      # a token of ours, wherever it stands
+    """
 )
 _MASK = "***"
 
 
 def mask(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put `***` in the place of secrets, in named fields and in the text."""
+    """Put `***` in the place of secrets: in named fields, in tables and lists below them, and in the text."""
     for key, value in entry.items():
-        if _SECRET_KEY.search(key):
-            entry[key] = _MASK
-        elif isinstance(value, str):
-            entry[key] = _SECRET_TEXT.sub(lambda found: (found.group(1) or "") + _MASK, value)
+        entry[key] = _masked(key, value)
     return entry
 
 
+def _masked(key: str, value: Any) -> Any:
+    if _SECRET_KEY.search(key):
+        return _MASK
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(lambda found: (found.group(1) or "") + _MASK, value)
+    if isinstance(value, bytes):
+        return _masked(key, value.decode(errors="replace"))
+    if isinstance(value, Mapping):
+        return {name: _masked(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(key, item) for item in value]
+    return value
+
+
 def one_line(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep an event on one line: control characters of foreign texts cannot forge a second one."""
-    event = entry.get("event")
-    if isinstance(event, str):
-        entry["event"] = "".join(char if char.isprintable() else repr(char)[1:-1] for char in event)
+    """Keep an event on one line: control characters of foreign texts cannot forge a second one.
+
+    Tracebacks are joined with ` | `.
+    """
+    for key, value in entry.items():
+        if isinstance(value, str):
+            text = " | ".join(value.splitlines()) if key == "exception" else value
+            entry[key] = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return entry
+
+
+def _in_text(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put a traceback behind its event; the renderer for people would put it below."""
+    if "exception" in entry:
+        entry["event"] = f"{entry.get('event', '')} | {entry.pop('exception')}"
     return entry
 
 
@@ -50,6 +81,8 @@ def set_up_logging(*, json: bool, verbose: bool = False) -> None:
         mask,
         one_line,
     ]
+    if not json:
+        shared.append(_in_text)
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json

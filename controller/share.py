@@ -1,10 +1,11 @@
-"""Finds the data folders in a checkout or in an installed wheel."""
+"""What is installed: its version, and its data folders in a checkout or in a wheel."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["share_dir"]
+__all__ = ["product_version", "share_dir"]
 
 
 def share_dir(name: str) -> Path:
@@ -18,3 +19,8 @@ def share_dir(name: str) -> Path:
         if (base / name).is_dir():
             return base / name
     raise FileNotFoundError(f"no {name!r} folder beside {package} or in its _share")
+
+
+def product_version() -> str:
+    """Return the installed version."""
+    return version("shifu-bms")

@@ -44,40 +44,78 @@ def point_alarms(
 ) -> dict[str, AlarmDefinition]:
     """Return the alarms of points by id; what is wrong is appended to `problems`."""
     found: dict[str, AlarmDefinition] = {}
+    places: dict[str, Placed[AlarmRow]] = {}
     for placed in rows:
         row, file, line = placed.row, placed.file, placed.line
         if row.kind == "communication":
+            _check_communication(placed, equipment, problems)
             continue
         if (row.cls is None) == (row.equipment is None):
             problems.append(Problem(file, line, "alarm", "", 'exactly one of "class" and "equipment"'))
             continue
         if row.tag is None:
-            problems.append(Problem(file, line, "alarm.tag", "nothing", "the tag of a point"))
+            problems.append(Problem(file, line, "alarm.tag", "nothing", "the tag of a point", "Add it."))
             continue
         pieces = _pieces(row, equipment)
         if not pieces:
-            known = {piece.cls for piece in equipment.values()} if row.cls else set(equipment)
-            got = f'"{row.cls or row.equipment}"'
-            todo = nearest(row.cls or row.equipment or "", known)
-            problems.append(Problem(file, line, "alarm", got, "a class or address that the site has", todo))
+            _say_nobody(placed, equipment, problems)
             continue
         targets = [points[address] for piece in pieces if (address := f"{piece.address}.{row.tag}") in points]
         if not targets:
             tags = {
                 point.address.rsplit(".", 1)[1] for point in points.values() if point.equipment == pieces[0].address
             }
-            problems.append(
-                Problem(file, line, "alarm.tag", f'"{row.tag}"', "a point of this equipment", nearest(row.tag, tags))
-            )
+            line = placed.line_of("tag")
+            wanted = f"a point of {pieces[0].address}" if tags else f"a point; {pieces[0].address} has no device"
+            problems.append(Problem(file, line, "alarm.tag", f'"{row.tag}"', wanted, nearest(row.tag, tags)))
             continue
         for point in targets:
             try:
                 definition = _definition(row, point, equipment[point.equipment])
             except InvalidError as error:
-                problems.append(Problem(file, line, "alarm", "", str(error)))
+                problems.append(Problem(file, line, "alarm", str(error), ""))
                 break
             found[definition.id] = definition
+            places[definition.id] = placed
+    _check_order(found, places, problems)
     return found
+
+
+def _say_nobody(placed: Placed[AlarmRow], equipment: Mapping[str, Equipment], problems: list[Problem]) -> None:
+    row = placed.row
+    key, wanted = ("class", "a class of the site") if row.cls else ("equipment", "an address of the site")
+    given = row.cls or row.equipment or ""
+    known = {piece.cls for piece in equipment.values()} if row.cls else set(equipment)
+    line = placed.line_of(key)
+    problems.append(Problem(placed.file, line, f"alarm.{key}", f'"{given}"', wanted, nearest(given, known)))
+
+
+def _check_communication(placed: Placed[AlarmRow], equipment: Mapping[str, Equipment], problems: list[Problem]) -> None:
+    """Every device has this alarm; a row only says how important it is, for a class, for addresses, or for all."""
+    if placed.row.cls is not None and placed.row.equipment is not None:
+        wanted = 'at most one of "class" and "equipment"'
+        problems.append(Problem(placed.file, placed.line, "alarm", "", wanted))
+    elif not _pieces(placed.row, equipment):
+        _say_nobody(placed, equipment, problems)
+
+
+def _check_order(
+    found: Mapping[str, AlarmDefinition], places: Mapping[str, Placed[AlarmRow]], problems: list[Problem]
+) -> None:
+    """Say where limits of one point contradict each other; each pair of rows once."""
+    said = set()
+    for one in found.values():
+        for lower, upper in (("low_low", "low"), ("low", "high"), ("high", "high_high")):
+            other = found.get(definition_id(upper, point=one.point)) if one.kind == lower else None
+            if other is None or one.limit < other.limit or (lower != "low" and one.limit == other.limit):
+                continue
+            pair = places[one.id], places[other.id]
+            if (id(pair[0]), id(pair[1])) not in said:
+                said.add((id(pair[0]), id(pair[1])))
+                got = f"{lower} {one.limit:g} and {upper} {other.limit:g} of {one.point}"
+                todo = f"The other row is {pair[0].file}:{pair[0].line}."
+                line = pair[1].line_of("limit")
+                problems.append(Problem(pair[1].file, line, "alarm.limit", got, f"{lower} below {upper}", todo))
 
 
 def communication_alarms(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from controller.errors import InvalidError
 from controller.point.model import Area, Building, Equipment, Floor, Name, Point, WriteSpec
-from controller.settings.problem import Problem, nearest
+from controller.settings.option import known_options
+from controller.settings.problem import MOST, Problem, nearest
 from controller.settings.secret import KEYS, resolve
 from drivers.driver import Device
 
@@ -23,9 +27,12 @@ if TYPE_CHECKING:
     from controller.settings.read import Placed, Rows
     from drivers.profile import Profile, ProfilePoint
 
-__all__ = ["Builder", "Endpoints"]
+__all__ = ["MAX_POINTS", "Builder", "Endpoints"]
 
+MAX_POINTS = 200_000
+"""Points of one controller."""
 _ROOF_INDEX = 99
+_SCHEMES = {"modbus": ("tcp", "rtu+tcp", "serial"), "opcua": ("opc.tcp",), "mqtt": ("mqtt", "mqtts")}
 _STALE_PERIODS = 3
 _STALE_S = 10.0
 
@@ -38,10 +45,32 @@ class Endpoints:
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Endpoints:
-        """Read the JSON of an endpoint map."""
+    def parse(cls, data: object) -> Endpoints:
+        """Take the JSON of an endpoint map.
+
+        Raises:
+            InvalidError: it has another shape.
+        """
+        if not isinstance(data, dict):
+            raise InvalidError('an endpoint map is a JSON object: {"tcp://10.0.0.5:502": "tcp://127.0.0.1:40001", …}')
         secrets = data.get("secrets", {})
+        if not (isinstance(secrets, dict) and all(isinstance(value, dict) for value in secrets.values())):
+            raise InvalidError('an endpoint map: "secrets" wanted as {"<endpoint>": {"user": "…", …}, …}')
         return cls({key: value for key, value in data.items() if isinstance(value, str)}, secrets)
+
+    @classmethod
+    def read(cls, path: Path) -> Endpoints:
+        """Read the file of an endpoint map.
+
+        Raises:
+            InvalidError: it cannot be read, or is no such map.
+        """
+        try:
+            return cls.parse(json.loads(path.read_text("utf-8")))
+        except OSError as error:
+            raise InvalidError(f"{path}: {error.strerror}; wanted the map that the simulators write") from error
+        except ValueError as error:
+            raise InvalidError(f"{path}: no JSON ({error}); wanted the map that the simulators write") from error
 
 
 class Builder:
@@ -66,6 +95,8 @@ class Builder:
         self._endpoints = endpoints
         self.problems: list[Problem] = []
         self._missing: dict[str, list[str]] = {}
+        self._where: dict[str, str] = {}
+        self._options: dict[str, tuple[str, ...]] = {}
         self.buildings: dict[str, Building] = {}
         self.areas: dict[str, Area] = {}
         self.equipment: dict[str, Equipment] = {}
@@ -78,8 +109,17 @@ class Builder:
         self._places()
         self._pieces()
         seen: dict[tuple[str, int], tuple[str, str, int]] = {}
+        total = 0
         for placed in self._rows.devices:
-            self._device(placed, seen)
+            if len(self.problems) >= MOST:
+                break
+            profile = self._library.get(placed.row.profile)
+            total += 0 if isinstance(profile, Problem) else len(profile.points)
+            if total > MAX_POINTS:
+                todo = "Split the site among several controllers."
+                self._say(placed, "", f"more than {MAX_POINTS} points up to here", f"at most {MAX_POINTS}", todo)
+                break
+            self._device(placed, profile, seen)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -90,40 +130,49 @@ class Builder:
         )
 
     def _places(self) -> None:
-        for row in self._rows.site.building:
+        places = self._rows.places
+        for at, row in enumerate(self._rows.site.building):
             if row.id in self.buildings:
-                self._say("site.toml", 0, "building.id", f'"{row.id}" twice', "each building once")
+                line = places.line(("building", at, "id"))
+                self._add(Problem(places.name, line, "building.id", f'"{row.id}" twice', "each building once"))
+            for floor in row.floors:
+                if row.floors.count(floor) > 1:
+                    line = places.line(("building", at, "floors"))
+                    self._add(Problem(places.name, line, "building.floors", f'"{floor}" twice', "each floor once"))
             floors = tuple(Floor(name, _floor_index(name), _floor_name(name)) for name in row.floors)
             self.buildings[row.id] = Building(row.id, _name(row.name), floors)
-        for area in self._rows.site.area:
+        for at, area in enumerate(self._rows.site.area):
             if area.id in self.areas:
-                self._say("site.toml", 0, "area.id", f'"{area.id}" twice', "each area once")
+                line = places.line(("area", at, "id"))
+                self._add(Problem(places.name, line, "area.id", f'"{area.id}" twice', "each area once"))
             if area.building not in self.buildings:
-                todo = nearest(area.building, self.buildings)
-                self._say("site.toml", 0, "area.building", f'"{area.building}"', "a building of this site", todo)
+                line, todo = places.line(("area", at, "building")), nearest(area.building, self.buildings)
+                wanted = "a building of this site"
+                self._add(Problem(places.name, line, "area.building", f'"{area.building}"', wanted, todo))
             self.areas[area.id] = Area(area.id, _name(area.name), area.building)
 
     def _pieces(self) -> None:
-        places: dict[str, tuple[str, int]] = {}
+        places: dict[str, str] = {}
         for placed in self._rows.equipment:
-            row, file, line = placed.row, placed.file, placed.line
+            if len(self.problems) >= MOST:
+                return
+            row = placed.row
             building, system, _ = row.id.split(".")
             if row.id in self.equipment:
-                first = f"{places[row.id][0]}:{places[row.id][1]}"
-                self._say(file, line, "equipment.id", f'"{row.id}"', "an address of its own", f"It is at {first} too.")
+                self._say(placed, "id", f'"{row.id}"', "an address of its own", f"It is at {places[row.id]} too.")
                 continue
             if building not in self.buildings:
                 todo = nearest(building, self.buildings)
-                self._say(file, line, "equipment.id", f'building "{building}"', "a building of site.toml", todo)
+                self._say(placed, "id", f'building "{building}"', "a building of site.toml", todo)
                 continue
             known = [floor.id for floor in self.buildings[building].floors]
             if row.floor and row.floor not in known:
-                self._say(file, line, "equipment.floor", f'"{row.floor}"', f"one of {', '.join(known)}")
+                wanted = f"one of {', '.join(known)}, the floors of {building}"
+                self._say(placed, "floor", f'"{row.floor}"', wanted)
             if row.area and row.area not in self.areas:
-                self._say(
-                    file, line, "equipment.area", f'"{row.area}"', "an area of site.toml", nearest(row.area, self.areas)
-                )
-            places[row.id] = (file, line)
+                todo = nearest(row.area, self.areas) or f"Known are {', '.join(self.areas) or 'none'}."
+                self._say(placed, "area", f'"{row.area}"', "an area of site.toml", todo)
+            places[row.id] = f"{placed.file}:{placed.line}"
             self.equipment[row.id] = Equipment(
                 address=row.id,
                 cls=row.cls,
@@ -139,39 +188,43 @@ class Builder:
                 parameters=row.parameters,
             )
 
-    def _device(self, placed: Placed[DeviceRow], seen: dict[tuple[str, int], tuple[str, str, int]]) -> None:
-        row, file, line = placed.row, placed.file, placed.line
+    def _device(
+        self, placed: Placed[DeviceRow], profile: Profile | Problem, seen: dict[tuple[str, int], tuple[str, str, int]]
+    ) -> None:
+        row = placed.row
         if row.id in self.equipment_of:
-            self._say(file, line, "device.id", f'"{row.id}" twice', "a name of its own")
+            self._say(placed, "id", f'"{row.id}"', "a name of its own", f"It is at {self._where[row.id]} too.")
             return
-        profile = self._library.get(row.profile)
+        self._where[row.id] = f"{placed.file}:{placed.line}"
         if isinstance(profile, Problem):
             if profile.file:
                 self._add(profile)
             else:
-                self._say(file, line, "device.profile", profile.got, profile.wanted, profile.todo)
+                self._say(placed, "profile", profile.got, profile.wanted, profile.todo)
             return
         piece = self.equipment.get(row.equipment)
         if piece is None:
             todo = nearest(row.equipment, self.equipment)
-            self._say(file, line, "device.equipment", f'"{row.equipment}"', "an address of equipment.toml", todo)
+            self._say(placed, "equipment", f'"{row.equipment}"', "an address of equipment.toml", todo)
             return
+        self._endpoint(placed, profile)
         if profile.protocol == "modbus":
-            twin = seen.setdefault((row.endpoint, row.unit), (row.id, file, line))
+            twin = seen.setdefault((row.endpoint, row.unit), (row.id, placed.file, placed.line))
             if twin[0] != row.id:
                 got = f"{row.endpoint} unit {row.unit}"
-                self._say(
-                    file,
-                    line,
-                    "device.unit",
-                    got,
-                    "an address of its own",
-                    f'"{twin[0]}" is there: {twin[1]}:{twin[2]}.',
-                )
+                todo = f'"{twin[0]}" is there: {twin[1]}:{twin[2]}.'
+                self._say(placed, "unit", got, "an address of its own", todo)
+        known = self._options.setdefault(profile.id, known_options(profile))
+        for key in row.options:
+            if key not in known:
+                todo = nearest(key, known) or f"The profile {profile.id} has no such option."
+                self._say(placed, f"options.{key}", "an unknown option", f"one of {', '.join(known)}", todo)
         secrets, wrong, missing = resolve(row.secrets, self._environment, self._folder)
         for key in wrong:
             allowed = ", ".join(f"{name}_env or {name}_file" for name in KEYS)
-            self._say(file, line, f"device.secrets.{key}", "an unknown key", allowed)
+            self._say(
+                placed, f"secrets.{key}", "an unknown key", allowed, "A secret itself never stands in these files."
+            )
         laid = self._endpoints.secrets.get(row.endpoint)
         if laid is None:
             for sentence in missing:
@@ -202,9 +255,8 @@ class Builder:
         tags = {point.tag for point in profile.points}
         for tag in row.omit:
             if tag not in tags:
-                self._say(
-                    placed.file, placed.line, "device.omit", f'"{tag}"', "a tag of the profile", nearest(tag, tags)
-                )
+                self._say(placed, "omit", f'"{tag}"', f"a tag of the profile {profile.id}", nearest(tag, tags))
+        overlap: dict[str, list[str]] = {}
         heartbeat = profile.keepalive.tag if profile.keepalive else None
         numbers = np.full(len(profile.points), -1, np.int32)
         for place, source in enumerate(profile.points):
@@ -213,10 +265,7 @@ class Builder:
             address = f"{piece.address}.{row.prefix}{source.tag}"
             twin = self.points.get(address)
             if twin is not None:
-                todo = 'Give one of them a prefix, or list the tag under "omit".'
-                self._say(
-                    placed.file, placed.line, "device", f'"{address}", which "{twin.device}" has', "one source", todo
-                )
+                overlap.setdefault(twin.device or "", []).append(source.tag)
                 continue
             number = self._registry.number(address)
             numbers[place] = number
@@ -242,10 +291,30 @@ class Builder:
                 urgent=row.urgent,
                 area=piece.area,
             )
+        for device, twice in overlap.items():
+            names = ", ".join(twice[:3]) + (", …" if len(twice) > 3 else "")
+            got = f'{len(twice)} points of {piece.address} that "{device}" ({self._where[device]}) has too: {names}'
+            todo = 'Give one of the two devices a prefix, or list the tags under "omit".'
+            self._say(placed, "", got, "one source for each point", todo)
         return numbers
 
-    def _say(self, file: str, line: int, key: str, got: str, wanted: str, todo: str = "") -> None:
-        self._add(Problem(file, line, key, got, wanted, todo))
+    def _endpoint(self, placed: Placed[DeviceRow], profile: Profile) -> None:
+        """Check what the form of an endpoint cannot say: its port, and that its protocol is the profile's."""
+        endpoint = placed.row.endpoint
+        scheme = endpoint.split(":", 1)[0]
+        if scheme not in _SCHEMES[profile.protocol]:
+            wanted = f"one that begins with {' or '.join(f'{name}:' for name in _SCHEMES[profile.protocol])}"
+            todo = f"The profile {profile.id} speaks {profile.protocol}."
+            self._say(placed, "endpoint", f'"{endpoint}"', wanted, todo)
+        port = re.search(r":(\d+)(?:/|$)", endpoint.split("://", 1)[-1])
+        if scheme != "serial" and port and not 1 <= int(port.group(1)) <= 65_535:
+            self._say(placed, "endpoint", f'port {port.group(1)} in "{endpoint}"', "a port from 1 to 65535")
+
+    def _say(self, placed: Placed[Any], key: str, got: str, wanted: str, todo: str = "") -> None:
+        """Note a problem of a row: `key` is below the row, empty for the row itself."""
+        noun = str(placed.path[0])
+        line = placed.line_of(*key.split(".")) if key else placed.line
+        self._add(Problem(placed.file, line, f"{noun}.{key}" if key else noun, got, wanted, todo))
 
     def _add(self, problem: Problem) -> None:
         if problem not in self.problems:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from controller.point.model import Site
     from controller.settings.configuration import Configuration
-    from drivers.driver import Device
 
 __all__ = ["Change", "Difference", "compare"]
 
@@ -32,16 +30,20 @@ class Change:
 class Difference:
     """Two configurations, compared."""
 
+    site: Change
+    """`site` itself, and its buildings and areas as `building main`, `area office`."""
     equipment: Change
     points: Change
     devices: Change
     alarms: Change
     rules: Change
     links: tuple[str, ...]
-    """Endpoints whose connection is closed and opened again."""
+    """Endpoints whose connection is opened, closed, or closed and opened again."""
+    restart: tuple[str, ...] = ()
+    """Keys of server.toml that have changed; they take effect at the next start."""
 
     def __bool__(self) -> bool:
-        return any((self.equipment, self.points, self.devices, self.alarms, self.rules))
+        return any((self.site, self.equipment, self.points, self.devices, self.alarms, self.rules))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, for programs."""
@@ -55,17 +57,33 @@ def compare(old: Configuration, new: Configuration) -> Difference:
     devices = Change(
         added=tuple(name for name in after if name not in before),
         removed=tuple(name for name in before if name not in after),
-        changed=tuple(name for name, device in after.items() if name in before and not _same(before[name], device)),
+        changed=tuple(name for name, device in after.items() if name in before and not before[name].same_as(device)),
     )
     touched = {before[name].endpoint for name in (*devices.removed, *devices.changed)}
     touched |= {after[name].endpoint for name in (*devices.added, *devices.changed)}
     return Difference(
+        site=_change(_places(old.site), _places(new.site)),
         equipment=_change(old.site.equipment, new.site.equipment),
         points=_change(old.site.points, new.site.points),
         devices=devices,
         alarms=_change({item.id: item for item in old.alarms}, {item.id: item for item in new.alarms}),
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         links=tuple(sorted(touched)),
+        restart=_restart(old.server.model_dump(), new.server.model_dump()),
+    )
+
+
+def _places(site: Site) -> dict[str, Any]:
+    return {
+        "site": (site.id, site.name, site.timezone),
+        **{f"building {item.id}": item for item in site.buildings.values()},
+        **{f"area {item.id}": item for item in site.areas.values()},
+    }
+
+
+def _restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{table}.{key}" for table in new for key in new[table] if new[table][key] != old.get(table, {}).get(key)
     )
 
 
@@ -74,17 +92,4 @@ def _change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
         added=tuple(name for name in new if name not in old),
         removed=tuple(name for name in old if name not in new),
         changed=tuple(name for name, item in new.items() if name in old and repr(item) != repr(old[name])),
-    )
-
-
-def _same(a: Device, b: Device) -> bool:
-    return (
-        a.profile == b.profile
-        and a.endpoint == b.endpoint
-        and a.unit == b.unit
-        and a.period_s == b.period_s
-        and a.urgent == b.urgent
-        and a.options == b.options
-        and a.secrets == b.secrets
-        and np.array_equal(a.numbers, b.numbers)
     )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 __all__ = [
+    "FORMS",
     "AlarmFile",
     "AlarmRow",
     "DeviceFile",
@@ -27,15 +28,33 @@ __all__ = [
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$", max_length=120)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Prefix = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,23})?$")]
+FloorId = Annotated[str, StringConstraints(pattern=r"^(B[1-9]|[1-9]\d?F|RF)$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Long = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Short = Annotated[str, StringConstraints(max_length=200)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=300)]
 Endpoint = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(tcp://[^/\s:]+:\d{1,5}|rtu\+tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://\S+|mqtts?://[^/\s:]+:\d{1,5})$",
+        pattern=r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$",
         max_length=300,
     ),
 ]
+
+FORMS = {
+    "^[a-z0-9][a-z0-9_-]{0,62}$": "lower-case letters, digits, - and _, at most 63, such as tx1-meter",
+    r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$": "building.system.equipment, such as main.electrical.tx1",
+    "^[a-z][a-z0-9_]{0,47}$": "a tag: a lower-case letter, then letters, digits and _, at most 48, such as power_l1",
+    "^([a-z][a-z0-9_]{0,23})?$": "a lower-case letter, then letters, digits and _, at most 24, such as spare_",
+    r"^(B[1-9]|[1-9]\d?F|RF)$": "a floor: B9 to B1, 1F to 99F, or RF",
+    r"^https?://\S+$": "an address such as http://127.0.0.1:8086",
+    r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$": (
+        "tcp://host:502, rtu+tcp://host:4001, serial:/dev/ttyUSB0?baudrate=9600&parity=N, opc.tcp://host:4840 "
+        "or mqtt://host:1883"
+    ),
+}
+"""What a pattern asks for, for people."""
 
 
 class _Row(BaseModel):
@@ -71,7 +90,8 @@ class BuildingRow(_Row):
 
     id: Word
     name: NameRow
-    floors: Annotated[list[Annotated[str, StringConstraints(pattern=r"^(B[1-9]|[1-9]\d?F|RF)$")]], Field(min_length=1)]
+    floors: Annotated[list[FloorId], Field(min_length=1, max_length=120)]
+    """From the lowest to the roof."""
 
 
 class AreaRow(_Row):
@@ -98,13 +118,14 @@ class EquipmentRow(_Row):
     id: Address
     cls: Annotated[Word, Field(alias="class")]
     name: NameRow
-    floor: str = ""
-    area: str = ""
-    wing: str = ""
-    maker: str = ""
-    model: str = ""
-    serial: str = ""
-    parameters: dict[str, FiniteFloat | int | str] = {}
+    floor: Short = ""
+    area: Short = ""
+    wing: Short = ""
+    maker: Short = ""
+    model: Short = ""
+    serial: Short = ""
+    parameters: Annotated[dict[str, FiniteFloat | int | str], Field(max_length=100)] = {}
+    """Numbers that alarms and rules may use by name, and texts for screens."""
 
 
 class DeviceRow(_Row):
@@ -117,27 +138,12 @@ class DeviceRow(_Row):
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     period_s: Annotated[FiniteFloat, Field(ge=0.1, le=86_400)] | None = None
     urgent: bool = False
-    prefix: str = ""
+    prefix: Prefix = ""
+    """Put before every tag, for two devices of one kind on one piece of equipment."""
     omit: list[Tag] = []
+    """Tags of the profile that this site does not use."""
     options: dict[str, Any] = {}
     secrets: dict[str, str] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_csv(cls, row: Any) -> Any:
-        """Read the numbers of a CSV row, which come as text."""
-        if isinstance(row, dict):
-            row = dict(row)
-            for key, kind in (("unit", int), ("period_s", float)):
-                value = row.get(key)
-                if isinstance(value, str):
-                    try:
-                        row[key] = kind(value)
-                    except ValueError:
-                        continue  # the field's own check says what is wrong
-                elif key == "period_s" and isinstance(value, int) and not isinstance(value, bool):
-                    row[key] = float(value)
-        return row
 
 
 class AlarmRow(_Row):
@@ -148,19 +154,19 @@ class AlarmRow(_Row):
     """Address, with `*` for any text."""
     tag: Tag | None = None
     kind: Literal["high_high", "high", "low", "low_low", "state", "communication"]
-    limit: FiniteFloat | int | str | None = None
+    limit: FiniteFloat | str | None = None
     """A number in the point's unit, or the name of a parameter of the equipment."""
     states: list[int] = []
     priority: Annotated[int, Field(ge=1, le=4)] = 3
     life_safety: bool = False
-    on_delay_s: Annotated[FiniteFloat | int, Field(ge=0, le=86_400)] = 0
-    off_delay_s: Annotated[FiniteFloat | int, Field(ge=0, le=86_400)] = 0
-    deadband: Annotated[FiniteFloat | int, Field(ge=0)] = 0
+    on_delay_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0
+    off_delay_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0
+    deadband: Annotated[FiniteFloat, Field(ge=0)] = 0
     latching: bool = False
     text: LongNameRow | None = None
     consequence: LongNameRow | None = None
     action: LongNameRow | None = None
-    respond_min: Annotated[FiniteFloat | int, Field(gt=0, le=100_000)] | None = None
+    respond_min: Annotated[FiniteFloat, Field(gt=0, le=100_000)] | None = None
 
 
 class VirtualPointRow(_Row):
@@ -171,10 +177,10 @@ class VirtualPointRow(_Row):
     unit: str = ""
     zh: Text
     en: Text
-    low: FiniteFloat | int | None = None
-    high: FiniteFloat | int | None = None
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     decimals: Annotated[int, Field(ge=0, le=6)] = 1
-    deadband: Annotated[FiniteFloat | int, Field(ge=0)] = 0
+    deadband: Annotated[FiniteFloat, Field(ge=0)] = 0
     states: dict[str, tuple[str, str] | list[str]] = {}
 
 
@@ -203,18 +209,18 @@ class RuleRow(_Row):
 class HttpRow(_Row):
     """`[http]`."""
 
-    host: str = "127.0.0.1"
+    host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     certificate: str = ""
     private_key: str = ""
-    origins: list[str] = []
-    """Origins beside the server's own, such as the name behind a reverse proxy."""
+    hosts: Annotated[list[Text], Field(max_length=50)] = []
+    """Names under which browsers call it, without port; empty: loopback names on plain HTTP, any name on HTTPS."""
 
 
 class InfluxRow(_Row):
     """`[history.influx]`."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+    url: Url
     org: Text
     bucket: Text
     token_env: str = ""
@@ -250,10 +256,10 @@ class DeviceFile(_Row):
 class AlarmFile(_Row):
     """alarms.toml."""
 
-    alarm: list[AlarmRow] = []
+    alarm: Annotated[list[AlarmRow], Field(max_length=10_000)] = []
 
 
 class RuleFile(_Row):
     """rules.toml."""
 
-    rule: list[RuleRow] = []
+    rule: Annotated[list[RuleRow], Field(max_length=2_000)] = []

@@ -1,17 +1,24 @@
-"""The profile library: what comes with Shifu under `config/profiles`, and the site's own, which take precedence."""
+"""The profile library: what comes with Shifu under `config/profiles`, and the site's own, which take precedence.
+
+What every protocol shares is checked here; `controller.connection` has the protocol check its own part.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from controller.settings.problem import Problem, nearest
+from controller.settings.problem import Problem, SettingsError, nearest
+from controller.settings.source import read_toml
 from controller.share import share_dir
+from drivers.equipment import check_profile
 from drivers.errors import ProfileError
-from drivers.profile import load_profile
+from drivers.profile import parse_profile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from controller.settings.source import Source
     from drivers.profile import Profile
 
 __all__ = ["Library"]
@@ -26,7 +33,8 @@ class Library:
         if folder is not None:
             roots.append(folder / "profiles")
         self._paths = {path.stem: path for root in roots for path in sorted(root.rglob("*.toml"))}
-        self._read: dict[str, Profile] = {}
+        self._folder = folder
+        self._read: dict[str, Profile | Problem] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the ids of all profiles, sorted."""
@@ -41,17 +49,50 @@ class Library:
         return self._paths[name]
 
     def get(self, name: str) -> Profile | Problem:
-        """Return a profile, or what is wrong with it (place it with the file and line that asked for it)."""
+        """Return a profile, or what is wrong with it; a problem without a file has the place of whoever asked."""
         if name in self._read:
             return self._read[name]
         if name not in self._paths:
-            close = nearest(name, self._paths)
-            return Problem("", 0, "profile", f'"{name}"', "a profile that exists", close or "`shifu read` lists them.")
+            todo = nearest(name, self._paths) or "`shifu read --profiles` lists them."
+            return Problem("", 0, "profile", f'"{name}"', "a profile that exists", todo)
+        shown = self._shown(self._paths[name])
         try:
-            profile = load_profile(self._paths[name])
+            source = read_toml(self._paths[name], shown)
+        except SettingsError as error:
+            return self._keep(name, error.problems[0])
+        try:
+            profile = parse_profile(source.data, shown)
+            check_profile(profile)
         except ProfileError as error:
-            return Problem(str(self._paths[name]), 0, "", "", f"a profile that can be used: {error}")
+            text = str(error).removeprefix(f"{shown}: ").removeprefix(f"profile {name}: ")
+            return self._keep(name, Problem(shown, _line(text, source), "", text, ""))
         if profile.id != name:
-            return Problem(str(self._paths[name]), 0, "profile.id", f'"{profile.id}"', f'"{name}", the file\'s name')
+            wanted = f'"{name}", the file\'s name'
+            line = source.line(("profile", "id"))
+            return self._keep(name, Problem(shown, line, "profile.id", f'"{profile.id}"', wanted))
         self._read[name] = profile
         return profile
+
+    def _keep(self, name: str, problem: Problem) -> Problem:
+        self._read[name] = problem
+        return problem
+
+    def _shown(self, path: Path) -> str:
+        """Return a path as the other messages show it: below the site's folder where it is there."""
+        if self._folder is not None and path.is_relative_to(self._folder):
+            return str(path.relative_to(self._folder))
+        return str(path)
+
+
+def _line(text: str, source: Source) -> int:
+    """Return the line of what a message about a profile names: a point by its tag or place, or a key of the head."""
+    points = source.data.get("point")
+    if isinstance(points, list):
+        if found := re.match(r"point\[(\d+)\]\.?(\w*)", text):
+            return source.line(("point", int(found.group(1)), found.group(2)))
+        if found := re.match(r'point "([^"]+)": (\w*)', text):
+            tags = [row.get("tag") if isinstance(row, dict) else None for row in points]
+            if found.group(1) in tags:
+                return source.line(("point", tags.index(found.group(1)), found.group(2)))
+    found = re.match(r"(profile(?:\.\w+)*)", text)
+    return source.line(tuple(found.group(1).split("."))) if found else 0

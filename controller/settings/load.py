@@ -12,17 +12,20 @@ from controller.settings.build import Builder, Endpoints
 from controller.settings.configuration import Configuration
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
-from controller.settings.problem import Problem, SettingsError, nearest
+from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
-from controller.settings.rule import rules, virtual_points
+from controller.settings.rule import check_rules, rules, virtual_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from controller.point.registry import Registry
-    from controller.rule.definition import RuleDefinition
     from controller.settings.overlay import Change
+    from controller.settings.read import Rows
+    from drivers.driver import Clock, Device
+
+    CheckDevices = Callable[[Sequence[Device], Clock], Iterable[tuple[str, str]]]
 
 __all__ = ["load"]
 
@@ -31,20 +34,22 @@ def load(
     folder: Path,
     registry: Registry,
     *,
+    clock: Clock,
     generation: int = 1,
-    now_ns: int = 0,
     changes: Iterable[Change] = (),
     endpoints: Endpoints | None = None,
     environment: Mapping[str, str] | None = None,
-    check_rules: Callable[[Sequence[RuleDefinition], Site], None] | None = None,
+    check_devices: CheckDevices | None = None,
 ) -> Configuration:
     """Read, check and build a site.
 
     `registry` gives new addresses their numbers: keep its `new` when all is well, and throw it away when not.
-    `check_rules` compiles the rules against the site and raises InvalidError with line and column.
+    `clock` tells which entries of the overlay (`changes`) have expired. `check_devices` has the protocols check what
+    only they know of profiles and options (`controller.connection.check_devices`); without it that is not checked.
 
     Raises:
-        SettingsError: with every problem that was found.
+        SettingsError: with every problem that was found. What stands on something that is wrong already (an alarm on
+            a device with a wrong profile) is looked at when that is mended.
     """
     rows = read_site(folder)
     builder = Builder(
@@ -61,21 +66,22 @@ def load(
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.append(Problem("site.toml", 0, "site.timezone", f'"{zone}"', "an IANA name such as Asia/Taipei"))
+        line = rows.places.line(("site", "timezone"))
+        problems.append(Problem("site.toml", line, "site.timezone", f'"{zone}"', "an IANA name such as Asia/Taipei"))
+    _check_server(rows, folder, problems)
+    _raise(problems)
+    if check_devices is not None:
+        places = {placed.row.id: placed for placed in rows.devices}
+        for device, message in check_devices(builder.devices, clock):
+            placed = places[device]
+            what = f'"{device}" with profile {placed.row.profile}: {message}'
+            problems.append(Problem(placed.file, placed.line, "device", what, ""))
     definitions = rules(rows.rules, problems)
     builder.points |= virtual_points(definitions, builder.equipment, builder.points, registry, problems)
     alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems)
-    alarms = apply_limits(alarms, changes, now_ns)
+    _raise(problems)
+    alarms = apply_limits(alarms, changes, clock.now_ns())
     alarms |= communication_alarms(rows.alarms, builder.equipment_of, builder.equipment)
-    for placed in rows.alarms:
-        if placed.row.kind == "communication" and placed.row.cls is not None:
-            known = {piece.cls for piece in builder.equipment.values()}
-            if placed.row.cls not in known:
-                todo = nearest(placed.row.cls, known)
-                got = f'"{placed.row.cls}"'
-                problems.append(Problem(placed.file, placed.line, "alarm.class", got, "a class of the site", todo))
-    if problems:
-        raise SettingsError(problems)
     site = Site(
         id=rows.site.site.id,
         name=Name(rows.site.site.name.zh, rows.site.site.name.en),
@@ -86,8 +92,7 @@ def load(
         equipment=builder.equipment,
         points=with_limits(builder.points, alarms.values()),
     )
-    if check_rules is not None:
-        check_rules(definitions, site)
+    _raise(check_rules(definitions, site, clock))
     return Configuration(
         folder=folder,
         site=site,
@@ -98,3 +103,25 @@ def load(
         server=rows.server,
         notices=builder.notices,
     )
+
+
+def _check_server(rows: Rows, folder: Path, problems: list[Problem]) -> None:
+    """Check what `shifu run` would stumble over before it opens anything."""
+    http, influx, line = rows.server.http, rows.server.history.influx, rows.server_places.line
+    if bool(http.certificate) != bool(http.private_key):
+        key = "private_key" if http.certificate else "certificate"
+        problems.append(Problem("server.toml", line(("http",)), f"http.{key}", "nothing", "this key", "Give the pair."))
+    for key, given in (("certificate", http.certificate), ("private_key", http.private_key)):
+        if given and not (folder / given).is_file():
+            todo = "`shifu tls init` makes a pair."
+            where = line(("http", key))
+            problems.append(Problem("server.toml", where, f"http.{key}", f'"{given}"', "a file that exists", todo))
+    if influx is not None and bool(influx.token_env) == bool(influx.token_file):
+        where = line(("history", "influx"))
+        wanted = 'exactly one of "token_env" and "token_file"'
+        problems.append(Problem("server.toml", where, "history.influx", "", wanted))
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise SettingsError(problems)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from controller.settings.file import (
+    FORMS,
     AlarmFile,
     AlarmRow,
     DeviceRow,
@@ -17,19 +18,55 @@ from controller.settings.file import (
     ServerFile,
     SiteFile,
 )
-from controller.settings.problem import Problem, SettingsError, nearest
-from controller.settings.source import Source, read_csv, read_toml
+from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
+from controller.settings.source import MAX_ROWS, Source, read_csv, read_toml
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Placed", "Rows", "read_site"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Row = TypeVar("_Row")
-_MAX_TOTAL = 200_000
+_MAX_FILES = 500
+_MOST_ROWS = f"at most {MAX_ROWS} in all files together"
+_FILES = (
+    "site.toml",
+    "server.toml",
+    "equipment.toml",
+    "equipment.csv",
+    "devices.toml",
+    "devices.csv",
+    "alarms.toml",
+    "rules.toml",
+)
+_FOLDERS = ("equipment", "devices", "profiles", "schema")
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text in quotes",
+    "list_type": "a list [ … ]",
+    "tuple_type": "a list [ … ]",
+    "dict_type": "a table { … }",
+    "model_type": "a table { … }",
+    "model_attributes_type": "a table { … }",
+}
+_BOUNDS = {
+    "ge": "at least {}",
+    "le": "at most {}",
+    "gt": "more than {}",
+    "lt": "less than {}",
+    "min_length": "at least {} of them (a text: characters)",
+    "max_length": "at most {} of them (a text: characters)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +74,22 @@ class Placed(Generic[_Row]):
     """A checked row and where it stands."""
 
     row: _Row
-    file: str
-    line: int
+    source: Source
+    path: tuple[str | int, ...]
+
+    @property
+    def file(self) -> str:
+        """Name of its file, below the site's folder."""
+        return self.source.name
+
+    @property
+    def line(self) -> int:
+        """Line on which the row begins."""
+        return self.source.line(self.path)
+
+    def line_of(self, *keys: str) -> int:
+        """Return the line of one of its keys, or that of the row where the key cannot be found."""
+        return self.source.line((*self.path, *keys))
 
 
 @dataclass(slots=True)
@@ -47,6 +98,9 @@ class Rows:
 
     site: SiteFile
     server: ServerFile
+    places: Source
+    """site.toml, for its lines."""
+    server_places: Source
     equipment: list[Placed[EquipmentRow]] = field(default_factory=list)
     devices: list[Placed[DeviceRow]] = field(default_factory=list)
     alarms: list[Placed[AlarmRow]] = field(default_factory=list)
@@ -61,28 +115,43 @@ def read_site(folder: Path) -> Rows:
     """
     if not folder.is_dir():
         raise SettingsError(
-            [Problem(str(folder), 0, "", "", "a site's folder", "`shifu init --profile …` writes a new one.")]
+            [Problem(str(folder), 0, "", "no folder", "a site's folder", "`shifu init --profile …` writes a new one.")]
         )
-    problems: list[Problem] = []
-    rows = Rows(
-        site=_whole(folder, "site.toml", SiteFile, problems, required=True) or _nobody(),
-        server=_whole(folder, "server.toml", ServerFile, problems) or ServerFile(),
-    )
-    for source in _sources(folder, "equipment", problems):
-        rows.equipment += _expanded(source, "equipment", EquipmentRow, problems)
-    for source in _sources(folder, "devices", problems):
-        rows.devices += _expanded(source, "device", DeviceRow, problems)
+    problems: list[Problem] = _strangers(folder)
+    site, places = _whole(folder, "site.toml", SiteFile, problems, required=True)
+    server, server_places = _whole(folder, "server.toml", ServerFile, problems)
+    rows = Rows(site=site or _nobody(), server=server or ServerFile(), places=places, server_places=server_places)
+    for source in _sources(folder, "equipment", "equipment", problems):
+        rows.equipment += _expanded(source, "equipment", EquipmentRow, problems, len(rows.equipment))
+    for source in _sources(folder, "devices", "device", problems):
+        rows.devices += _expanded(source, "device", DeviceRow, problems, len(rows.devices))
     if alarm_source := _source(folder, "alarms.toml", problems):
         alarms = _checked(AlarmFile, alarm_source.data, alarm_source, (), problems)
         for place, row in enumerate(alarms.alarm if alarms else []):
-            rows.alarms.append(Placed(row, alarm_source.name, alarm_source.line(("alarm", place))))
+            rows.alarms.append(Placed(row, alarm_source, ("alarm", place)))
     if rule_source := _source(folder, "rules.toml", problems):
         rules = _checked(RuleFile, rule_source.data, rule_source, (), problems)
         for place, rule in enumerate(rules.rule if rules else []):
-            rows.rules.append(Placed(rule, rule_source.name, rule_source.line(("rule", place, "expression"))))
+            rows.rules.append(Placed(rule, rule_source, ("rule", place)))
     if problems:
         raise SettingsError(problems)
     return rows
+
+
+def _strangers(folder: Path) -> list[Problem]:
+    """Find files that look like settings and are none: a misspelt name would be left out without a word."""
+    problems = []
+    for path in sorted(folder.iterdir()):
+        name = path.name
+        if name.endswith(".secret.toml") or name.startswith("."):
+            continue
+        if path.suffix in (".toml", ".csv") and name not in _FILES:
+            todo = nearest(name, _FILES) or "Rename it to .bak to keep it."
+            problems.append(Problem(name, 0, "", "an unknown file", f"one of {', '.join(_FILES)}", todo))
+        elif path.is_dir() and name not in _FOLDERS and nearest(name, _FOLDERS):
+            wanted = f"one of {', '.join(_FOLDERS)}"
+            problems.append(Problem(f"{name}/", 0, "", "an unknown folder", wanted, nearest(name, _FOLDERS)))
+    return problems[:MOST]
 
 
 def _nobody() -> SiteFile:
@@ -93,15 +162,20 @@ def _nobody() -> SiteFile:
     )
 
 
-def _sources(folder: Path, stem: str, problems: list[Problem]) -> list[Source]:
-    """Read `stem.toml` and everything in the folder `stem`, in the order of their names."""
-    found = [] if not (folder / f"{stem}.toml").is_file() else [folder / f"{stem}.toml"]
+def _sources(folder: Path, stem: str, key: str, problems: list[Problem]) -> list[Source]:
+    """Read `stem.toml`, `stem.csv` and everything in the folder `stem`, in the order of their names."""
+    found = [path for suffix in (".toml", ".csv") if (path := folder / f"{stem}{suffix}").is_file()]
     found += sorted(path for path in (folder / stem).glob("*") if path.suffix in (".toml", ".csv"))
     sources = []
+    if len(found) > _MAX_FILES:
+        problems.append(Problem(f"{stem}/", 0, "", f"{len(found)} files", f"at most {_MAX_FILES}"))
+        return []
     for path in found:
         name = str(path.relative_to(folder))
+        if len(problems) >= MOST:
+            break
         try:
-            sources.append(read_csv(path, name) if path.suffix == ".csv" else read_toml(path, name))
+            sources.append(read_csv(path, name, key) if path.suffix == ".csv" else read_toml(path, name))
         except SettingsError as error:
             problems.extend(error.problems)
     return sources
@@ -109,7 +183,7 @@ def _sources(folder: Path, stem: str, problems: list[Problem]) -> list[Source]:
 
 def _source(folder: Path, name: str, problems: list[Problem]) -> Source | None:
     path = folder / name
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
         return read_toml(path, name)
@@ -120,50 +194,99 @@ def _source(folder: Path, name: str, problems: list[Problem]) -> Source | None:
 
 def _whole(
     folder: Path, name: str, model: type[_Model], problems: list[Problem], *, required: bool = False
-) -> _Model | None:
-    if required and not (folder / name).is_file():
+) -> tuple[_Model | None, Source]:
+    empty = Source(name, {})
+    if required and not (folder / name).exists():
         problems.append(Problem(name, 0, "", "no such file", "a file that names the site, its buildings and areas"))
-        return None
+        return None, empty
     source = _source(folder, name, problems)
-    return _checked(model, source.data, source, (), problems) if source else None
+    return (_checked(model, source.data, source, (), problems), source) if source else (None, empty)
 
 
-def _expanded(source: Source, key: str, model: type[_Model], problems: list[Problem]) -> list[Placed[_Model]]:
+def _expanded(
+    source: Source, key: str, model: type[_Model], problems: list[Problem], before: int
+) -> list[Placed[_Model]]:
+    """Fill in the templates of all rows of a file and check them; `before` rows of this kind were there already."""
     for name in source.data:
         if name != key:
             line = source.line((name,))
-            problems.append(Problem(source.name, line, name, "an unknown key", f"[[{key}]]", nearest(name, [key])))
+            todo = nearest(name, [key]) or f"The tables of this file are [[{key}]]."
+            problems.append(Problem(source.name, line, name, "an unknown key", f"[[{key}]]", todo))
+    if not _columns(source, key, model, problems):
+        return []
     rows = source.data.get(key, [])
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-        problems.append(Problem(source.name, source.line((key,)), key, repr(rows)[:80], f"tables [[{key}]]"))
+        todo = f"Write [[{key}]], with two brackets." if isinstance(rows, dict) else ""
+        problems.append(Problem(source.name, source.line((key,)), key, shown(rows), f"tables [[{key}]]", todo))
         return []
     placed: list[Placed[_Model]] = []
     for place, row in enumerate(rows):
-        line = source.line((key, place))
-        body = {name: value for name, value in row.items() if name not in ("for", "each")}
+        if len(problems) >= MOST:
+            break
         try:
-            for variables in expand(row.get("for", {})):
-                filled = fill(body, variables)
-                if variables:
-                    each = row.get("each", {}).get(str(next(iter(variables.values()))), {})
-                    filled = _merged(filled, fill(each, variables))
+            for filled in _repeated(row):
+                if before + len(placed) >= MAX_ROWS:
+                    problems.append(Problem(source.name, source.line((key, place)), key, "more rows", _MOST_ROWS))
+                    return placed
                 checked = _checked(model, filled, source, (key, place), problems)
                 if checked is None:
                     break  # the other repetitions would say the same
-                placed.append(Placed(checked, source.name, line))
-                if len(placed) > _MAX_TOTAL:
-                    raise TemplateError(f"more than {_MAX_TOTAL} rows")
-        except (TemplateError, AttributeError) as error:
-            problems.append(
-                Problem(
-                    source.name,
-                    source.line((key, place, "for")),
-                    f"{key}.for",
-                    str(error),
-                    'a template such as "{n:02}" over `for = { n = "1..40" }`',
-                )
-            )
+                placed.append(Placed(checked, source, (key, place)))
+        except TemplateError as error:
+            path = (key, place, error.key or "for")
+            problems.append(Problem(source.name, source.line(path), f"{key}.{path[-1]}", str(error), error.wanted))
     return placed
+
+
+def _columns(source: Source, key: str, model: type[_Model], problems: list[Problem]) -> bool:
+    """Check the header of a CSV file once, not in each of its rows."""
+    known = [info.alias or name for name, info in model.model_fields.items()]
+    for column in source.columns:
+        if column not in known:
+            wanted = f"one of {', '.join(known)}, option.…, secret.…, parameter.…, name.zh, name.en"
+            todo = nearest(column, known)
+            problems.append(Problem(source.name, 1, column[:80], "an unknown column", wanted, todo))
+            return False
+    if source.columns:
+        needed = {info.alias or name for name, info in model.model_fields.items() if info.is_required()}
+        for column in sorted(needed - set(source.columns)):
+            problems.append(Problem(source.name, 1, column, "no such column", f"a column {column} in each {key}"))
+            return False
+    return True
+
+
+def _repeated(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the row once for each repetition of its `for`, filled in, with the differences of `each` laid over it.
+
+    Raises:
+        TemplateError: with the key that is wrong.
+    """
+    body = {name: value for name, value in row.items() if name not in ("for", "each")}
+    each = row.get("each", {})
+    if not (isinstance(each, dict) and all(isinstance(value, dict) for value in each.values())):
+        wanted = '{ "4" = { floor = "2F" } }: values of the first variable of `for`, each with a table'
+        raise TemplateError(shown(each), key="each", wanted=wanted)
+    used = set()
+    for variables in expand(row.get("for", {})):
+        filled = _filled(body, variables)
+        if variables and each:
+            first = str(next(iter(variables.values())))
+            if first in each:
+                used.add(first)
+                filled = _merged(filled, _filled(each[first], variables))
+        yield filled
+    if left := sorted(set(each) - used):
+        raise TemplateError(shown(left[0]), key="each", wanted="a value that the first variable of `for` takes")
+
+
+def _filled(body: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {}
+    for key, value in body.items():
+        try:
+            filled[key] = fill(value, variables)
+        except TemplateError as error:
+            raise TemplateError(str(error), key=key) from error
+    return filled
 
 
 def _merged(row: Mapping[str, Any], each: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,28 +304,62 @@ def _checked(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems.extend(_problem(item, model, source, base) for item in error.errors(include_url=False))
+        found: dict[tuple[int, str], Problem] = {}
+        for item in error.errors(include_url=False):
+            problem = _problem(item, model, data, source, base)
+            place = (problem.line, problem.key)
+            if place in found and problem.wanted not in found[place].wanted:
+                # A value that may be of several kinds: one mistake, not one a kind.
+                problem = replace(found[place], wanted=f"{found[place].wanted} or {problem.wanted}")
+            found.setdefault(place, problem)
+            found[place] = problem
+            if len(found) >= MOST:
+                break
+        problems.extend(found.values())
         return None
 
 
-def _problem(item: Any, model: type[BaseModel], source: Source, base: Sequence[str | int]) -> Problem:
-    path = tuple(item["loc"])
+def _problem(
+    item: Any, model: type[BaseModel], data: Mapping[str, Any], source: Source, base: Sequence[str | int]
+) -> Problem:
+    path = _path(item, data)
     line = source.line((*base, *path))
-    key = ".".join(str(part) for part in (*base, *path) if not isinstance(part, int)) or model.__name__
+    key = ".".join(str(part) for part in (*base, *path) if not isinstance(part, int))[:120]
     if item["type"] == "extra_forbidden":
         known = _known(model, path)
         close = nearest(str(path[-1]), known)
         return Problem(source.name, line, key, "an unknown key", f"one of {', '.join(known)}", close)
     if item["type"] == "missing":
         return Problem(source.name, line, key, "nothing", "this key", "Add it.")
-    got = repr(item.get("input"))
-    return Problem(source.name, line, key, got if len(got) <= 80 else got[:77] + "…", _wanted(item))
+    return Problem(source.name, line, key, shown(item.get("input")), _wanted(item))
+
+
+def _path(item: Any, data: Any) -> tuple[str | int, ...]:
+    """Return the place of a mistake in the file: pydantic also names the kinds of a value, which no file has."""
+    path: list[str | int] = []
+    current = data
+    for place, part in enumerate(item["loc"]):
+        last = place == len(item["loc"]) - 1 and item["type"] in ("missing", "extra_forbidden")
+        if isinstance(current, dict) and (part in current or last):
+            path.append(part)
+            current = current.get(part)
+        elif isinstance(current, list) and isinstance(part, int) and part < len(current):
+            path.append(part)
+            current = current[part]
+    return tuple(path)
 
 
 def _wanted(item: Any) -> str:
     context = item.get("ctx", {})
-    if item["type"] == "string_pattern_mismatch":
-        return f"a text of the form {context.get('pattern')}"
+    kind = item["type"]
+    if kind == "string_pattern_mismatch":
+        pattern = str(context.get("pattern"))
+        return FORMS.get(pattern, f"a text of the form {pattern}")
+    if kind in _KINDS:
+        return _KINDS[kind]
+    for name, words in _BOUNDS.items():
+        if name in context:
+            return words.format(context[name])
     message = str(item["msg"])
     for start in ("Input should be ", "Value error, "):
         message = message.removeprefix(start)

@@ -6,18 +6,20 @@ import math
 from typing import TYPE_CHECKING
 
 from controller.point.model import Name, Point
-from controller.rule.definition import RuleDefinition, RuleInput, VirtualPoint
+from controller.rule.definition import RuleDefinition, RuleError, RuleInput, VirtualPoint
+from controller.rule.engine import RuleEngine
 from controller.settings.problem import Problem, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from controller.point.model import Equipment
+    from controller.point.model import Equipment, Site
     from controller.point.registry import Registry
     from controller.settings.file import RuleRow
     from controller.settings.read import Placed
+    from drivers.driver import Clock
 
-__all__ = ["rules", "virtual_points"]
+__all__ = ["check_rules", "rules", "virtual_points"]
 
 _STALE_S = 30.0
 """Least time after which a virtual point that was not given anew says so; never before the slowest of its inputs."""
@@ -65,7 +67,7 @@ def rules(rows: Sequence[Placed[RuleRow]], problems: list[Problem]) -> tuple[Rul
                 states=states,
             ),
             file=placed.file,
-            line=max(placed.line, 1),
+            line=max(placed.line_of("expression"), 1),
         )
     return tuple(found.values())
 
@@ -117,3 +119,26 @@ def virtual_points(
                 area=piece.area,
             )
     return made
+
+
+def check_rules(definitions: Sequence[RuleDefinition], site: Site, clock: Clock) -> list[Problem]:
+    """Compile all rules against a site and return what is wrong, one problem a rule at most."""
+    try:
+        RuleEngine(definitions, site, clock)
+    except RuleError as error:
+        first = error
+    else:
+        return []
+    problems = []
+    for definition in definitions:
+        try:
+            RuleEngine([definition], site, clock)
+        except RuleError as error:
+            problems.append(_problem(error, definition))
+    # A rule that is good alone is wrong with others when they go round in a circle.
+    return problems or [_problem(first, next(item for item in definitions if item.id == first.rule))]
+
+
+def _problem(error: RuleError, definition: RuleDefinition) -> Problem:
+    text = str(error).removeprefix(f"{definition.file}:{definition.line}: ")
+    return Problem(definition.file, definition.line, "rule", text, "")

@@ -31,7 +31,7 @@ def resolve(
     missing: list[str] = []
     for key, where in named.items():
         name, _, source = key.rpartition("_")
-        if name not in KEYS or source not in ("env", "file"):
+        if name not in KEYS or source not in ("env", "file") or name in found:
             wrong.append(key)
         elif source == "env":
             value = environment.get(where)
@@ -45,6 +45,17 @@ def resolve(
                 missing.append(f"file {path} ({name}) does not exist")
             elif name in _PATHS:
                 found[name] = str(path)
+            elif value := _first_line(path):
+                found[name] = value
             else:
-                found[name] = path.read_text("utf-8").split("\n", 1)[0].strip()
+                missing.append(f"file {path} ({name}) cannot be read, or its first line is empty")
     return found, wrong, missing
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a file; empty when it cannot be read as text."""
+    try:
+        with path.open("rb") as file:
+            return file.readline(4096).decode("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -9,53 +9,73 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from controller.settings.problem import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["TemplateError", "expand", "fill"]
 
-_RANGE = re.compile(r"\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*")
+_RANGE = re.compile(r"\s*(-?[0-9]{1,9})\s*\.\.\s*(-?[0-9]{1,9})\s*")
 _HOLE = re.compile(r"\{([^{}:]+)(?::([0-9]{1,2}))?\}")
-_MAX_ROWS = 100_000
+_MAX_ROWS = 10_000
+_MAX_VARIABLES = 8
+_MAX_NUMBER = 10**15
 
 Variable = int | str
 
 
 class TemplateError(ValueError):
-    """The loop or the template is wrong; the message says how."""
+    """The loop or the template is wrong; the message says how, `key` where (empty: `for`), `wanted` what is right."""
+
+    def __init__(self, message: str, *, key: str = "", wanted: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.wanted = wanted or 'a template such as "{n:02}" over `for = { n = "1..40" }`'
 
 
-def expand(loop: Mapping[str, Any]) -> Iterator[dict[str, Variable]]:
+def expand(loop: object) -> Iterator[dict[str, Variable]]:
     """Yield the variables of each repetition: the product of all ranges and lists, the last one fastest.
 
     Raises:
-        TemplateError: a range is not `a..b`, is empty, or the product is larger than 100,000.
+        TemplateError: not a table, a range is not `a..b`, is empty, or the product is larger than 10,000.
     """
+    if not isinstance(loop, dict):
+        raise TemplateError(f"{shown(loop)} is no table")
+    if len(loop) > _MAX_VARIABLES:
+        raise TemplateError(f"{len(loop)} variables; at most {_MAX_VARIABLES}")
     names, values, total = list(loop), [], 1
     for name, given in loop.items():
         if not name.isidentifier():
-            raise TemplateError(f'"{name}" is no name for a variable')
+            raise TemplateError(f"{shown(name)} is no name for a variable")
         if isinstance(given, str):
             match = _RANGE.fullmatch(given)
             if not match:
-                raise TemplateError(f'{name} = "{given}" is no range such as "1..40"')
+                raise TemplateError(f"{name} = {shown(given)} is no range")
             low, high = int(match.group(1)), int(match.group(2))
-            if high < low or high - low >= _MAX_ROWS:
-                raise TemplateError(f'{name} = "{given}" is empty or too long')
+            if high < low:
+                raise TemplateError(f"{name} = {shown(given)} is empty: its end is below its start")
+            if high - low >= _MAX_ROWS:
+                raise TemplateError(f"{name} = {shown(given)} is {high - low + 1} repetitions; at most {_MAX_ROWS}")
             choice: list[Variable] = list(range(low, high + 1))
-        elif isinstance(given, list) and given and all(isinstance(item, str | int) for item in given):
+        elif isinstance(given, list) and given and all(_usable(item) for item in given):
             choice = list(given)
         else:
-            raise TemplateError(f"{name} = {given!r} is neither a range nor a list")
+            raise TemplateError(f"{name} = {shown(given)} is neither a range nor a list of texts and whole numbers")
         total *= len(choice)
         values.append(choice)
     if total > _MAX_ROWS:
         raise TemplateError(f"{total} repetitions; at most {_MAX_ROWS}")
     for combination in itertools.product(*values):
         yield dict(zip(names, combination, strict=True))
+
+
+def _usable(item: object) -> bool:
+    return isinstance(item, str) or (type(item) is int and abs(item) <= _MAX_NUMBER)
 
 
 def fill(value: Any, variables: Mapping[str, Variable]) -> Any:
@@ -72,7 +92,10 @@ def fill(value: Any, variables: Mapping[str, Variable]) -> Any:
         whole = _HOLE.fullmatch(value)
         if whole and not whole.group(2):
             return _compute(whole.group(1), variables)
-        return _HOLE.sub(lambda hole: _format(hole, variables), value)
+        filled = _HOLE.sub(lambda hole: _format(hole, variables), value)
+        if "{" in filled or "}" in filled:
+            raise TemplateError(f"{shown(value)} has a brace without its partner, or nothing usable in between")
+        return filled
     if isinstance(value, dict):
         return {key: fill(item, variables) for key, item in value.items()}
     if isinstance(value, list):
@@ -97,13 +120,15 @@ def _parse(expression: str) -> ast.expr:
     if len(expression) > 80:
         raise TemplateError(f'"{{{expression[:20]}…}}" is too long for a template')
     try:
-        return ast.parse(expression, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise TemplateError(f'"{{{expression}}}" is no template') from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's advice on its own syntax is not for whoever wrote the file
+            return ast.parse(expression, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise TemplateError(f'"{{{expression}}}" is no arithmetic') from error
 
 
 def _walk(node: ast.expr, variables: Mapping[str, Variable], text: str) -> Variable:
-    if isinstance(node, ast.Constant) and type(node.value) is int:
+    if isinstance(node, ast.Constant) and type(node.value) is int and abs(node.value) <= _MAX_NUMBER:
         return node.value
     if isinstance(node, ast.Name):
         if node.id not in variables:
@@ -114,12 +139,17 @@ def _walk(node: ast.expr, variables: Mapping[str, Variable], text: str) -> Varia
         left, right = _walk(node.left, variables, text), _walk(node.right, variables, text)
         if not (isinstance(left, int) and isinstance(right, int)):
             raise TemplateError(f'"{{{text}}}": arithmetic with a text')
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        if isinstance(node.op, ast.Mult):
-            return left * right
+        if isinstance(node.op, ast.Add | ast.Sub | ast.Mult):
+            result = (
+                left + right
+                if isinstance(node.op, ast.Add)
+                else left - right
+                if isinstance(node.op, ast.Sub)
+                else left * right
+            )
+            if abs(result) > _MAX_NUMBER:
+                raise TemplateError(f'"{{{text}}}": a number above {_MAX_NUMBER}')
+            return result
         if isinstance(node.op, ast.FloorDiv | ast.Mod):
             if right == 0:
                 raise TemplateError(f'"{{{text}}}": division by zero')
