@@ -8,7 +8,7 @@ export interface ChartOptions {
   height: number;
   /** ms since 1970 UTC. */
   x: number[];
-  /** Per series max, min, mean; then one column per compared series. */
+  /** Per series max, min, mean, held; then one column per compared series. */
   columns: (number | null)[][];
   start: number;
   end: number;
@@ -20,6 +20,14 @@ export interface ChartOptions {
 
 const DASH: number[][] = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 6]];
 const pad = (n: number): string => String(n).padStart(2, '0');
+
+/** Indices of values without neighbours: a line cannot show them, so they are dots. */
+function alone(u: uPlot, series: number): number[] {
+  const values = u.data[series] ?? [];
+  const found: number[] = [];
+  for (let i = 0; i < values.length; i += 1) if (values[i] != null && values[i - 1] == null && values[i + 1] == null) found.push(i);
+  return found;
+}
 
 export async function load(): Promise<{ draw: (options: ChartOptions) => uPlot }> {
   const [{ default: UPlot }] = await Promise.all([import('uplot'), import('uplot/dist/uPlot.min.css')]);
@@ -37,8 +45,9 @@ export async function load(): Promise<{ draw: (options: ChartOptions) => uPlot }
       o.series.forEach((s, i) => {
         const common = { scale: scale(s.unit), points: { show: false }, spanGaps: false };
         series.push({ ...common, width: 0 }, { ...common, width: 0 });
-        bands.push({ series: [i * 3 + 1, i * 3 + 2], fill: `${o.token(`--series-${i + 1}`)}38` });
-        series.push({ ...common, label: s.label, stroke: o.token(`--series-${i + 1}`), width: 1.8, dash: DASH[i], ...(s.step && step ? { paths: step } : {}) });
+        bands.push({ series: [i * 4 + 1, i * 4 + 2], fill: `${o.token(`--series-${i + 1}`)}38` });
+        series.push({ ...common, label: s.label, stroke: o.token(`--series-${i + 1}`), width: 1.8, dash: DASH[i], ...(s.step && step ? { paths: step } : {}), points: { show: true, size: 5, fill: o.token(`--series-${i + 1}`), filter: alone } });
+        series.push({ ...common, stroke: o.token(`--series-${i + 1}`), width: 1, dash: [2, 4] });
       });
       for (let i = 0; i < o.compared; i += 1) {
         series.push({ scale: scale(o.series[i]?.unit ?? ''), stroke: o.token('--series-6'), width: 1.5, dash: [14, 6], points: { show: false }, spanGaps: false });

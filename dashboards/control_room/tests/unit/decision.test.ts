@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { needsAcknowledge, worstFirst } from '../../src/lib/alarms.svelte';
 import { reason, type AirHandler } from '../../src/lib/comfort';
 import { errorRate, worstDevice } from '../../src/lib/devices.svelte';
+import { held } from '../../src/lib/hold';
 import { LIMITS, ratio, worst } from '../../src/lib/iaq';
 import { Keys, type KeyPress } from '../../src/lib/keyboard';
 import { bucketsFor, isoTaipei, resolve } from '../../src/lib/range';
@@ -104,5 +105,16 @@ describe('range bar', () => {
     expect(narrowed.low).toBeGreaterThan(0);
     expect(narrowed.high).toBeLessThan(20);
     expect(scaleOf(point({ unit: '%' }))).toEqual({ low: 0, high: 100 });
+  });
+});
+
+describe('held values', () => {
+  it('fill a gap with the value before it, joined to both sides', () => {
+    expect(held([1, null, null, 4], null)).toEqual([1, 1, 1, 1]);
+    expect(held([1, 2, 3], 9)).toEqual([null, null, null]);
+  });
+  it('begin with the value before the window and never go past now', () => {
+    expect(held([null, null, 5, null, null], 2, 3)).toEqual([2, 2, 5, 5, null]);
+    expect(held([null, null], null)).toEqual([null, null]);
   });
 });

@@ -275,6 +275,7 @@ export const en: Record<MessageKey, string> = {
   'overview.iaq': 'Air quality',
   'overview.devices': 'Devices',
   'overview.devices.good': '{good} / {total} good',
+  'overview.devices.starting': '{count} starting',
   'overview.devices.all-good': 'All devices answer',
   'overview.outdoor': 'Outdoor',
   'overview.section': 'Section of the building',
@@ -414,6 +415,7 @@ export const en: Record<MessageKey, string> = {
   'devices.points-of': 'Points of this device',
   'devices.never': 'never',
 
+  'point.missing': 'This equipment has no such point',
   'point.value': 'Value',
   'point.address': 'Address',
   'point.place': 'Place',

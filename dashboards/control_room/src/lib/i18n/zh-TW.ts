@@ -274,6 +274,7 @@ export const zh = {
   'overview.iaq': '空氣品質',
   'overview.devices': '裝置',
   'overview.devices.good': '{good} / {total} 良好',
+  'overview.devices.starting': '{count} 個啟動中',
   'overview.devices.all-good': '全部裝置回應正常',
   'overview.outdoor': '室外',
   'overview.section': '大樓剖面',
@@ -413,6 +414,7 @@ export const zh = {
   'devices.points-of': '此裝置的點位',
   'devices.never': '從未',
 
+  'point.missing': '此設備沒有這個點位',
   'point.value': '數值',
   'point.address': '位址',
   'point.place': '位置',
