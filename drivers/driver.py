@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from drivers.event import Event
@@ -57,6 +58,20 @@ class Device:
     """What the protocol needs beside: `node_prefix`, `dev_eui`, `topic`, `security`, `word_order`."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """`user`, `password`, `certificate`, `private_key`, `ca`: resolved by the settings, never logged."""
+
+    def same_as(self, other: Device) -> bool:
+        """Tell whether a link need not be started anew for `other`. (`==` cannot: it meets an array of numbers.)."""
+        return (
+            self.id == other.id
+            and self.profile == other.profile
+            and self.endpoint == other.endpoint
+            and self.unit == other.unit
+            and self.period_s == other.period_s
+            and self.urgent == other.urgent
+            and self.options == other.options
+            and self.secrets == other.secrets
+            and np.array_equal(self.numbers, other.numbers)
+        )
 
 
 class Sink(Protocol):

@@ -205,15 +205,4 @@ class Field:
 
 
 def _same(old: Sequence[Device], new: Sequence[Device]) -> bool:
-    """Tell whether two sets of devices are the same to a link, their point numbers included."""
-    return len(old) == len(new) and all(
-        a.id == b.id
-        and a.profile == b.profile
-        and a.unit == b.unit
-        and a.period_s == b.period_s
-        and a.urgent == b.urgent
-        and a.options == b.options
-        and a.secrets == b.secrets
-        and np.array_equal(a.numbers, b.numbers)
-        for a, b in zip(old, new, strict=True)
-    )
+    return len(old) == len(new) and all(a.same_as(b) for a, b in zip(old, new, strict=True))
