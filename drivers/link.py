@@ -11,6 +11,7 @@ For drivers:
   good answer and is not handed on.
 - A polled driver may have `connected` (False after it closed the line by itself, as RTU framing must after a time-out)
   and `async probe(device, timeout_s)` (one short request to a device that was silent).
+- A driver may have `trouble(device)`: what part of a device that answers cannot be had, and why; empty for none.
 """
 
 from __future__ import annotations
@@ -77,11 +78,12 @@ class DeviceHealth:
     missed: int = 0
     """Slots skipped because the line was busy; they are never made up."""
     errors: int = 0
-    """Answers that could not be used, and faults of the driver."""
+    """Polls (on a subscription: occasions) of which a part or the whole could not be used; faults of the driver."""
     timeouts: int = 0
     refused: int = 0
+    """Polls to which the device said no as a whole."""
     message: str = ""
-    """What went wrong last; empty while good."""
+    """What went wrong last, or what part of a good device cannot be had; empty while all of it answers."""
     keepalives: int = 0
     writes: int = 0
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=128), repr=False)
@@ -105,6 +107,8 @@ class _Member:
     keepalive_due: float = math.inf
     keepalive_count: int = 0
     keepalive_failing: bool = False
+    troubled: bool = False
+    """True while a part of it cannot be had."""
 
 
 class Link:
@@ -129,6 +133,7 @@ class Link:
         self._clock = clock
         self._limiter = limiter or ConnectLimiter(clock)
         self._on_health = on_health
+        self._trouble: Callable[[Device], str] | None = getattr(driver, "trouble", None)
         self._backoff = Backoff(rng)
         now, now_ns = clock.monotonic(), clock.now_ns()
         self._members = {
@@ -375,9 +380,23 @@ class Link:
             self._set_state(member, "good", "")
             if member.device.profile.keepalive:
                 member.keepalive_due = member.seen
-        health.message = ""
+        self._judge_part(member)
         if len(batch):
             self._deliver(member.device, batch)
+
+    def _judge_part(self, member: _Member) -> None:
+        """Count and tell what part of a device that answers cannot be had; its beginning and its end are logged."""
+        health = member.health
+        trouble = self._trouble(member.device) if self._trouble else ""
+        if trouble:
+            if isinstance(self._driver, PolledDriver) or not member.troubled:
+                health.errors += 1
+            if not member.troubled:
+                self._say(logging.WARNING, "device %s: a part of it cannot be had: %s", member.device.id, trouble)
+        elif member.troubled:
+            self._say(logging.INFO, "device %s: all of it answers again", member.device.id)
+        member.troubled = bool(trouble)
+        health.message = trouble
 
     def _deliver(self, device: Device, batch: Readings) -> None:
         try:

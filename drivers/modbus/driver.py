@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +18,8 @@ from drivers.errors import (
     TryAgainError,
 )
 from drivers.modbus.client import Connection, parse_endpoint, read_request, write_request
-from drivers.modbus.codec import BlockDecoder, encode_value
-from drivers.modbus.plan import Request, plan_profile
+from drivers.modbus.codec import encode_value
+from drivers.modbus.station import NOT_READ, Station
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
@@ -29,90 +28,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drivers.driver import Clock, Device
-    from drivers.modbus.plan import Plan, Register, WriteTarget
-    from drivers.profile import Profile
+    from drivers.errors import DriverError
+    from drivers.modbus.plan import WriteTarget
+    from drivers.modbus.station import Block
 
-__all__ = ["ModbusDriver", "PlannedProfile", "planned"]
+__all__ = ["ModbusDriver"]
 
 _BAD_CONFIG = (1, 2, 3)
 _BUSY = (5, 6)
 _SILENT_BEHIND_GATEWAY = (10, 11)
-_CACHE_SIZE = 512
-_NOT_READ = 255
-"""Marks places of a batch under construction; never leaves this module."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One request as bytes, with its decoder."""
-
-    pdu: bytes
-    decoder: BlockDecoder
-
-
-class PlannedProfile:
-    """A profile made ready for the wire: request bytes and decoders, shared by all its devices."""
-
-    def __init__(self, plan: Plan) -> None:
-        """Encode every request once."""
-        self.plan = plan
-        self.count = len(plan.profile.points)
-        self.reads = tuple(_read(request) for request in plan.requests)
-        readable = [register.place for register in plan.registers.values()]
-        self.readable: NDArray[np.intp] = np.array(sorted(readable), np.intp)
-        self.blank = np.full(self.count, np.nan)
-        self.unread: NDArray[np.uint8] = np.full(self.count, _NOT_READ, np.uint8)
-        smallest = min(plan.requests, key=lambda request: request.count, default=None)
-        self.probe = None if smallest is None else _read(smallest)
-
-    def single(self, register: Register) -> _Read:
-        """Return the request for one point alone."""
-        return _read(Request(register.function, register.address, register.size, (register,)))
-
-
-def _read(request: Request) -> _Read:
-    return _Read(read_request(request.function, request.address, request.count), BlockDecoder(request))
-
-
-_planned: dict[tuple[int, str, str], tuple[Profile, PlannedProfile]] = {}
-
-
-def planned(device: Device) -> PlannedProfile:
-    """Return the planned profile of a device; planned once for all devices of the same profile and options.
-
-    Raises:
-        ProfileError: the profile's Modbus part is wrong.
-    """
-    key = (id(device.profile), repr(device.options.get("word_order")), repr(device.options.get("base")))
-    found = _planned.get(key)
-    if found is None:
-        if len(_planned) >= _CACHE_SIZE:
-            _planned.clear()
-        found = _planned[key] = (device.profile, PlannedProfile(plan_profile(device.profile, device.options)))
-    return found[1]
-
-
-class _Station:
-    """One device as the driver needs it."""
-
-    def __init__(self, device: Device) -> None:
-        if not 0 <= device.unit <= 255:
-            raise ProfileError(f"device {device.id}: unit: got {device.unit}, wanted 0 to 255")
-        self.device = device
-        self.map = planned(device)
-        if len(device.numbers) != self.map.count:
-            raise ProfileError(
-                f"device {device.id}: {len(device.numbers)} point numbers for {self.map.count} points of its profile"
-            )
-        used = np.zeros(self.map.count, np.bool_)
-        used[self.map.readable] = True
-        used &= device.numbers >= 0
-        self.select: NDArray[np.intp] | None = None if used.all() else np.flatnonzero(used)
-        self.numbers = np.ascontiguousarray(
-            device.numbers if self.select is None else device.numbers[self.select], np.int32
-        )
-        self.reads = [read for read in self.map.reads if used[read.decoder.places].any()]
-        """In the order of the next poll: a block that timed out goes to the end."""
+_TOLD = 3
 
 
 class ModbusDriver:
@@ -128,7 +53,7 @@ class ModbusDriver:
             raise ProfileError(f"devices of one endpoint wanted, got {sorted({d.endpoint for d in devices})}")
         self._devices = tuple(devices)
         self._clock = clock
-        self._stations = {device.id: _Station(device) for device in devices}
+        self._stations = {device.id: Station(device) for device in devices}
         quiet = [station.map.plan.quiet_s for station in self._stations.values()]
         self._connection = Connection(
             parse_endpoint(devices[0].endpoint), quiet_s=max((value for value in quiet if value), default=None)
@@ -164,60 +89,113 @@ class ModbusDriver:
     async def poll(self, device: Device) -> Readings:
         """Read all points of one device.
 
-        A refused block yields bad readings of that block; a block that a busy device or a time-out kept from us is
-        left out of the batch.
+        A refused block yields bad readings of that block alone. A block that a busy device or a time-out kept from us
+        is left out of the batch; the third time in a row its points are bad, and it is asked every 5 to 15 s only, as
+        long as the device answers for others.
 
         Raises:
             ConnectError, DeviceTimeoutError: nothing was read.
             DeviceRefusedError: the device was busy for every block.
         """
         station = self._stations[device.id]
-        plan = station.map.plan
-        connection = self._connection
         value, quality = station.map.blank.copy(), station.map.unread.copy()
-        whole = True
+        now = self._clock.monotonic()
         failure: TryAgainError | DeviceRefusedError | None = None
-        for read in tuple(station.reads):
+        for block in tuple(station.blocks):
+            if block.breaker.open and now < block.due:
+                _fill(quality, block.read.decoder.places, block.quality)
+                continue
             try:
-                data = await connection.read(device.unit, read.pdu, read.decoder.size, plan.timeout_s)
-                read.decoder.decode(data, value, quality)
+                await self._fetch(station, block, value, quality)
             except DeviceRefusedError as error:
-                if error.code in _BUSY:
-                    whole, failure = False, error
-                    continue
-                silent = error.code in _SILENT_BEHIND_GATEWAY
-                places = station.map.readable if silent else read.decoder.places
-                left = places[quality[places] == _NOT_READ]
-                quality[left] = Quality.BAD_CONFIG if error.code in _BAD_CONFIG else Quality.BAD_DEVICE
-                if silent:
-                    break
-            except DecodeError:
-                quality[read.decoder.places] = Quality.BAD_CONFIG
-                if not connection.connected:
-                    whole = False
-                    break
+                if error.code not in _BUSY:
+                    break  # its gateway does not reach it
+                failure = error
             except TryAgainError as error:
-                whole, failure = False, error
-                station.reads.remove(read)
-                station.reads.append(read)
+                failure = error
                 break
-        now_ns = self._clock.now_ns()
-        if whole:
-            if station.select is not None:
-                value, quality = value[station.select], quality[station.select]
-            time_ns = np.empty(len(value), np.int64)
-            time_ns.fill(now_ns)
-            return Readings(station.numbers, value, time_ns, quality)
-        select = station.select if station.select is not None else np.arange(station.map.count)
-        select = select[quality[select] != _NOT_READ]
-        if not len(select) and failure is not None:
+            except DecodeError:
+                break  # the line was closed
+        return self._batch(station, value, quality, failure)
+
+    async def _fetch(
+        self, station: Station, block: Block, value: NDArray[np.float64], quality: NDArray[np.uint8]
+    ) -> None:
+        """Ask for one block and put what came into the batch.
+
+        Raises:
+            DeviceRefusedError: busy, or silent behind its gateway.
+            TryAgainError, DecodeError: nothing more can be asked in this turn.
+        """
+        read, places = block.read, block.read.decoder.places
+        try:
+            data = await self._connection.read(
+                station.device.unit, read.pdu, read.decoder.size, station.map.plan.timeout_s
+            )
+            read.decoder.decode(data, value, quality)
+        except DeviceRefusedError as error:
+            if error.code in _BUSY:
+                self._missed(station, block, error, Quality.BAD_COMM, quality)
+                raise
+            block.refused(error)
+            if error.code in _SILENT_BEHIND_GATEWAY:
+                _fill(quality, station.map.readable, Quality.BAD_DEVICE)
+                raise
+            _fill(quality, places, Quality.BAD_CONFIG if error.code in _BAD_CONFIG else Quality.BAD_DEVICE)
+        except DecodeError as error:
+            _fill(quality, places, Quality.BAD_CONFIG)
+            if not self._connection.connected:
+                self._missed(station, block, error, Quality.BAD_CONFIG, quality)
+                raise
+            block.refused(error)
+        except TryAgainError as error:
+            self._missed(station, block, error, Quality.BAD_COMM, quality)
+            raise
+        else:
+            block.answered()
+
+    def _missed(
+        self, station: Station, block: Block, error: DriverError, fallen: Quality, quality: NDArray[np.uint8]
+    ) -> None:
+        """Note a block that cost the line its turn; the others go first next time."""
+        station.blocks.remove(block)
+        station.blocks.append(block)
+        block.failed(error, fallen, self._clock.monotonic())
+        if block.breaker.open:
+            _fill(quality, block.read.decoder.places, fallen)
+
+    def _batch(
+        self,
+        station: Station,
+        value: NDArray[np.float64],
+        quality: NDArray[np.uint8],
+        failure: TryAgainError | DeviceRefusedError | None,
+    ) -> Readings:
+        """Make the batch of what was read.
+
+        Raises:
+            TryAgainError, DeviceRefusedError: `failure`, where nothing at all was read.
+        """
+        if failure is not None and bool(((quality == NOT_READ) | (quality == Quality.BAD_COMM)).all()):
+            # The device as a whole: the link knows how to wait for it.
+            for block in station.blocks:
+                if block.breaker.open:
+                    block.breaker.succeeded()
             raise failure
-        return Readings(
-            device.numbers[select].astype(np.int32),
-            value[select],
-            np.full(len(select), now_ns, np.int64),
-            quality[select],
-        )
+        now_ns = self._clock.now_ns()
+        numbers = station.numbers
+        if station.select is not None:
+            value, quality = value[station.select], quality[station.select]
+        read = quality != NOT_READ
+        if not read.all():
+            numbers, value, quality = numbers[read], value[read], quality[read]
+        time_ns = np.empty(len(value), np.int64)
+        time_ns.fill(now_ns)
+        return Readings(numbers, value, time_ns, quality)
+
+    def trouble(self, device: Device) -> str:
+        """Say what part of the device failed at its last poll, and why; empty when all of it answered."""
+        return "; ".join([block.trouble for block in self._stations[device.id].blocks if block.trouble][:_TOLD])
 
     async def probe(self, device: Device, timeout_s: float) -> None:
         """Ask the device for its smallest block; any answer of its own will do.
@@ -294,3 +272,8 @@ class ModbusDriver:
             device.unit, write_request(target.function, target.address, (prepare.word,)), timeout_s
         )
         await asyncio.sleep(prepare.wait_s)
+
+
+def _fill(quality: NDArray[np.uint8], places: NDArray[np.intp], fallen: Quality) -> None:
+    """Give the places that were not read yet a quality."""
+    quality[places[quality[places] == NOT_READ]] = fallen

@@ -66,6 +66,7 @@ _KEEPALIVE_S = 3.0
 _BATCH = 200
 _MISSING_S = 30.0
 _SESSION_MS = 60_000
+_NAMED = 3
 
 _STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 _TIME = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime))
@@ -372,6 +373,17 @@ class OpcUaDriver:
         if server_ns is not None:
             self.counts.clock_offset_s = (server_ns - self._clock.now_ns()) / 1e9
         return state.Value is not None and state.Value.Value == ua.ServerState.Running
+
+    def trouble(self, device: Device) -> str:
+        """Say which nodes of the device cannot be monitored; empty when all can."""
+        if not self._missing:
+            return ""
+        items = [self._held.items[handle] for handle in sorted(self._missing)]
+        names = [str(item.identifier) for item in items if self._devices[item.device] is device]
+        if not names:
+            return ""
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return f"{len(names)} of its nodes cannot be monitored: {', '.join(names[:_NAMED])}{more}"
 
     def _repeat(self, now: float) -> None:
         sink = self._sink

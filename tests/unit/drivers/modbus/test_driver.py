@@ -9,7 +9,8 @@ from controller.clock import VirtualClock
 from drivers.driver import Device, PolledDriver
 from drivers.errors import ProfileError
 from drivers.modbus.client import parse_endpoint, read_request, write_request
-from drivers.modbus.driver import ModbusDriver, planned
+from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.station import planned
 from drivers.profile import Profile, parse_profile
 
 
