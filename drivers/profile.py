@@ -252,10 +252,16 @@ def _point(row: Any, where: str, key: str) -> ProfilePoint:
             readback=_text(table, "readback", where, f"{key}write.") if "readback" in table else None,
             tolerance=_number(table, "tolerance", where, f"{key}write.", default=1e-6, low=0.0),
             settle_s=_number(table, "settle_s", where, f"{key}write.", default=0.0, low=0.0, high=60.0),
-            momentary=table.get("momentary") is True,
+            momentary=_truth(table, "momentary", where, f"{key}write."),
         )
         if write.low > write.high:
             raise ProfileError(f"{where}: {key}write: low {write.low} is above high {write.high}")
+        if write.momentary and write.default is not None:
+            raise ProfileError(f"{where}: {key}write.default: a push-button holds no value, so it falls back to none")
+        if write.default is not None and not write.low <= write.default <= write.high:
+            raise ProfileError(
+                f"{where}: {key}write.default: got {write.default:g}, wanted {write.low:g} to {write.high:g}"
+            )
     low = _number(row, "low", where, key, default=-math.inf)
     high = _number(row, "high", where, key, default=math.inf)
     if low >= high:
@@ -315,6 +321,13 @@ def _text(table: Mapping[str, Any], name: str, where: str, key: str, *, default:
         raise ProfileError(f"{where}: {key}{name} is missing")
     if not isinstance(value, str) or (default is None and not value.strip()) or len(value) > 500:
         raise ProfileError(f"{where}: {key}{name}: got {value!r}, wanted a text of 1 to 500 characters")
+    return value
+
+
+def _truth(table: Mapping[str, Any], name: str, where: str, key: str) -> bool:
+    value = table.get(name, False)
+    if not isinstance(value, bool):
+        raise ProfileError(f"{where}: {key}{name}: got {value!r}, wanted true or false")
     return value
 
 

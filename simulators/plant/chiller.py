@@ -12,14 +12,23 @@ from dataclasses import dataclass
 
 from simulators.plant.device import NotWritableError, RefusedError
 
-__all__ = ["CARRIER_19XR", "TRANE_CVHE", "YORK_YS", "YORK_YT", "Chiller", "ChillerCurve"]
+__all__ = [
+    "CARRIER_19XR",
+    "MINIMUM_OFF_S",
+    "MINIMUM_ON_S",
+    "TRANE_CVHE",
+    "YORK_YS",
+    "YORK_YT",
+    "Chiller",
+    "ChillerCurve",
+]
 
 WATER_KJ = 4.186
 OFF, STARTING, RUNNING, UNLOADING, WAITING, TRIPPED = 0, 1, 2, 3, 5, 6
 ALARMS = ("low_evap", "high_cond", "oil", "flow_evap", "flow_cond", "motor", "freeze", "vsd", "sensor")
 
-_MINIMUM_OFF_S = 300.0
-_MINIMUM_ON_S = 180.0
+MINIMUM_OFF_S = 300.0
+MINIMUM_ON_S = 180.0
 _STARTS_AN_HOUR = 4
 _PRELUBE_S = 60.0
 _RAMP_S = 300.0
@@ -155,7 +164,7 @@ class Chiller:
         """Seconds until a start is allowed."""
         if self.wants_water:
             return 0.0
-        wait = max(0.0, _MINIMUM_OFF_S - self.off_s)
+        wait = max(0.0, MINIMUM_OFF_S - self.off_s)
         if len(self.started) == _STARTS_AN_HOUR:
             wait = max(wait, 3600.0 - (self.age_s - self.started[0]))
         return wait
@@ -163,7 +172,7 @@ class Chiller:
     @property
     def minimum_on_left_s(self) -> float:
         """Seconds that the machine still has to run."""
-        return max(0.0, _MINIMUM_ON_S - self.on_s) if self.wants_water else 0.0
+        return max(0.0, MINIMUM_ON_S - self.on_s) if self.wants_water else 0.0
 
     def take(self, tag: str, value: float) -> float:
         """Accept a write; returns the value in effect.

@@ -34,7 +34,7 @@ TABLE = [
     ("fan_run", "FanRun", "Boolean", "", None),
     ("fan_fault", "FanFault", "Boolean", "", None),
     ("fan_cmd", "FanCmd", "Boolean", "", (0, 1)),
-    ("fan_speed_cmd", "FanSpeedCmd", "Double", "%", (0, 100)),
+    ("fan_speed_cmd", "FanSpeedCmd", "Double", "%", (25, 100)),
     ("outdoor_damper_cmd", "OutdoorDamperCmd", "Double", "%", (0, 100)),
     ("outdoor_damper_position", "OutdoorDamperPosition", "Double", "%", None),
     ("mode", "Mode", "Enumeration", "", (0, 2)),
