@@ -38,6 +38,9 @@ if TYPE_CHECKING:
         def audit(self, entry: AuditRow) -> None:
             """Append to the audit journal."""
 
+        async def change(self, row: AuditRow, *statements: Any) -> list[int]:
+            """Write a change and its line of audit together; return when they are durable."""
+
 
 __all__ = ["DEMO_PREFIX", "FIRST_ADMINISTRATOR", "User", "check_areas", "check_name", "read_users"]
 

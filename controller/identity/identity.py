@@ -373,9 +373,7 @@ class Identity:
         async with self._lock:
             user = self.user(name)
             self._check_change(user, None, actor, rights=True)
-            self._journal.post(*user.remove())
-            self._journal.audit(self._row(actor, "user_delete", name, client=address))
-            await self._journal.commit()
+            await self._journal.change(self._row(actor, "user_delete", name, client=address), *user.remove())
             del self._users[name]
             self._former.pop(name, None)
             self._sessions.end_all(name)
@@ -410,10 +408,9 @@ class Identity:
             raise ForbiddenError("a token cannot make tokens; sign in as a person")
         raw, made, statements = self._tokens.make(principal.name, principal.permissions, name, permissions, expires_s)
         try:
-            self._journal.post(*statements)
             data = {"name": name, "permissions": permissions.rows()}
-            self._journal.audit(self._row(principal.actor, "token_create", made.id, client=address, data=data))
-            await self._journal.commit()
+            row = self._row(principal.actor, "token_create", made.id, client=address, data=data)
+            await self._journal.change(row, *statements)
         except BaseException:
             self._tokens.revoke(made.id)
             raise
@@ -427,9 +424,7 @@ class Identity:
             UnavailableError: it has ended, but comes back at the next start, for it could not be written.
         """
         _, statements = self._tokens.revoke(token_id)
-        self._journal.post(*statements)
-        self._journal.audit(self._row(actor, "token_revoke", token_id, client=address))
-        await self._journal.commit()
+        await self._journal.change(self._row(actor, "token_revoke", token_id, client=address), *statements)
 
     # ------------------------------------------------------------------ the audit journal
 
@@ -449,8 +444,7 @@ class Identity:
         Raises:
             UnavailableError: refuse what was to be audited.
         """
-        self._journal.audit(self._row(actor, action, target, outcome, reason, client, data))
-        await self._journal.commit()
+        await self._journal.change(self._row(actor, action, target, outcome, reason, client, data))
 
     def _row(
         self,
@@ -490,9 +484,8 @@ class Identity:
         data: Mapping[str, Any] | None = None,
         actor: str = "",
     ) -> None:
-        self._journal.post(user.upsert(), *statements)
-        self._journal.audit(self._row(actor or user.name, action, target, client=address, data=data))
-        await self._journal.commit()
+        row = self._row(actor or user.name, action, target, client=address, data=data)
+        await self._journal.change(row, user.upsert(), *statements)
         self._users[user.name] = user
 
     async def _settle_demo(self) -> None:

@@ -96,7 +96,7 @@ class AuditRow:
     """Lower-case words, such as `sign_in`, `user_create`, `limit_change`."""
     target: str = ""
     outcome: str = "done"
-    """`done`, `refused` or `failed`."""
+    """`requested` (durable before a change is made), `done`, `refused` or `failed`."""
     reason: str = ""
     client: str = ""
     """Network address of the client."""

@@ -220,10 +220,11 @@ class Journal:
             rows.append((_alarm_upsert, _columns(state)))
         self._add_fact(Unit(rows=rows, fact=True))
 
-    def command(self, row: CommandRow | None, *slots: SlotRow) -> None:
+    def command(self, row: CommandRow | None, *slots: SlotRow, lost: Callable[[Exception], None] | None = None) -> None:
         """Append one state of a command and the slots that it changed, in one transaction.
 
-        A new command (state `accepted`) is a change, later states are facts; `row=None` writes slots alone.
+        A new command (state `accepted`, or with `lost`) is a change, later states are facts; `row=None` writes slots
+        alone. `lost` is called on the loop when the database did not take it after all, before `commit` raises.
 
         Raises:
             UnavailableError: the command is new and the database cannot be written.
@@ -236,8 +237,8 @@ class Journal:
                 rows.append((_slot_delete, {"of_point": slot.point, "of_slot": slot.slot}))
             else:
                 rows.append((_slot_upsert, _columns(slot)))
-        if row is not None and row.state == "accepted":
-            self._add(Unit(rows=rows))
+        if lost is not None or (row is not None and row.state == "accepted"):
+            self._add(Unit(rows=rows, answer=None if lost is None else self._on_loop(_of_loss(lost))))
         else:
             self._add_fact(Unit(rows=rows, fact=True))
 
@@ -271,6 +272,19 @@ class Journal:
             UnavailableError: the queue is full or the database cannot be written: refuse what was to be audited.
         """
         self._add(Unit(audit=row))
+
+    async def change(self, row: AuditRow, *statements: Executable) -> list[int]:
+        """Write a change and its line of audit together or not at all; return when both are durable.
+
+        Returns how many rows each statement touched.
+
+        Raises:
+            ConflictError: a constraint refused one of them; none is in the database.
+            UnavailableError: the database cannot be written; none is or will be in the database.
+        """
+        future: asyncio.Future[list[int]] = self._loop.create_future()
+        self._add(Unit(statements, audit=row, answer=self._answer(future)))
+        return await self._result(future)
 
     async def verify_audit(self) -> ChainReport:
         """Check the whole hash chain.
@@ -318,6 +332,13 @@ class Journal:
                 future.set_exception(error)
             else:
                 future.set_result(counts)
+
+        return self._on_loop(settle)
+
+    def _on_loop(
+        self, settle: Callable[[list[int], Exception | None], None]
+    ) -> Callable[[list[int], Exception | None], None]:
+        """Return what the writer may call on its thread; answers reach the loop in the order of the queue."""
 
         def answer(counts: list[int], error: Exception | None) -> None:
             if self._inline:
@@ -379,6 +400,14 @@ class Journal:
         if self._reading is not None:
             self._reading.close()
             self._reading = None
+
+
+def _of_loss(lost: Callable[[Exception], None]) -> Callable[[list[int], Exception | None], None]:
+    def settle(_counts: list[int], error: Exception | None) -> None:
+        if error is not None:
+            lost(error)
+
+    return settle
 
 
 def _columns(row: AlarmRow | AlarmStateRow | CommandRow | SlotRow) -> dict[str, Any]:

@@ -13,7 +13,17 @@ from controller.journal.dump import dump_text
 from controller.journal.entry import AlarmRow, AlarmStateRow, AuditRow, CommandRow, SlotRow
 from controller.journal.journal import InlineExecutor, Journal
 from controller.journal.query import page
-from controller.journal.schema import alarm_entry, alarm_state, command_slot, event_entry, overlay, sign_in_link, user
+from controller.journal.schema import (
+    alarm_entry,
+    alarm_state,
+    audit_entry,
+    command_entry,
+    command_slot,
+    event_entry,
+    overlay,
+    sign_in_link,
+    user,
+)
 from drivers.event import Event
 
 if TYPE_CHECKING:
@@ -144,6 +154,43 @@ async def test_while_another_process_holds_the_lock_changes_are_refused_and_fact
         "o2",
     ]
     assert await journal.fetch(select(user)) == []
+
+
+async def test_a_new_command_that_is_lost_says_so_before_the_commit_does(journal: Journal, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    said: list[str] = []
+    accepted = CommandRow("c1", 1, "p", 1, 8, 1.0, None, "op", "", "accepted")
+    masked = CommandRow("c2", 1, "p", 1, 8, 1.0, None, "op", "", "masked")
+    journal.command(accepted, lost=lambda error: said.append(f"c1 {error}"))
+    journal.command(masked, lost=lambda error: said.append(f"c2 {error}"))
+    with pytest.raises(UnavailableError):
+        await journal.commit()
+    assert [text[:2] for text in said] == ["c1", "c2"]
+    assert "nothing was changed" in said[0]
+    other.execute("ROLLBACK")
+    other.close()
+    await until(lambda: journal.healthy and journal.pending == 0)
+    journal.command(accepted, lost=lambda error: said.append("no"))
+    await journal.commit()
+    assert len(said) == 2
+    assert [row.command for row in await journal.fetch(select(command_entry))] == ["c1"]
+
+
+async def test_a_change_and_its_audit_stand_or_fall_together_and_a_stranger_s_mistake_does_not_matter(
+    journal: Journal,
+) -> None:
+    await journal.change(AuditRow(1, "op", "user_create", "chen"), new_user("chen"))
+    twice, other = await asyncio.gather(
+        journal.change(AuditRow(2, "op", "user_create", "chen"), new_user("chen")),
+        journal.change(AuditRow(3, "op", "user_create", "lin"), new_user("lin")),
+        return_exceptions=True,
+    )
+    assert isinstance(twice, ConflictError)
+    assert other == [1]
+    rows = await journal.fetch(select(audit_entry.c.target).order_by(audit_entry.c.id))
+    assert [row.target for row in rows] == ["chen", "lin"]
+    assert (await journal.verify_audit()).whole
 
 
 async def test_the_loop_never_waits_for_the_database(journal: Journal, tmp_path: Path) -> None:
