@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from controller.api.render import command_json, device_json, event_json
@@ -40,6 +41,8 @@ __all__ = ["Recorder"]
 _log = logging.getLogger(__name__)
 _PROTECTION = (3, 4, 5, 7)
 """Slots whose orders go out even while the journal is down; they are recorded after."""
+_EQUIPMENT = (3, 4, 5)
+"""Slots of protection by programs: taken back by nobody but them."""
 
 
 class Recorder:
@@ -148,6 +151,7 @@ class Recorder:
         Raises:
             UnavailableError: the command is new and the journal cannot take it.
         """
+        new = self.parts is not None and command.owner != "arbiter" and not self.parts.arbiter.knows(command.id)
         point = self._site().points.get(command.point)
         self._journal.command(
             CommandRow(
@@ -169,9 +173,15 @@ class Recorder:
                 JournalSlotRow(row.point, row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns)
                 for row in slots
             ),
+            lost=partial(self._lose, command) if new else None,
         )
         self._commands[command.id] = command
         self._something.set()
+
+    def _lose(self, command: Command, error: Exception) -> None:
+        """Take back a new command that the journal had in its queue and could not keep; protection goes on."""
+        if self.parts is not None and command.slot not in _EQUIPMENT:
+            self.parts.arbiter.withdraw(command.id, f"not recorded and so not sent: {error}")
 
     def health(self, device: Device, health: DeviceHealth) -> None:
         """Take a change of a device's state: its alarm, its held points, the screens."""
@@ -232,10 +242,15 @@ class Recorder:
             try:
                 await self._journal.commit()
             except (UnavailableError, ConflictError) as error:
-                if not order.automatic and arbiter.winner(order.point.address) not in _PROTECTION:
+                protects = order.automatic or arbiter.winner(order.point.address) in _PROTECTION
+                if not protects or arbiter.withdrawn(order.command):
                     arbiter.refused(order, f"not recorded and so not sent: {error}")
                     return
                 _log.error("order for %s goes out unrecorded: %s", order.point.address, error)
+            if arbiter.withdrawn(order.command):
+                # The journal is well again, but what it lost in between was refused to whoever asked.
+                arbiter.refused(order, "not recorded and so not sent")
+                return
         arbiter.started(order, "pending")
         outcome = await execute(
             order, self.field, self._site(), self._clock, lambda: arbiter.started(order, "verifying")

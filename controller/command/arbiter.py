@@ -149,13 +149,16 @@ class Arbiter:
         """Begin with every slot empty.
 
         `record` appends a state of a command, and the slots that it changed, to the journal in one transaction. It must
-        not block; for a new command it may raise UnavailableError, and then nothing was changed.
+        not block; for a new command it may raise UnavailableError, and then nothing was changed. When it turns out
+        later that the journal has not kept a new command, `withdraw` must be called.
         """
         self._clock = clock
         self._new_id = new_id
         self._record = record
         self._targets: dict[str, _Target] = {}
         self._commands: dict[str, Command] = {}
+        self._replaced: dict[str, Slot | None] = {}
+        """What the slot of a command held before it, in the order of requests, until it is sent; for `withdraw`."""
         self._dirty: dict[str, None] = {}
         self._timed: dict[str, None] = {}
         """Points that time alone can change: a slot ends, a refresh or a postponed comparison is due."""
@@ -260,6 +263,7 @@ class Arbiter:
             send = True
         kept = slot in RESTORED and not target.spec.momentary
         self._put(command, *([SlotRow(point, slot, value, owner, reason, now_ns, until_ns)] if kept else []))
+        self._replaced[command.id] = held
         self._hold(target, array)
         self.counts.commands += 1
         self._dirty[point] = None
@@ -331,6 +335,7 @@ class Arbiter:
 
     def started(self, order: Order, state: str) -> None:
         """Note that an order is on its way (`pending`) or being read back (`verifying`)."""
+        self._replaced.pop(order.command, None)
         command = self._commands.get(order.command)
         if command is not None and command.state != state:
             self._put(replace(command, state=state))
@@ -375,19 +380,53 @@ class Arbiter:
             )
 
     def refused(self, order: Order, message: str) -> None:
-        """Take back a command that the journal could not keep: nothing was sent, and its slot is emptied."""
-        command, target = self._commands.get(order.command), self._targets.get(order.point.address)
-        before = target.sent if target is not None else None
-        self.completed(order, Outcome("failed", None, message, sent=False))
-        if command is None or target is None:
+        """Take back an order that the journal could not keep: nothing was sent, and its command is withdrawn."""
+        self.withdraw(order.command, message)
+        self.counts.outcomes["failed"] = self.counts.outcomes.get("failed", 0) + 1
+        target = self._targets.get(order.point.address)
+        if target is None:
             return
-        target.sent = before
-        held = target.array[command.slot - 1]
-        if held is not None and (held.owner, held.value) == (command.owner, command.value):
-            self._hold(target, _with(target.array, command.slot, None))
-            if command.slot in RESTORED and not target.spec.momentary:
-                row = SlotRow(target.point.address, command.slot, None)
-                self._record(self._commands[command.id], (row,))
+        target.busy = False
+        minimum = target.array[MINIMUM_TIME - 1]
+        if minimum is not None and minimum.value == order.value != target.sent:
+            # Slot 6 was filled for a change of state that did not come; left there it would send the value after all.
+            self._hold(target, _with(target.array, MINIMUM_TIME, None))
+        self._dirty[order.point.address] = None
+
+    def withdraw(self, command: str, message: str) -> None:
+        """Take back a command that the journal could not keep: its slot holds what it held before, nothing is sent.
+
+        Whoever asked was told that it was refused, and can rely on that. One that was sent already stays as it is.
+        """
+        found = self._commands.get(command)
+        if found is None or command not in self._replaced:
+            return
+        places = list(self._replaced)
+        later = places[places.index(command) + 1 :]
+        former = self._replaced.pop(command)
+        commands = self._commands
+        same = (item for item in later if (commands[item].point, commands[item].slot) == (found.point, found.slot))
+        target, rows = self._targets.get(found.point), []
+        if (follower := next(same, None)) is not None:
+            self._replaced[follower] = former
+        elif target is not None:
+            held = target.array[found.slot - 1]
+            if (held.owner, held.value) == (found.owner, found.value) if held else found.value is None:
+                self._hold(target, _with(target.array, found.slot, former))
+                if found.slot in RESTORED and not target.spec.momentary:
+                    rows.append(_row(found.point, found.slot, former))
+        if target is not None and target.pending == command:
+            target.pending = ""
+        self._put(replace(found, state="failed", message=message, finished_ns=self._clock.now_ns()), *rows)
+
+    def withdrawn(self, command: str) -> bool:
+        """Tell whether a command was taken back before it was sent."""
+        found = self._commands.get(command)
+        return found is not None and found.state == "failed"
+
+    def knows(self, command: str) -> bool:
+        """Tell whether a state of this command was recorded before; False while its first one is being recorded."""
+        return command in self._commands
 
     def device_back(self, device: str) -> None:
         """A lost device answers again: compare its held points with what is wanted before anything is written."""
@@ -530,7 +569,9 @@ class Arbiter:
         self._commands.pop(command.id, None)
         self._commands[command.id] = command
         while len(self._commands) > _KEPT:
-            del self._commands[next(iter(self._commands))]
+            oldest = next(iter(self._commands))
+            del self._commands[oldest]
+            self._replaced.pop(oldest, None)
 
 
 def _why(array: PriorityArray, top: int) -> str:
@@ -538,6 +579,12 @@ def _why(array: PriorityArray, top: int) -> str:
     if slot is None:
         return "all slots are empty: relinquish default"
     return f"slot {top} takes effect: {slot.owner}: {slot.reason}"[:500]
+
+
+def _row(point: str, number: int, slot: Slot | None) -> SlotRow:
+    if slot is None:
+        return SlotRow(point, number, None)
+    return SlotRow(point, number, slot.value, slot.owner, slot.reason, slot.since_ns, slot.until_ns)
 
 
 def _with(array: PriorityArray, number: int, slot: Slot | None) -> PriorityArray:

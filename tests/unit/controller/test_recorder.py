@@ -58,14 +58,17 @@ class Book:
         self.seen: set[tuple[str, str]] = set()
         self.writes: list[float] = []
         self.broken = 0
+        self.losers: list[Any] = []
 
     # journal
     def alarm(self, row: Any, state: Any) -> None:
         self.said.append(("alarm row", row.event))
 
-    def command(self, row: Any, *slots: Any) -> None:
+    def command(self, row: Any, *slots: Any, lost: Any = None) -> None:
         if row.state == "accepted" and self.down:
             raise UnavailableError("the disk is full")
+        if lost is not None:
+            self.losers.append(lost)
         self.said.append(("command row", row.state))
         self.said += [("slot row", (slot.slot, slot.value)) for slot in slots]
 
@@ -240,6 +243,33 @@ async def test_a_command_that_cannot_be_recorded_is_not_sent_and_holds_no_slot(b
     bench.arbiter.device_back("ch1")
     await bench.carry()
     assert bench.book.writes == []
+
+
+async def test_a_command_lost_while_the_journal_failed_for_a_moment_is_not_sent(bench: Bench) -> None:
+    bench.book.losers.clear()
+    command = bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    (lost,) = bench.book.losers
+    lost(UnavailableError("the disk was full"))
+    await bench.carry()  # the journal is well again: its commit says nothing of what was thrown away
+
+    assert bench.book.writes == []
+    assert bench.arbiter.withdrawn(command.id)
+    assert bench.arbiter.slots(SP)[7] is None
+
+
+async def test_a_command_lost_after_its_order_was_made_is_not_sent(bench: Bench) -> None:
+    bench.book.gate.clear()
+    command = bench.arbiter.request(SP, 8, 6.0, "alice", "x")
+    await bench.carry()
+    bench.book.losers[-1](UnavailableError("the disk was full"))
+    bench.book.gate.set()
+    await bench.settle(5)
+
+    assert bench.book.writes == []
+    assert bench.arbiter.get(command.id).state == "failed"
+    bench.arbiter.request(SP, 8, 7.0, "alice", "again")
+    await bench.carry()
+    assert bench.book.writes == [7.0]
 
 
 async def test_protection_goes_out_though_the_journal_is_down(bench: Bench) -> None:

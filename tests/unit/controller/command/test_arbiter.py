@@ -457,3 +457,58 @@ def test_a_command_of_a_point_that_a_new_configuration_takes_away_ends(bench: Be
 
     assert bench.arbiter.step() == []
     assert bench.arbiter.get(command.id).state == "expired"
+
+
+def test_a_withdrawn_command_leaves_the_slot_as_it_was_and_is_not_sent(bench: Bench) -> None:
+    first = bench.arbiter.request(SP, 8, 9.0, "alice", "x")
+    bench.run()
+    second = bench.arbiter.request(SP, 8, 11.0, "bob", "y")
+    bench.arbiter.withdraw(second.id, "not recorded")
+
+    assert bench.arbiter.step() == []
+    assert bench.arbiter.get(second.id).state == "failed"
+    assert bench.arbiter.withdrawn(second.id)
+    held = bench.arbiter.slots(SP)[7]
+    assert held is not None
+    assert (held.owner, held.value) == ("alice", 9.0)
+    assert bench.slots[-1].value == 9.0
+    bench.arbiter.withdraw(first.id, "too late: it was sent")
+    assert bench.arbiter.get(first.id).state == "done"
+    assert bench.arbiter.present(SP) == (9.0, 8)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_several_of_one_slot_can_be_withdrawn_in_any_order(bench: Bench, order: tuple[int, ...]) -> None:
+    made = [bench.arbiter.request(SP, 8, value, "alice", "x") for value in (9.0, None, 11.0)]
+    for place in order:
+        bench.arbiter.withdraw(made[place].id, "not recorded")
+
+    assert bench.arbiter.slots(SP)[7] is None
+    assert bench.arbiter.step() == []
+
+
+def test_a_masked_command_and_a_release_are_withdrawn_too(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 9.0, "alice", "x")
+    bench.run()
+    masked = bench.arbiter.request(SP, 15, 12.0, "schedule", "y")
+    released = bench.arbiter.request(SP, 8, None, "alice", "z")
+    bench.arbiter.withdraw(masked.id, "not recorded")
+    bench.arbiter.withdraw(released.id, "not recorded")
+
+    assert bench.arbiter.present(SP) == (9.0, 8)
+    assert bench.arbiter.slots(SP)[14] is None
+    assert bench.arbiter.step() == []
+
+
+def test_a_refused_start_is_not_sent_by_the_minimum_time_slot_either(bench: Bench) -> None:
+    bench.arbiter.request(ENABLE, 8, 0.0, "alice", "x")
+    bench.run()
+    bench.clock.move(400)
+    bench.arbiter.step()
+    bench.arbiter.request(ENABLE, 8, 1.0, "alice", "x")
+    (order,) = bench.arbiter.step()
+    bench.arbiter.refused(order, "not recorded")
+
+    assert bench.arbiter.slots(ENABLE)[5] is None
+    assert bench.arbiter.step() == []
+    assert bench.arbiter.present(ENABLE) == (0.0, 8)
