@@ -41,6 +41,10 @@ def shifu(*arguments: str) -> None:
 def site_of(page: str, folder: Path) -> Path:
     """Write the site that `shifu init` makes, with the page's files in it."""
     shifu("init", str(folder), "--profile", "eastron-sdm630", "--endpoint", "tcp://192.0.2.10:502")
+    for line in re.findall(
+        r"^ *shifu (tls init my-building .*)$", (HOWTO / f"{page}.md").read_text("utf-8"), re.MULTILINE
+    ):
+        shifu(*[str(folder) if word == "my-building" else word for word in line.split()])
     for path, text in blocks(page).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
