@@ -193,11 +193,9 @@ class Alarm:
             return None
         return self.state.raised_ns + round(self.definition.respond_s * 1e9)
 
-    def text(self) -> Name:
-        """Return the alarm's text, with the reason where a device gave one."""
-        reason = str(self.state.data.get("reason", ""))
-        name = self.definition.text
-        return Name(f"{name.zh}（{reason}）", f"{name.en} ({reason})") if reason else name
+    def reason(self) -> str:
+        """Return what the link said of a lost device, in its own words; empty where it said nothing."""
+        return str(self.state.data.get("reason", ""))
 
     def to_json(self) -> dict[str, Any]:
         """Return the Alarm of the API and the stream; times ISO 8601 UTC with ms, None where there is none."""
@@ -215,7 +213,8 @@ class Alarm:
             "system": definition.system,
             "area": definition.area,
             "floor": definition.floor,
-            "text": _name(self.text()),
+            "text": _name(definition.text),
+            "reason": self.reason() or None,
             "consequence": _name(definition.consequence),
             "action": _name(definition.action),
             "respond_by": _iso(self.respond_by_ns()),

@@ -131,7 +131,6 @@ def communication_alarms(
             if placed.row.kind == "communication" and piece in _pieces(placed.row, {address: piece})
         ]
         row = matching[-1] if matching else None
-        text = Name(f"{piece.name.zh} {_COMMUNICATION.zh}", f"{piece.name.en}: {_COMMUNICATION.en}")
         identifier = definition_id("communication", device=device)
         found[identifier] = AlarmDefinition(
             id=identifier,
@@ -141,7 +140,7 @@ def communication_alarms(
             life_safety=row.life_safety if row else False,
             on_delay_s=row.on_delay_s if row else 0.0,
             off_delay_s=row.off_delay_s if row else 0.0,
-            text=text,
+            text=_name(row.text) if row and row.text else _COMMUNICATION,
             consequence=_name(row.consequence) if row and row.consequence else _CONSEQUENCE,
             action=_name(row.action) if row and row.action else _ACTION,
             respond_s=row.respond_min * 60.0 if row and row.respond_min else None,
@@ -177,12 +176,8 @@ def _definition(row: AlarmRow, point: Point, piece: Equipment) -> AlarmDefinitio
     if row.kind in LIMIT_KINDS:
         limit = _limit(row, piece)
     word = _WORDS[row.kind]
-    base = row.text
-    text = (
-        Name(f"{piece.name.zh} {base.zh}", f"{piece.name.en}: {base.en}")
-        if base
-        else Name(f"{piece.name.zh} {point.name.zh}{word.zh}", f"{piece.name.en}: {point.name.en} {word.en}")
-    )
+    # The equipment is named beside the text wherever an alarm is shown.
+    text = _name(row.text) if row.text else Name(f"{point.name.zh}{word.zh}", f"{point.name.en} {word.en}")
     return AlarmDefinition(
         id=definition_id(row.kind, point=point.address),
         kind=row.kind,

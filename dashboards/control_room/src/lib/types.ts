@@ -36,7 +36,7 @@ export type AlarmState = 'unacknowledged' | 'acknowledged' | 'returned' | 'latch
 export interface Alarm {
   id: string; occurrence: string | number; state: AlarmState; priority: 1 | 2 | 3 | 4; life_safety: boolean; kind: string;
   point: string | null; device: string | null; equipment: string; system: string; area: string; floor: string;
-  text: Name; consequence: Name; action: Name; respond_by: string | null; value: number | null; limit: number | null; unit: string;
+  text: Name; reason?: string | null; consequence: Name; action: Name; respond_by: string | null; value: number | null; limit: number | null; unit: string;
   raised_at: string | null; returned_at: string | null; acknowledged_at: string | null; acknowledged_by: string | null;
   comment: string | null; count: number; bad_input: boolean;
 }

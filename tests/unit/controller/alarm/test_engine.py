@@ -349,7 +349,8 @@ def test_communication() -> None:
     rig.wait(2.0)
     alarm = rig.alarms.get(id_)
     assert alarm.state.state == "unacknowledged"
-    assert alarm.text() == Name("TX-1 溫度計 通訊中斷（no route）", "TX-1 relay: communication lost (no route)")
+    assert alarm.reason() == "no route"
+    assert alarm.to_json()["reason"] == "no route"
     rig.alarms.device("tx1-temp", False)
     rig.clock.move(2.5)
     rig.alarms.device("tx1-temp", False)
@@ -545,6 +546,7 @@ def test_json() -> None:
         "area": "substation",
         "floor": "B2",
         "text": {"zh": "TX-1 繞組溫度過高", "en": "TX-1: winding temperature high"},
+        "reason": None,
         "consequence": {"zh": "", "en": ""},
         "action": {"zh": "", "en": ""},
         "respond_by": "2026-01-01T00:10:00.000Z",
