@@ -82,6 +82,17 @@ class Login:
         return parts.hostname, port, secure
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho forgets it then, and every new attempt would leave one open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001 - the signature of the standard library
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class _Client(paho.Client):
     """paho's client with an upper bound on what it collects.
 
@@ -166,6 +177,7 @@ class Session:
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._login.ca or None)
+        context.sslsocket_class = _ClosingSocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._login.certificate:
             context.load_cert_chain(self._login.certificate, self._login.private_key or None)
