@@ -287,18 +287,22 @@ def check(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="The new site's folder; new or empty.", show_default=False)],
-    profile: Annotated[str, typer.Option(help="Profile of its first device, such as eastron-sdm630.")],
-    endpoint: Annotated[str, typer.Option(help="Where it is, such as tcp://192.0.2.10:502.")] = "tcp://192.0.2.10:502",
+    profile: Annotated[
+        str, typer.Option(help="Profile of its first device: eastron-sdm630, or a file of your own (.toml).")
+    ],
+    endpoint: Annotated[str, typer.Option(help="Where it is, such as tcp://192.0.2.10:502.")] = "",
     unit: Annotated[int, typer.Option(help="Modbus unit id.", min=0, max=255)] = 1,
     site_id: Annotated[str | None, typer.Option("--id", help="Id of the site; the folder's name unless given.")] = None,
 ) -> None:
     """Write a new site with one device, explained line by line.
 
-    `shifu read --profiles` lists the profiles. A profile of your own goes into the folder `profiles` of the site.
+    `shifu read --profiles` lists the profiles. A profile of your own is copied into the site's folder
+    `profiles`.
     """
+    from controller.clock import SystemClock  # noqa: PLC0415
     from controller.settings.initial import write_site  # noqa: PLC0415
 
-    for path in write_site(folder, profile, endpoint, unit, site_id):
+    for path in write_site(folder, profile, SystemClock(), endpoint=endpoint, unit=unit, site_id=site_id):
         print(path)
     print(f"Next: `shifu check {folder}`, then `shifu run {folder}`.")
 
@@ -315,7 +319,7 @@ def read(
         int, typer.Option(help="Modbus function: 3 holding, 4 input registers; 1, 2 bits.", min=1, max=4)
     ] = 3,
     node: Annotated[list[str] | None, typer.Option(help="OPC UA node id; none lists what is there.")] = None,
-    profile: Annotated[str, typer.Option(help="Read all points of a profile.")] = "",
+    profile: Annotated[str, typer.Option(help="Read all points of a profile: its id, or a file (.toml).")] = "",
     profiles: Annotated[bool, typer.Option("--profiles", help="List the profiles.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.", min=0.1, max=600)] = 3.0,
     as_json: AsJson = False,

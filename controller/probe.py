@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.clock import SystemClock
 from controller.errors import InvalidError
-from controller.settings.library import Library
+from controller.settings.library import Library, find_profile
 from controller.settings.problem import Problem
 from drivers.modbus.probe import probe as probe_modbus
 from drivers.modbus.probe import probe_profile
@@ -121,9 +121,7 @@ async def _profile(request: ProbeRequest, profile: Profile) -> Shown:
 
 
 def _find(name: str) -> Profile:
-    found = Library().get(name)
-    if isinstance(found, Problem):
-        raise InvalidError(f'no profile "{name}". {found.todo} `shifu read --profiles` lists them.')
+    found, _ = find_profile(name)
     if found.protocol != "modbus":
         raise InvalidError(f'profile "{name}" is for {found.protocol}; --profile reads Modbus devices')
     return found

@@ -108,18 +108,21 @@ class Builder:
         """Go through all rows; look at `problems` afterwards."""
         self._places()
         self._pieces()
+        if self.problems:
+            return  # devices stand on equipment: what they would say follows from what is said already
         seen: dict[tuple[str, int], tuple[str, str, int]] = {}
         total = 0
-        for placed in self._rows.devices:
-            if len(self.problems) >= MOST:
-                break
+        for placed in self._rows.devices:  # before anything is built: so many points take seconds to make
             profile = self._library.get(placed.row.profile)
             total += 0 if isinstance(profile, Problem) else len(profile.points)
             if total > MAX_POINTS:
                 todo = "Split the site among several controllers."
                 self._say(placed, "", f"more than {MAX_POINTS} points up to here", f"at most {MAX_POINTS}", todo)
-                break
-            self._device(placed, profile, seen)
+                return
+        for placed in self._rows.devices:
+            if len(self.problems) >= MOST:
+                return
+            self._device(placed, self._library.get(placed.row.profile), seen)
 
     @property
     def notices(self) -> tuple[str, ...]:

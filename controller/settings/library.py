@@ -6,8 +6,10 @@ What every protocol shares is checked here; `controller.connection` has the prot
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from controller.errors import InvalidError
 from controller.settings.problem import Problem, SettingsError, nearest
 from controller.settings.source import read_toml
 from controller.share import share_dir
@@ -16,12 +18,10 @@ from drivers.errors import ProfileError
 from drivers.profile import parse_profile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from controller.settings.source import Source
     from drivers.profile import Profile
 
-__all__ = ["Library"]
+__all__ = ["Library", "find_profile", "read_profile"]
 
 
 class Library:
@@ -55,33 +55,51 @@ class Library:
         if name not in self._paths:
             todo = nearest(name, self._paths) or "`shifu read --profiles` lists them."
             return Problem("", 0, "profile", f'"{name}"', "a profile that exists", todo)
-        shown = self._shown(self._paths[name])
-        try:
-            source = read_toml(self._paths[name], shown)
-        except SettingsError as error:
-            return self._keep(name, error.problems[0])
-        try:
-            profile = parse_profile(source.data, shown)
-            check_profile(profile)
-        except ProfileError as error:
-            text = str(error).removeprefix(f"{shown}: ").removeprefix(f"profile {name}: ")
-            return self._keep(name, Problem(shown, _line(text, source), "", text, ""))
-        if profile.id != name:
-            wanted = f'"{name}", the file\'s name'
-            line = source.line(("profile", "id"))
-            return self._keep(name, Problem(shown, line, "profile.id", f'"{profile.id}"', wanted))
+        profile = read_profile(self._paths[name], self._shown(self._paths[name]))
         self._read[name] = profile
         return profile
-
-    def _keep(self, name: str, problem: Problem) -> Problem:
-        self._read[name] = problem
-        return problem
 
     def _shown(self, path: Path) -> str:
         """Return a path as the other messages show it: below the site's folder where it is there."""
         if self._folder is not None and path.is_relative_to(self._folder):
             return str(path.relative_to(self._folder))
         return str(path)
+
+
+def read_profile(path: Path, shown: str = "") -> Profile | Problem:
+    """Read one profile file, or say what is wrong with it; `shown` is its name in messages."""
+    shown = shown or str(path)
+    try:
+        source = read_toml(path, shown)
+    except SettingsError as error:
+        return error.problems[0]
+    try:
+        profile = parse_profile(source.data, shown)
+        check_profile(profile)
+    except ProfileError as error:
+        text = str(error).removeprefix(f"{shown}: ").removeprefix(f"profile {path.stem}: ")
+        return Problem(shown, _line(text, source), "", text, "")
+    if profile.id != path.stem:
+        line = source.line(("profile", "id"))
+        return Problem(shown, line, "profile.id", f'"{profile.id}"', f'"{path.stem}", the file\'s name')
+    return profile
+
+
+def find_profile(name: str) -> tuple[Profile, Path | None]:
+    """Return a profile by its id, or one of your own by its path, which then comes back too.
+
+    Raises:
+        InvalidError: there is none, or it cannot be used.
+    """
+    path = Path(name) if name.endswith(".toml") else None
+    found = Library().get(name) if path is None else read_profile(path)
+    if not isinstance(found, Problem):
+        return found, path
+    if found.file:
+        raise InvalidError(str(found))
+    raise InvalidError(
+        f'no profile "{name}". {found.todo} `shifu read --profiles` lists them; a file of your own ends in .toml'
+    )
 
 
 def _line(text: str, source: Source) -> int:

@@ -9,21 +9,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from drivers.profile import Profile
 
-__all__ = ["known_options"]
+__all__ = ["known_options", "template_options"]
 
 _PROTOCOL = {
     "modbus": ("word_order", "base"),
     "opcua": ("security",),
     "mqtt": ("version", "client_id", "write_timeout_s", "dev_eui"),
 }
+_OURS = ("value", "tag")
+"""What the drivers fill in by themselves."""
 _HOLE = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 def known_options(profile: Profile) -> tuple[str, ...]:
     """Return the names in the order in which a message should list them."""
-    names = list(_PROTOCOL[profile.protocol])
-    for wire in (profile.wire, *(point.wire for point in profile.points)):
-        names += [name for text in _texts(wire) for name in _HOLE.findall(text) if name not in ("value", "tag")]
+    return tuple(dict.fromkeys((*_PROTOCOL[profile.protocol], *template_options(profile))))
+
+
+def template_options(profile: Profile) -> tuple[str, ...]:
+    """Return the names that the profile's topics and nodes have in braces: a device must give them."""
+    names = [
+        name
+        for wire in (profile.wire, *(point.wire for point in profile.points))
+        for text in _texts(wire)
+        for name in _HOLE.findall(text)
+        if name not in _OURS
+    ]
     return tuple(dict.fromkeys(names))
 
 

@@ -9,10 +9,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import delete
 from sqlalchemy.dialects.sqlite import insert
 
 from controller.alarm.definition import LIMIT_KINDS
+from controller.errors import NotFoundError
 from controller.journal.schema import overlay
+from controller.point.model import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,9 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from controller.alarm.definition import AlarmDefinition
-    from controller.point.model import Limits
+    from controller.settings.configuration import Configuration
 
-__all__ = ["LIMITS", "Change", "apply_limits", "store_limits"]
+__all__ = ["LIMITS", "Change", "apply_limits", "forget", "lay_over", "limit_change", "store"]
 
 LIMITS = "limits/"
 
@@ -36,6 +39,12 @@ class Change:
     who: str = ""
     why: str = ""
     expires_ns: int | None = None
+    time_ns: int = 0
+    """When it was made."""
+
+    def over(self, now_ns: int) -> bool:
+        """Tell whether its time has passed."""
+        return self.expires_ns is not None and self.expires_ns <= now_ns
 
 
 def apply_limits(
@@ -49,7 +58,7 @@ def apply_limits(
     for change in changes:
         if not change.key.startswith(LIMITS) or not isinstance(change.value, dict):
             continue
-        if change.expires_ns is not None and change.expires_ns <= now_ns:
+        if change.over(now_ns):
             continue
         address = change.key.removeprefix(LIMITS)
         for kind in LIMIT_KINDS:
@@ -64,20 +73,52 @@ def apply_limits(
     return result
 
 
-def store_limits(address: str, limits: Limits, who: str, why: str, now_ns: int) -> Executable:
-    """Return the statement that keeps new limits of a point; `version` grows by one, for ETags."""
-    value = {
-        kind: None if math.isnan(limit) else limit
-        for kind, limit in ((kind, getattr(limits, kind)) for kind in LIMIT_KINDS)
+def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, generation: int) -> Configuration:
+    """Return the configuration of the files with changed limits, in its alarms and at its points."""
+    live = [change for change in changes if not change.over(now_ns)]
+    alarms = apply_limits({alarm.id: alarm for alarm in base.alarms}, live, now_ns)
+    points = dict(base.site.points)
+    for change in live:
+        address = change.key.removeprefix(LIMITS)
+        if change.key.startswith(LIMITS) and address in points:
+            kept = {kind: alarms.get(f"{address}#{kind}") for kind in LIMIT_KINDS}
+            limits = Limits(**{kind: alarm.limit for kind, alarm in kept.items() if alarm is not None})
+            points[address] = replace(points[address], limits=limits)
+    return replace(base, alarms=tuple(alarms.values()), site=replace(base.site, points=points, generation=generation))
+
+
+def limit_change(base: Configuration, address: str, limits: Limits, change: Change) -> Change | None:
+    """Return `change` with the value of these limits; None when they are those of the files, so that nothing changes.
+
+    Raises:
+        NotFoundError: no such point.
+    """
+    point = base.site.points.get(address)
+    if point is None:
+        raise NotFoundError(f"no point {address[:100]!r}")
+    value = _value(limits)
+    return None if value == _value(point.limits) else replace(change, key=LIMITS + address, value=value)
+
+
+def store(change: Change) -> Executable:
+    """Return the statement that keeps a change; `version` grows by one."""
+    values = {
+        "value": change.value,
+        "who": change.who,
+        "why": change.why,
+        "time_ns": change.time_ns,
+        "expires_ns": change.expires_ns,
     }
-    statement = insert(overlay).values(key=LIMITS + address, value=value, who=who, why=why, time_ns=now_ns, version=1)
-    return statement.on_conflict_do_update(
-        index_elements=["key"],
-        set_={
-            "value": statement.excluded.value,
-            "who": statement.excluded.who,
-            "why": statement.excluded.why,
-            "time_ns": statement.excluded.time_ns,
-            "version": overlay.c.version + 1,
-        },
-    )
+    statement = insert(overlay).values(key=change.key, version=1, **values)
+    return statement.on_conflict_do_update(index_elements=["key"], set_={**values, "version": overlay.c.version + 1})
+
+
+def forget(key: str, made_ns: int | None = None) -> Executable:
+    """Return the statement that ends a change; with `made_ns` only the one that was made then."""
+    statement = delete(overlay).where(overlay.c.key == key)
+    return statement if made_ns is None else statement.where(overlay.c.time_ns == made_ns)
+
+
+def _value(limits: Limits) -> dict[str, float | None]:
+    found = ((kind, getattr(limits, kind)) for kind in LIMIT_KINDS)
+    return {kind: limit if math.isfinite(limit) else None for kind, limit in found}

@@ -44,7 +44,9 @@ class Problem:
         got = "" if not self.got else f" got {self.got}" if self.wanted else f" {self.got}"
         wanted = f" wanted {self.wanted}" if self.wanted else ""
         todo = f". {self.todo}" if self.todo else ""
-        return f"{place}:{key}{got}{',' if got and wanted else ''}{wanted}{todo}"
+        text = f"{place}:{key}{got}{',' if got and wanted else ''}{wanted}{todo}"
+        # A key of a file may hold a line end: a problem stays on one line, and cannot forge a second one.
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class SettingsError(InvalidError):

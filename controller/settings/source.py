@@ -63,6 +63,8 @@ class Source:
         while place:
             if place in self.lines:
                 return self.lines[place]
+            if (*place, 0) in self.lines:  # a whole array of tables: its first
+                return self.lines[*place, 0]
             place = place[:-1]
         return 0
 
