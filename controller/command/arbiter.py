@@ -417,6 +417,11 @@ class Arbiter:
                     rows.append(_row(found.point, found.slot, former))
         if target is not None and target.pending == command:
             target.pending = ""
+            if not target.spec.momentary and winner(target.array) and self._wanted(target) != target.sent:
+                # It came before one that was not sent yet either, and now that one's slot wins again.
+                target.compare, target.compare_at = True, -math.inf
+                self._watch(target)
+                self._dirty[found.point] = None
         self._put(replace(found, state="failed", message=message, finished_ns=self._clock.now_ns()), *rows)
 
     def withdrawn(self, command: str) -> bool:

@@ -512,3 +512,11 @@ def test_a_refused_start_is_not_sent_by_the_minimum_time_slot_either(bench: Benc
     assert bench.arbiter.slots(ENABLE)[5] is None
     assert bench.arbiter.step() == []
     assert bench.arbiter.present(ENABLE) == (0.0, 8)
+
+
+def test_a_withdrawn_command_gives_way_to_the_one_it_came_before(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 9.0, "alice", "x")
+    second = bench.arbiter.request(SP, 8, 11.0, "bob", "y")
+    bench.arbiter.withdraw(second.id, "not recorded")
+
+    assert [(order.kind, order.value) for order in bench.arbiter.step()] == [("reassert", 9.0)]
