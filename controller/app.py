@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 from controller import recall
 from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
-from controller.api.runtime import ApiSettings, Runtime
+from controller.api.render import limits_json
+from controller.api.runtime import ApiSettings, LimitChange, Runtime
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
-from controller.errors import ConflictError, InvalidError, ShifuError
+from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
 from controller.field.field import Field
 from controller.field.inbox import Inbox
 from controller.history.delivery import Influx
@@ -47,7 +48,7 @@ from controller.rule.engine import RuleEngine
 from controller.settings.build import Endpoints
 from controller.settings.difference import compare
 from controller.settings.load import load
-from controller.settings.overlay import store_limits
+from controller.settings.overlay import LIMITS, Change, forget, lay_over, limit_change, store
 from controller.settings.secret import resolve
 from controller.share import product_version, share_dir
 
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from controller.point.model import Limits, Site
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
-    from controller.settings.overlay import Change
     from drivers.driver import Clock
 
 __all__ = ["Controller", "Options"]
@@ -93,7 +93,9 @@ class Controller:
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = asyncio.Event()
         self._applying = asyncio.Lock()
-        self._base_limits: dict[str, Limits] = {}
+        self._files: Configuration
+        """What the files say, without the changes."""
+        self._changes: dict[str, Change] = {}
         self._exit = AsyncExitStack()
         """Closes what was opened, the last first."""
         self._started = False
@@ -172,6 +174,7 @@ class Controller:
         self._task(self.recorder.run(), "recorder")
         self._task(self.server.run_until_stopped(), "server")
         self._task(self._watch_loop(), "loop watch")
+        self._task(self._watch_changes(), "change watch")
         if options.import_file is not None and first:
             self._task(self._import(options.import_file), "history import")
         self._task(self._refill(), "window refill")
@@ -255,41 +258,94 @@ class Controller:
 
     async def _load(self, *, dry_run: bool = False) -> Configuration:
         registry = Registry(await recall.point_numbers(self.journal))
-        changes = await recall.changes(self.journal)
+        changes = {change.key: change for change in await recall.changes(self.journal)}
         generation = (
             self.configuration.site.generation if dry_run else await recall.next_generation(self.journal, self.clock)
         )
-        base = await asyncio.to_thread(self._read, registry, generation, ())
-        configuration = base
-        if changes:
-            configuration = await asyncio.to_thread(self._read, registry, generation, changes)
+        files = await asyncio.to_thread(self._read, registry, generation)
         if not dry_run:
             await recall.keep_numbers(self.journal, registry.new, self.clock)
-            self._base_limits = {address: point.limits for address, point in base.site.points.items()}
-        return configuration
+            self._files, self._changes = files, changes
+        return lay_over(files, changes.values(), self.clock.now_ns(), generation)
 
-    def _read(self, registry: Registry, generation: int, changes: Sequence[Change]) -> Configuration:
+    def _read(self, registry: Registry, generation: int) -> Configuration:
         return load(
             self.options.site,
             registry,
             clock=self.clock,
             generation=generation,
-            changes=changes,
             endpoints=self.options.endpoints,
             check_devices=check_devices,
         )
 
-    async def _set_limits(self, address: str, limits: Limits, owner: str, reason: str) -> None:
-        """Lay limits over the files' and put them into effect.
+    async def _set_limits(self, address: str, limits: Limits, owner: str, reason: str, until_ns: int | None) -> None:
+        """Lay limits over the files' and put them into effect; those of the files end the change.
 
         Raises:
-            InvalidError: the limits contradict each other.
-            UnavailableError: they cannot be kept.
+            NotFoundError: the point is gone.
+            UnavailableError: they cannot be kept; nothing was changed.
         """
-        self.journal.post(store_limits(address, limits, owner, reason, self.clock.now_ns()))
-        await self.journal.commit()
         async with self._applying:
-            await self._swap(await self._load())
+            now_ns = self.clock.now_ns()
+            made = Change(LIMITS + address, None, owner, reason, until_ns, now_ns)
+            change = limit_change(self._files, address, limits, made)
+            changes = {key: old for key, old in self._changes.items() if key != made.key}
+            if change is not None:
+                changes[change.key] = change
+            generation = await recall.next_generation(self.journal, self.clock)
+            new = lay_over(self._files, changes.values(), now_ns, generation)
+            await self.journal.write(forget(made.key) if change is None else store(change))
+            self._changes = changes
+            self._use_limits(new)
+
+    def _use_limits(self, new: Configuration) -> None:
+        """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
+        self.configuration = new
+        self.runtime.alarms = self.parts.alarms = self.parts.alarms.migrate(new.alarms)
+        self.parts.table.site = new.site
+        self.parts.arbiter.migrate(new.site)
+        self.log.generation = new.site.generation
+
+    async def _watch_changes(self) -> None:
+        """Have changes end by themselves when their time is over, also those that ended while nothing ran."""
+        ended: list[Change] = []
+        while True:
+            async with self._applying:
+                # The files' limits come back first: with the journal down they must not wait for it.
+                ended += self._end_changes()
+            try:
+                while ended:
+                    await self._record_end(ended[0])
+                    ended.pop(0)
+            except UnavailableError as error:
+                _log.error("limits of %s ended, which is not recorded yet: %s", ended[0].key, error)
+            await self.clock.sleep(1.0)
+
+    def _end_changes(self) -> list[Change]:
+        now_ns = self.clock.now_ns()
+        ended = [change for change in self._changes.values() if change.over(now_ns)]
+        if ended:
+            self._changes = {key: change for key, change in self._changes.items() if change not in ended}
+            generation = self.configuration.site.generation + 1
+            self._use_limits(lay_over(self._files, self._changes.values(), now_ns, generation))
+        return ended
+
+    async def _record_end(self, change: Change) -> None:
+        address = change.key.removeprefix(LIMITS)
+        base = self._base_limits(address)
+        data = {"before": change.value, "after": None if base is None else limits_json(base), "by": change.who}
+        now_ns = self.clock.now_ns()
+        await recall.next_generation(self.journal, self.clock)
+        row = AuditRow(now_ns, "system", "limit_change", address, reason="its time is over", data=data)
+        await self.journal.change(row, forget(change.key, made_ns=change.time_ns))
+
+    def _limit_change(self, address: str) -> LimitChange | None:
+        change = self._changes.get(LIMITS + address)
+        return None if change is None else LimitChange(change.who, change.why, change.time_ns, change.expires_ns)
+
+    def _base_limits(self, address: str) -> Limits | None:
+        point = self._files.site.points.get(address)
+        return None if point is None else point.limits
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -337,7 +393,8 @@ class Controller:
             clock=self.clock,
             version=product_version(),
             set_limits=self._set_limits,
-            base_limits=lambda address: self._base_limits.get(address),  # noqa: PLW0108 - the map is replaced by apply
+            base_limits=self._base_limits,
+            limit_change=self._limit_change,
             overview=self._overview,
             ready=lambda: {"field started": True, "log healthy": self.log.status().healthy},
             metrics=self._metrics,
@@ -384,6 +441,8 @@ class Controller:
             "command_refreshes_total": self.parts.arbiter.counts.refreshes,
             "command_reasserts_total": self.parts.arbiter.counts.reasserts,
             "loop_slowest_seconds": self._loop_slowest_s,
+            "announcement_faults_total": self.recorder.faults,
+            **_history_server(self.influx),
         }
 
     # -- tasks -------------------------------------------------------------------------------------------------------
@@ -441,6 +500,7 @@ class Controller:
             "generation": self.configuration.site.generation,
             "url": self.server.url,
             "devices": states,
+            "influx": "" if self.influx is None else self.influx.status().reason or "takes lines",
         }
 
     async def _local_users(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - handlers have one shape
@@ -475,6 +535,24 @@ def _role(name: object) -> Role:
         return Role(str(name))
     except ValueError:
         raise InvalidError(f'role "{name}": wanted one of {", ".join(Role)}') from None
+
+
+def _history_server(influx: InfluxWriter | None) -> dict[str, float]:
+    """Return the metrics of the history server; none where the site has none."""
+    if influx is None:
+        return {}
+    status = influx.status()
+    return {
+        "influx_healthy": float(status.healthy),
+        "influx_pending_frames": status.pending_frames,
+        "influx_backlog_frames": status.backlog_frames,
+        "influx_written_total": status.written,
+        "influx_quarantined_total": status.quarantined,
+        "influx_unknown_total": status.unknown,
+        "influx_missed_files_total": status.missed_files,
+        "influx_failures_total": status.failures,
+        "influx_lag_seconds": status.lag_s,
+    }
 
 
 def _addresses(site: Site) -> dict[int, str]:

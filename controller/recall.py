@@ -66,7 +66,7 @@ async def next_generation(journal: Journal, clock: Clock) -> int:
 async def changes(journal: Journal) -> list[Change]:
     """Return the overlay."""
     rows = await journal.fetch(select(overlay))
-    return [Change(row.key, row.value, row.who, row.why, row.expires_ns) for row in rows]
+    return [Change(row.key, row.value, row.who, row.why, row.expires_ns, row.time_ns) for row in rows]
 
 
 async def slots(journal: Journal) -> list[SlotRow]:

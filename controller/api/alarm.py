@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, Field, StringConstraints
 
 from controller.alarm.definition import Alarm
-from controller.api.access import Allow, RuntimeDep, address_of, healthy, may
+from controller.api.access import Allow, RuntimeDep, may
 from controller.api.body import Address, Body, Cursor, Item, Limit, Line, NameReply, Page, page_of
+from controller.api.change import audited
 from controller.api.render import Json, finite, iso
 from controller.api.runtime import Runtime
 from controller.errors import NotFoundError
@@ -50,6 +51,9 @@ class AlarmReply(Item):
     area: str
     floor: str
     text: NameReply
+    """Without the equipment, which is named beside it."""
+    reason: str | None
+    """Communication alarms: what the link said, in its own words."""
     consequence: NameReply
     action: NameReply
     respond_by: str | None
@@ -80,6 +84,7 @@ class AlarmReply(Item):
                     "area": "substation",
                     "floor": "B3",
                     "text": {"zh": "繞組溫度過高", "en": "Winding temperature high"},
+                    "reason": None,
                     "consequence": {"zh": "絕緣加速老化", "en": "Insulation ages faster"},
                     "action": {"zh": "檢查冷卻風扇並降載", "en": "Check the fans and reduce the load"},
                     "respond_by": "2026-01-01T00:30:00.000Z",
@@ -208,7 +213,9 @@ async def list_alarms(
             for want, have in ((system, definition.system), (area, alarm.area), (equipment, definition.equipment))
         ):
             continue
-        text = f"{alarm.id} {definition.text.zh} {definition.text.en}".casefold()
+        piece = runtime.site().equipment.get(definition.equipment)
+        where = f"{piece.name.zh} {piece.name.en}" if piece else ""
+        text = f"{alarm.id} {where} {definition.text.zh} {definition.text.en}".casefold()
         if all(word in text for word in wanted):
             found.append(alarm)
     items, following = page_of(found, cursor, limit, runtime.site().generation)
@@ -231,17 +238,22 @@ async def _operate(request: Request, runtime: Runtime, principal: Principal, bod
     ids = list(dict.fromkeys(body.ids))
     for alarm_id in ids:
         may(principal, Action.ACKNOWLEDGE, _find(runtime, principal, alarm_id).area)
-    healthy(runtime)
-    call = runtime.alarms.acknowledge if what == "acknowledge" else runtime.alarms.reset
-    alarms = call(ids, principal.actor, body.comment)
-    target = ids[0] if len(ids) == 1 else f"{len(ids)} alarms"
-    await runtime.identity.audit(
-        principal.actor,
+
+    async def act() -> tuple[list[Alarm], dict[str, Any]]:
+        # Asked for now: `shifu apply` may have put another engine in its place meanwhile.
+        call = runtime.alarms.acknowledge if what == "acknowledge" else runtime.alarms.reset
+        alarms = call(ids, principal.actor, body.comment)
+        return alarms, {"states": {alarm.id: alarm.state.state for alarm in alarms}}
+
+    alarms = await audited(
+        request,
+        runtime,
+        principal,
         f"alarm_{what}",
-        target,
+        ids[0] if len(ids) == 1 else f"{len(ids)} alarms",
         reason=body.comment,
-        client=address_of(request),
         data={"ids": ids},
+        act=act,
     )
     return Json({"items": [alarm.to_json() for alarm in alarms], "next": None})
 
@@ -268,11 +280,12 @@ async def comment(request: Request, runtime: RuntimeDep, principal: Operator, al
     """Add a comment to the present occurrence of an alarm."""
     found = _find(runtime, principal, alarm_id)
     may(principal, Action.ACKNOWLEDGE, found.area)
-    healthy(runtime)
-    alarm = runtime.alarms.comment(alarm_id, principal.actor, body.comment)
-    await runtime.identity.audit(
-        principal.actor, "alarm_comment", alarm_id, reason=body.comment, client=address_of(request)
-    )
+
+    async def act() -> tuple[Alarm, dict[str, Any]]:
+        alarm = runtime.alarms.comment(alarm_id, principal.actor, body.comment)
+        return alarm, {"occurrence": alarm.state.occurrence}
+
+    alarm = await audited(request, runtime, principal, "alarm_comment", alarm_id, reason=body.comment, data={}, act=act)
     return Json(alarm.to_json())
 
 

@@ -7,10 +7,12 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from controller.api.access import Allow, RuntimeDep, address_of, find_point, healthy, may
 from controller.api.body import Address, Body, Cursor, Finite, Item, Limit, Line, Page, page_of
+from controller.api.problem import Problem
 from controller.api.render import Json, command_json
+from controller.api.runtime import Runtime
 from controller.command.arbiter import Command
 from controller.command.priority import OPERATOR
-from controller.errors import ConflictError, NotFoundError, ShifuError
+from controller.errors import ConflictError, NotFoundError, ShifuError, UnavailableError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 
@@ -114,11 +116,36 @@ async def command(request: Request, runtime: RuntimeDep, principal: Operator, bo
         made = runtime.arbiter.request(
             body.point, body.slot, body.value, principal.actor, body.reason, body.expires_s, None
         )
+    except UnavailableError:
+        raise
     except ShifuError as error:
         await audit(principal.actor, "command", body.point, outcome="refused", reason=str(error), client=client)
         raise
-    await runtime.journal.commit()
+    await _kept(runtime, made)
     return Json(command_json(made), 202)
+
+
+async def _kept(runtime: Runtime, made: Command) -> None:
+    """Return when the command is durable.
+
+    Raises:
+        Problem: 503; the sentence says whether it was taken back (always, but for slots of protection).
+    """
+    try:
+        await runtime.journal.commit()
+    except ConflictError:
+        # What was refused may be somebody else's; ours is asked for by its name.
+        if runtime.arbiter.withdrawn(made.id):
+            raise
+    except UnavailableError as error:
+        if runtime.arbiter.withdrawn(made.id):
+            raise
+        raise Problem(
+            503,
+            f"command {made.id} was taken, for slot {made.slot} protects the plant, but it is not recorded ({error})",
+            "Do not repeat it; read the slots of the point.",
+            {"Retry-After": "5"},
+        ) from error
 
 
 def _sees(runtime: RuntimeDep, principal: Principal, made: Command) -> bool:

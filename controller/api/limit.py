@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import ConfigDict, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from controller.api.access import Allow, RuntimeDep, address_of, find_point, healthy, may
+from controller.api.access import Allow, RuntimeDep, find_point, healthy, may
 from controller.api.body import Address, Body, Finite, Item, Line
+from controller.api.change import audited
 from controller.api.point import LimitsReply
 from controller.api.problem import Problem
-from controller.api.render import Json, finite, limits_json
+from controller.api.render import Json, finite, iso, limits_json
 from controller.api.runtime import Runtime
 from controller.errors import ConflictError, InvalidError
 from controller.identity.identity import Principal
@@ -25,6 +26,7 @@ __all__ = ["match", "router"]
 router = APIRouter(prefix="/points", tags=["points"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
 Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
+LONGEST_S = 366 * 86_400.0
 _KINDS = ("high_high", "high", "low", "low_low")
 
 
@@ -36,6 +38,8 @@ class LimitsBody(Body):
     low: Finite | None
     low_low: Finite | None
     reason: Annotated[Line, StringConstraints(min_length=1)]
+    expires_s: Annotated[Finite, Field(gt=0, le=LONGEST_S)] | None = None
+    """Seconds after which the limits of the files are back; null: until somebody sets them back."""
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -45,19 +49,30 @@ class LimitsBody(Body):
                     "low": None,
                     "low_low": None,
                     "reason": "summer load, as agreed with the maker",
+                    "expires_s": 604800.0,
                 }
             ]
         }
     )
 
 
+class LimitChangeReply(Item):
+    """Who laid limits over those of the files, why, and until when (null: until somebody sets them back)."""
+
+    owner: str
+    reason: str
+    since: str | None
+    until: str | None
+
+
 class LimitsState(Item):
-    """The limits in effect and those of the files (null when not known)."""
+    """The limits in effect, those of the files (null when not known), and the change between them, if any."""
 
     point: str
     unit: str
     limits: LimitsReply
     base: LimitsReply | None
+    change: LimitChangeReply | None
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -66,6 +81,12 @@ class LimitsState(Item):
                     "unit": "°C",
                     "limits": {"high_high": 150.0, "high": 125.0, "low": None, "low_low": None},
                     "base": {"high_high": 150.0, "high": 130.0, "low": None, "low_low": None},
+                    "change": {
+                        "owner": "lin.yc",
+                        "reason": "summer load, as agreed with the maker",
+                        "since": "2026-07-01T01:00:00.000Z",
+                        "until": "2026-07-08T01:00:00.000Z",
+                    },
                 }
             ]
         }
@@ -73,12 +94,20 @@ class LimitsState(Item):
 
 
 def _state(runtime: Runtime, point: Point) -> tuple[dict[str, Any], str]:
-    base = runtime.base_limits(point.address)
+    base, change = runtime.base_limits(point.address), runtime.limit_change(point.address)
     state = {
         "point": point.address,
         "unit": point.unit,
         "limits": limits_json(point.limits),
         "base": None if base is None else limits_json(base),
+        "change": None
+        if change is None
+        else {
+            "owner": change.owner,
+            "reason": change.reason,
+            "since": iso(change.since_ns),
+            "until": iso(change.until_ns),
+        },
     }
     return state, f'"{hashlib.sha256(orjson.dumps(state)).hexdigest()[:24]}"'
 
@@ -111,7 +140,10 @@ async def change_limits(
     body: LimitsBody,
     if_match: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Json:
-    """Change the limits of an analog point; they have effect at once and outlive a restart."""
+    """Change the limits of an analog point; they have effect at once and outlive a restart.
+
+    The limits of the files end the change: the point then follows the files again.
+    """
     point = find_point(runtime, principal, address)
     may(principal, Action.CONFIGURE, point.area)
     if point.kind not in {"analog", "counter"}:
@@ -122,17 +154,26 @@ async def change_limits(
     wanted = {kind: getattr(body, kind) for kind in _KINDS}
     _check(point, wanted, runtime.base_limits(address))
     limits = Limits(**{kind: math.nan if value is None else value for kind, value in wanted.items()})
-    await runtime.identity.audit(
-        principal.actor,
+    until_ns = None if body.expires_s is None else runtime.clock.now_ns() + round(body.expires_s * 1e9)
+
+    async def act() -> tuple[tuple[dict[str, Any], str], dict[str, Any]]:
+        async with runtime.changing:
+            # Once more, now that nobody else can come between.
+            match(if_match, _state(runtime, find_point(runtime, principal, address))[1])
+            await runtime.set_limits(address, limits, principal.actor, body.reason, until_ns)
+        found = _state(runtime, find_point(runtime, principal, address))
+        return found, {"before": before["limits"], "after": found[0]["limits"], "until": iso(until_ns)}
+
+    state, etag = await audited(
+        request,
+        runtime,
+        principal,
         "limit_change",
         address,
-        outcome="requested",
         reason=body.reason,
-        client=address_of(request),
-        data={"before": before["limits"], "after": wanted},
+        data={"before": before["limits"], "after": wanted, "until": iso(until_ns)},
+        act=act,
     )
-    await runtime.set_limits(address, limits, principal.actor, body.reason)
-    state, etag = _state(runtime, find_point(runtime, principal, address))
     return Json(state, headers={"ETag": etag})
 
 

@@ -6,7 +6,9 @@ read and tested without a device or a database server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from controller.point.table import PointTable
     from drivers.driver import Clock
 
-__all__ = ["ApiSettings", "ArbiterView", "FieldView", "Runtime"]
+__all__ = ["ApiSettings", "ArbiterView", "FieldView", "LimitChange", "Runtime"]
 
 
 class ArbiterView(Protocol):
@@ -47,6 +49,9 @@ class ArbiterView(Protocol):
 
     def get(self, command_id: str) -> Command | None:
         """Return one command; None or NotFoundError when it is unknown."""
+
+    def withdrawn(self, command: str) -> bool:
+        """Tell whether a command was taken back because it could not be recorded."""
 
     def recent(self, point: str | None = None) -> Sequence[Command]:
         """Return recent commands, newest first."""
@@ -75,8 +80,19 @@ class ApiSettings:
     """Sign-in attempts per address."""
     stream_clients: int = 1_000
     """Open streams in all."""
-    metrics_token: str = field(default="", repr=False)
+    metrics_token: str = dataclass_field(default="", repr=False)
     """Bearer token for /metrics from elsewhere; empty: loopback only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """Who laid limits over those of the files, and until when."""
+
+    owner: str
+    reason: str
+    since_ns: int
+    until_ns: int | None
+    """None: until somebody sets them back."""
 
 
 def _ready() -> Mapping[str, bool]:
@@ -97,14 +113,19 @@ class Runtime:
     identity: Identity
     clock: Clock
     version: str
-    set_limits: Callable[[str, Limits, str, str], Awaitable[None]]
-    """Persist and apply new limits of a point: (address, limits, owner, reason). Must have effect when it returns."""
+    set_limits: Callable[[str, Limits, str, str, int | None], Awaitable[None]]
+    """Persist and apply limits of a point: (address, limits, owner, reason, end in ns or None). Those of the files end
+    the change. Durable and in effect when it returns; when it raises, nothing was changed."""
     base_limits: Callable[[str], Limits | None] = lambda _: None
     """The limits of the files, below the overlay; None when not known."""
+    limit_change: Callable[[str], LimitChange | None] = lambda _: None
+    """The change that lies over the files' limits of a point; None when there is none."""
     overview: Callable[[], Sequence[str]] = tuple
     """Addresses of the points of the stream's topic `overview`."""
     ready: Callable[[], Mapping[str, bool]] = _ready
     """Named conditions for /readyz beside the journal, such as {"field started": True}."""
+    changing: asyncio.Lock = dataclass_field(default_factory=asyncio.Lock)
+    """Held while somebody changes limits: of two who read the same state, one is told so."""
     hub: StreamHub | None = None
     """Set by `create_app`; the cycle publishes into it."""
     metrics: Callable[[], Mapping[str, float]] = dict

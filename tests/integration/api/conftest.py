@@ -6,6 +6,7 @@ import itertools
 import math
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -194,7 +195,7 @@ class House:
     history: MemoryHistory
     arbiter: Arbiter
     path: Path
-    limits: list[tuple[str, Limits, str, str]] = dataclass_field(default_factory=list)
+    limits: list[tuple[str, Limits, str, str, int | None]] = dataclass_field(default_factory=list)
     site: Site = dataclass_field(default_factory=build_site)
 
     def browser(self, address: str = "127.0.0.1") -> Browser:
@@ -305,7 +306,11 @@ async def open_house(
             made.state,
             made.message,
         )
-        journal.command(entry)
+        new = None if arbiter.knows(made.id) else partial(lose, made.id)
+        journal.command(entry, lost=new)
+
+    def lose(command: str, error: Exception) -> None:
+        arbiter.withdraw(command, f"not recorded: {error}")
 
     ids = itertools.count(1)
     arbiter = Arbiter(site, clock, new_id=lambda: f"c-{next(ids)}", record=record_command)
@@ -313,8 +318,8 @@ async def open_house(
     field_, history = MemoryField(), MemoryHistory()
     house: House
 
-    async def set_limits(address: str, limits: Limits, owner: str, reason: str) -> None:
-        house.limits.append((address, limits, owner, reason))
+    async def set_limits(address: str, limits: Limits, owner: str, reason: str, until_ns: int | None) -> None:
+        house.limits.append((address, limits, owner, reason, until_ns))
         points = dict(house.site.points)
         points[address] = replace(points[address], limits=limits)
         house.site = replace(house.site, points=points, generation=house.site.generation + 1)
