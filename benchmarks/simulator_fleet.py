@@ -29,6 +29,7 @@ from simulators.wire.certificate import CLIENT_URI
 from simulators.wire.ddc import NODES
 from simulators.wire.frame import crc16
 
+ROOT = Path(__file__).resolve().parents[1]
 _READS: dict[str, tuple[str, ...]] = {
     "janitza-umg801": ("03 4A38 0064",),
     "schneider-pm5560": ("03 0BB7 0070", "03 0C83 0018", "03 0EB5 0002", "03 5333 0024"),
@@ -169,7 +170,7 @@ async def measure(site_folder: Path, seconds: float, map_path: Path, ready: dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--site", type=Path, default=Path("config/taipei-city-hall"))
+    parser.add_argument("--site", type=Path, default=ROOT / "config" / "taipei-city-hall")
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -34,6 +34,7 @@ _RESIDUE = 0.06
 _BUSBAR = 2e-4
 _STEP_KVAR, _STEPS = 40.0, 6
 _SERVER_KW, _PARK_KW, _KITCHEN_KW, _LIFT_KW = 1060.0, 380.0, 260.0, 170.0
+"""Servers come with their UPS and with what of their cooling is not chilled water: most of the night's base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ class Network:
         usual[:, 4] = _LIFT_KW / BOARDS * (0.06 + 0.5 * busy + 0.44 * min(rush, 1.0))
         usual[:, 5] = _SERVER_KW / BOARDS
         usual[:, 6] = _KITCHEN_KW / BOARDS * (0.06 + 0.74 * lunch + 0.2 * busy)
-        usual[:, 7] = _PARK_KW / BOARDS * (0.85 + 0.15 * busy)
+        # At night lamps at a third, and fans only when their carbon-monoxide sensors ask.
+        usual[:, 7] = _PARK_KW / BOARDS * (0.3 + 0.7 * busy)
         feeder = slice(self.FEEDER, self.METER)
         noise = 1.0 + self._jitter * np.clip(self._feeder_noise, -2.5, 2.5)
         self.power[feeder] = usual.reshape(-1) * noise
