@@ -31,7 +31,6 @@ from controller.field.field import Field
 from controller.field.inbox import Inbox
 from controller.history.delivery import Influx
 from controller.history.embedded import EmbeddedHistory
-from controller.history.importer import import_history
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.account import check_areas
@@ -76,8 +75,6 @@ class Options:
     port: int | None = None
     endpoints: Endpoints = field(default_factory=Endpoints)
     demo: bool = False
-    import_file: Path | None = None
-    """History to import before the first start, as the simulators write it."""
 
 
 class Controller:
@@ -150,7 +147,6 @@ class Controller:
         self._exit.callback(self.identity.close)
         self.server = self._serve()
 
-        first = not (options.data / "history.imported").exists()
         self.log.start()
         self.embedded.start()
         self._exit.push_async_callback(asyncio.to_thread, self.embedded.close)
@@ -175,8 +171,6 @@ class Controller:
         self._task(self.server.run_until_stopped(), "server")
         self._task(self._watch_loop(), "loop watch")
         self._task(self._watch_changes(), "change watch")
-        if options.import_file is not None and first:
-            self._task(self._import(options.import_file), "history import")
         self._task(self._refill(), "window refill")
         self._started = True
         await self.field.apply(self.configuration.devices, self.configuration.equipment)
@@ -459,16 +453,6 @@ class Controller:
             if late > 2.0:
                 _log.warning("the event loop stood still for %.1f s", late)
 
-    async def _import(self, path: Path) -> None:
-        numbers = {address: point.number for address, point in self.configuration.site.points.items()}
-        try:
-            done = await asyncio.to_thread(import_history, path, numbers, self.embedded, self.log)
-        except ShifuError as error:
-            _log.error("history of %s not imported: %s", path, error)
-            return
-        (self.options.data / "history.imported").write_text(f"{path.name}\n", "utf-8")
-        _log.info("imported %d readings of %d points of the past", done.readings, done.points)
-
     async def _refill(self) -> None:
         """Fill the rules' windows from history; a rule whose window is not full says unknown until then."""
         try:
@@ -560,7 +544,7 @@ def _addresses(site: Site) -> dict[int, str]:
 
 
 def _say_fault(tasks: list[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
-    if task.get_name() in ("history import", "window refill") and task in tasks:
+    if task.get_name() == "window refill" and task in tasks:
         tasks.remove(task)
     if not task.cancelled() and (error := task.exception()):
         _log.error("task %s ended: %r", task.get_name(), error)

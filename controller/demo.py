@@ -128,21 +128,30 @@ async def _run(options: DemoOptions, say: Callable[[str], None]) -> None:
         common = ["--site", str(site), "--seed", str(options.seed)]
         if not history.exists():
             say(f"First start: the simulated building writes its last {options.days} days…")
-            process = _spawn(
-                ["history", *common, "--days", str(options.days), "--out", str(history)], run / "history.log"
-            )
-            await _to_the_end(process, run / "history.log")
+            span = ["--days", str(options.days), "--out", str(history)]
+            process = _spawn("simulators", ["history", *common, *span], run / "history.log")
+            await _to_the_end(process, run / "history.log", "write")
         say("Starting the simulated City Hall…")
         command = ["run", *common, "--run-dir", str(run), "--endpoints", str(run / "endpoints.json")]
         command += ["--history", str(history), *(["--mqtt", options.mqtt] if options.mqtt else [])]
-        simulators = _spawn(command, run / "simulators.log")
+        simulators = _spawn("simulators", command, run / "simulators.log")
         try:
+            # A process of its own, beside the simulators' start: its memory goes when it is done.
+            await _import(site, folder / "data", history, run / "import.log")
             endpoints = await _endpoints(run / "endpoints.json", simulators, run / "simulators.log")
-            await _control(
-                Options(site, folder / "data", "127.0.0.1", port, endpoints, demo=True, import_file=history), say
-            )
+            await _control(Options(site, folder / "data", "127.0.0.1", port, endpoints, demo=True), say)
         finally:
             _stop(simulators)
+
+
+async def _import(site: Path, data: Path, history: Path, log: Path) -> None:
+    """Have the history file imported, once."""
+    done = data / "history.imported"
+    if done.exists():
+        return
+    arguments = ["history", "import", str(history), "--site", str(site), "--data", str(data)]
+    await _to_the_end(_spawn("controller", arguments, log), log, "import")
+    done.write_text(f"{history.name}\n", "utf-8")
 
 
 async def _control(options: Options, say: Callable[[str], None]) -> None:
@@ -179,10 +188,10 @@ async def _endpoints(path: Path, process: subprocess.Popen[bytes], log: Path) ->
     raise UnavailableError(f"the simulators were not ready within {_START_S:g} s; see {log}")
 
 
-def _spawn(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+def _spawn(module: str, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "simulators", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -190,7 +199,7 @@ def _spawn(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-async def _to_the_end(process: subprocess.Popen[bytes], log: Path) -> None:
+async def _to_the_end(process: subprocess.Popen[bytes], log: Path, what: str) -> None:
     """Wait for a child; it does not outlive a cancelled wait."""
     try:
         await asyncio.to_thread(process.wait)
@@ -198,7 +207,7 @@ async def _to_the_end(process: subprocess.Popen[bytes], log: Path) -> None:
         _stop(process)
     if process.returncode:
         said = log.read_text("utf-8", errors="replace").strip()[-500:]
-        raise UnavailableError(f"the simulators could not write the history: {said}")
+        raise UnavailableError(f"could not {what} the history of the last days: {said}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
