@@ -104,6 +104,8 @@ class _Member:
     seen: float
     """Monotonic time of the last good answer, or of the start."""
     due: float = 0.0
+    tried: bool = False
+    """A first connection was attempted."""
     keepalive_due: float = math.inf
     keepalive_count: int = 0
     keepalive_failing: bool = False
@@ -240,6 +242,10 @@ class Link:
     async def _session(self) -> None:
         while True:
             await self._limiter.wait()
+            for member in self._members.values():
+                if member.health.state == "starting" and not member.tried:
+                    # The wait for one's turn to connect is not the device's silence (a start of 200 links takes 20 s).
+                    member.seen, member.tried = self._clock.monotonic(), True
             try:
                 await self._driver.connect()
             except asyncio.CancelledError:
@@ -438,8 +444,9 @@ class Link:
             for member in self._members.values():
                 if member.health.state not in ("starting", "good"):
                     continue
-                if stalled:
-                    member.seen = now  # we stood still (stopped process, stalled loop), not the device
+                if stalled or not member.tried:
+                    # We stood still (stopped process, stalled loop) or have not tried yet: not the device is silent.
+                    member.seen = now
                 silent = now - member.seen
                 if silent >= loss_limit_s(member.device.period_s) - _TOLERANCE_S:
                     self._set_state(member, "lost", member.health.message or f"no good answer for {silent:.0f} s")

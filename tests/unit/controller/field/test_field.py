@@ -240,3 +240,23 @@ async def test_closing_closes_every_connection() -> None:
 
     assert all(driver.closed for driver in bench.drivers)
     assert bench.field.statuses() == []
+
+
+async def test_a_start_of_many_links_calls_none_lost_while_they_wait_for_their_turn() -> None:
+    devices = [device(f"d{n}", f"tcp://h:{n}", n) for n in range(150)]
+    async with running(*devices) as bench:
+        await bench.clock.advance(20)
+
+        assert len(bench.connects) == 150
+        assert {state for _, state in bench.states} == {"good"}
+
+
+async def test_a_silent_device_among_many_is_still_called_lost() -> None:
+    devices = [device(f"d{n}", f"tcp://h:{n}", n) for n in range(120)]
+    bench = Bench()
+    bench.unreachable = {"tcp://h:119"}
+    await bench.field.apply(devices, {})
+    await bench.clock.advance(26)
+
+    assert [name for name, state in bench.states if state == "lost"] == ["d119"]
+    await bench.field.close()
