@@ -117,9 +117,10 @@ class SignedIn:
 class Allow(SignedIn):
     """Wants a principal that may do `action` in at least one area."""
 
-    def __init__(self, action: Action) -> None:
-        """Guard a route with this action."""
+    def __init__(self, action: Action, *others: Action) -> None:
+        """Guard a route with this action, or one of others: then the route asks again for the thing itself."""
         self.action = action
+        self.actions = (action, *others)
 
     def __call__(self, request: Request) -> Principal:
         """Return the principal, or raise the problem."""
@@ -128,8 +129,8 @@ class Allow(SignedIn):
             raise Problem(
                 403, "the password is still to be set", "Set one with POST /api/v1/session/password, then go on."
             )
-        if self.action is not None and not principal.permissions.anywhere(self.action):
-            raise ForbiddenError(f"{principal.actor} may not {self.action.value.replace('_', ' ')}")
+        if not any(principal.permissions.anywhere(action) for action in self.actions):
+            raise ForbiddenError(f"{principal.actor} may not {self.actions[0].value.replace('_', ' ')}")
         return principal
 
 

@@ -20,7 +20,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/commands", tags=["commands"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
-Operator = Annotated[Principal, Depends(Allow(Action.COMMAND))]
+Commander = Annotated[Principal, Depends(Allow(Action.COMMAND, Action.SAFETY))]
 LONGEST_S = 366 * 86_400.0
 _EMERGENCY = 7
 
@@ -87,22 +87,22 @@ class CommandReply(Item):
     )
 
 
-def _right(slot: int) -> Action:
-    """Return what a slot needs: the operator's is for operators, the emergency's for safety, the rest for engineers."""
+def _rights(slot: int) -> tuple[Action, ...]:
+    """Return what a slot needs, as `controller.identity.permission` says."""
     if slot == OPERATOR:
-        return Action.COMMAND
-    return Action.SAFETY if slot == _EMERGENCY else Action.CONFIGURE
+        return (Action.COMMAND,)
+    return (Action.SAFETY,) if slot == _EMERGENCY else (Action.COMMAND, Action.CONFIGURE)
 
 
 @router.post("", status_code=202, response_model=CommandReply)
-async def command(request: Request, runtime: RuntimeDep, principal: Operator, body: CommandBody) -> Json:
+async def command(request: Request, runtime: RuntimeDep, principal: Commander, body: CommandBody) -> Json:
     """Fill or empty one slot. 202 means recorded and on its way; `state` tells the rest, also on the stream.
 
     Nothing is done that could not be audited: the audit entry is durable before the arbiter hears of it.
     """
     point = find_point(runtime, principal, body.point)
-    may(principal, Action.COMMAND, point.area)
-    may(principal, _right(body.slot), point.area)
+    for action in _rights(body.slot):
+        may(principal, action, point.area)
     if point.write is None:
         raise ConflictError(f"point {body.point!r} cannot be commanded; see `write` of the point")
     healthy(runtime)

@@ -28,8 +28,9 @@ class PermissionBody(Body):
 
 
 class TokenBody(Body):
-    """A new token: at most what its owner may do."""
+    """A new token: at most what its owner may do; `user` is the owner, null the one who asks."""
 
+    user: Address | None = None
     name: Annotated[Line, StringConstraints(min_length=1, max_length=80)]
     permissions: Annotated[list[PermissionBody], Field(min_length=1, max_length=200)]
     expires_s: Annotated[Finite, Field(gt=0, le=5 * 366 * 86_400)] | None = None
@@ -37,6 +38,7 @@ class TokenBody(Body):
         json_schema_extra={
             "examples": [
                 {
+                    "user": "wang.hm",
                     "name": "energy report",
                     "permissions": [{"action": "view", "area": "*"}],
                     "expires_s": 31536000.0,
@@ -113,7 +115,7 @@ async def create_token(request: Request, runtime: RuntimeDep, principal: Manager
             raise InvalidError(f"unknown area {pair.area[:40]!r}; use one of {', '.join(known)} or '*'")
     permissions = PermissionSet.parse([{"action": pair.action.value, "area": pair.area} for pair in body.permissions])
     raw, made = await runtime.identity.create_token(
-        principal, body.name, permissions, body.expires_s, address_of(request)
+        principal, body.name, permissions, body.expires_s, address_of(request), owner=body.user
     )
     return Json({"token": _token(made), "secret": raw}, 201)
 

@@ -396,19 +396,27 @@ class Identity:
         return self._tokens.all()
 
     async def create_token(
-        self, principal: Principal, name: str, permissions: PermissionSet, expires_s: float | None, address: str
+        self,
+        principal: Principal,
+        name: str,
+        permissions: PermissionSet,
+        expires_s: float | None,
+        address: str,
+        owner: str | None = None,
     ) -> tuple[str, Token]:
-        """Make a token of the principal; its text is returned once and kept nowhere.
+        """Make a token of the principal, or of another user; its text is returned once and kept nowhere.
 
         Raises:
             InvalidError: no permission, more than the owner has, or one to manage users.
-            ForbiddenError: a token or a user of the demo asks.
+            NotFoundError: no such owner.
+            ForbiddenError: a token asks.
         """
         if principal.token:
             raise ForbiddenError("a token cannot make tokens; sign in as a person")
-        raw, made, statements = self._tokens.make(principal.name, principal.permissions, name, permissions, expires_s)
+        user = self.user(owner or principal.name)
+        raw, made, statements = self._tokens.make(user.name, user.permissions, name, permissions, expires_s)
         try:
-            data = {"name": name, "permissions": permissions.rows()}
+            data = {"name": name, "user": user.name, "permissions": permissions.rows()}
             row = self._row(principal.actor, "token_create", made.id, client=address, data=data)
             await self._journal.change(row, *statements)
         except BaseException:

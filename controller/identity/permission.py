@@ -2,6 +2,18 @@
 
 A principal may do an action in an area when it holds the pair (action, area) or (action, "*"). Everything else is
 refused: there is no default that allows. Source of the principle: IEC 62443-3-3 SR 2.1 RE1/RE2, OWASP ASVS 4.1.3.
+
+Who may do what, and why:
+
+- The plant is run by those who answer for it. Operators acknowledge alarms and fill slot 8; engineers also the slots
+  that programs use (`command` and `configure`), and the limits of alarms.
+- Slot 7, the emergency of the site, is above the operators' and belongs to the safety officer (`safety`), who has no
+  other slot: an emergency is declared by one person and worked off by others. No slot needs rights that no role has.
+- The administrator manages users, tokens and settings and reads the audit journal, but runs no plant: least privilege
+  and separation of duties (附表十, account management; ISO/IEC 27002 5.3). Whoever does both has two accounts, so
+  that the journals tell which of the two acted. A token for a program that commands is made for an operator or an
+  engineer (`user` of POST /api/v1/tokens) and never has more rights than that person has.
+- Slots 1, 2 and 6 are nobody's: those of the fire panel, the fireman and the arbiter.
 """
 
 from __future__ import annotations
@@ -31,7 +43,7 @@ class Action(StrEnum):
     MANAGE_USERS = "manage_users"
     AUDIT = "audit"
     SAFETY = "safety"
-    """Stand down after a fire, end a drill."""
+    """Declare an emergency of the site (slot 7), stand down after a fire, end a drill."""
     SECURITY = "security"
     """Doors, cameras, intercom."""
     MUSTER = "muster"
@@ -59,9 +71,7 @@ ROLES: Mapping[Role, frozenset[Action]] = {
     Role.OPERATOR: frozenset({Action.VIEW, Action.ACKNOWLEDGE, Action.COMMAND}),
     Role.SAFETY_OFFICER: frozenset({Action.VIEW, Action.ACKNOWLEDGE, Action.SAFETY, Action.MUSTER}),
     Role.ENGINEER: frozenset({Action.VIEW, Action.ACKNOWLEDGE, Action.COMMAND, Action.CONFIGURE}),
-    Role.ADMINISTRATOR: frozenset(
-        {Action.VIEW, Action.ACKNOWLEDGE, Action.COMMAND, Action.CONFIGURE, Action.MANAGE_USERS, Action.AUDIT}
-    ),
+    Role.ADMINISTRATOR: frozenset({Action.VIEW, Action.CONFIGURE, Action.MANAGE_USERS, Action.AUDIT}),
 }
 
 

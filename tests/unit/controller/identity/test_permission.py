@@ -30,6 +30,12 @@ def test_everybody_views_and_only_few_do_more() -> None:
     assert ROLES[Role.WALL] == {Action.VIEW}
 
 
+def test_who_administers_runs_no_plant_and_who_declares_an_emergency_works_it_not_off() -> None:
+    assert not ROLES[Role.ADMINISTRATOR] & {Action.COMMAND, Action.ACKNOWLEDGE, Action.SAFETY, Action.SECURITY}
+    assert Action.COMMAND not in ROLES[Role.SAFETY_OFFICER]
+    assert all(any(action in actions for actions in ROLES.values()) for action in Action), "a right that nobody has"
+
+
 def test_token_is_narrowed_by_what_its_owner_has_now() -> None:
     token = PermissionSet.parse([{"action": "command", "area": "*"}, {"action": "view", "area": "plant"}])
     owner = preset(Role.OPERATOR, ["plant", "west"])
