@@ -49,8 +49,9 @@ DATA = Path("data")
 def main() -> None:
     """Run the command line; errors that are the user's to mend are sentences, not tracebacks."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # what a command raised as typer.Exit comes back as its code
         sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except (typer.Abort, KeyboardInterrupt):

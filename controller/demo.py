@@ -75,7 +75,7 @@ def free_port(wanted: int, say: Callable[[str], None]) -> int:
     Raises:
         UnavailableError: all twenty are taken.
     """
-    for port in range(wanted, wanted + 20) if wanted else (0,):
+    for port in range(wanted, min(wanted + 20, 65_536)) if wanted else (0,):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -121,8 +121,8 @@ def test_the_packaged_minimal_site_is_good(folder: Folder) -> None:
             'secrets = { password = "hunter2" }\n',
             (
                 "7: device.secrets.password: got an unknown key, wanted user_env or user_file, "
-                "password_env or password_file, certificate_env or certificate_file, private_key_env or private_key_file, "
-                "ca_env or ca_file, token_env or token_file. A secret itself never stands in these files."
+                "password_env or password_file, certificate_env or certificate_file, private_key_env or "
+                "private_key_file, ca_env or ca_file, token_env or token_file. A secret itself never stands in these files."
             ),
         ),
         (
