@@ -30,6 +30,7 @@ from controller.api.health import Scraper
 from controller.app import Controller, Options
 from controller.cli import app as command_line
 from controller.command.priority import MINIMUM_TIME, NEVER_WRITTEN, OPERATOR, RESTORED
+from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
@@ -406,6 +407,16 @@ def _rules() -> str:
 # -- a running controller ----------------------------------------------------------------------------------------------
 
 
+_SERVER = """
+[history.influx]
+url = "http://127.0.0.1:1"
+org = "none"
+bucket = "none"
+token_file = "influx.token"
+"""
+"""With a history server, that nobody reaches, so that its metrics are there."""
+
+
 async def _asked() -> tuple[str, str, str]:
     """Return the pages that only a running controller can give: API, metrics, permissions."""
     logging.disable(logging.CRITICAL)
@@ -414,6 +425,8 @@ async def _asked() -> tuple[str, str, str]:
             folder = Path(name)
             init = [sys.executable, "-m", "controller", "init", str(folder / "site"), "--profile", "eastron-sdm630"]
             subprocess.run([*init, "--endpoint", "tcp://127.0.0.1:1"], check=True, capture_output=True)  # noqa: ASYNC221
+            (folder / "site" / "influx.token").write_text("none", "utf-8")
+            (folder / "site" / "server.toml").write_text(_SERVER, "utf-8")
             controller = Controller(Options(folder / "site", folder / "data", port=0))
             await controller.start()
             try:
@@ -445,7 +458,8 @@ def _guards(route: APIRoute) -> list[Any]:
 def _right(route: APIRoute) -> str:
     for call in _guards(route):
         if isinstance(call, SignedIn):
-            return call.action.value if call.action else "signed in"
+            wanted = getattr(call, "actions", (call.action,) if call.action else ())
+            return " or ".join(action.value for action in wanted) or "signed in"
         if isinstance(call, Scraper):
             return "this machine, or the metrics token"
     return "anybody"
@@ -534,8 +548,8 @@ def _metrics(app: FastAPI) -> str:
         [
             "# Metrics",
             (
-                "`GET /metrics` in Prometheus' text format, for programs on the same machine. `/healthz` says that the "
-                "loop turns; `/readyz` answers 503 while something that is needed is missing."
+                "`GET /metrics` in Prometheus' text format, for programs on the same machine. Those of `influx` are there when "
+                "a server is configured. `/healthz` says that the loop turns; `/readyz` answers 503 while something that is needed is missing."
             ),
             _table(("metric", "type", "labels", "meaning"), sorted(rows)),
         ]
@@ -560,6 +574,11 @@ _SLOTS = {
 }
 
 
+def _reasons(module: Any) -> str:
+    """Return what a module's docstring says after its first two paragraphs."""
+    return "\n\n".join(_body(module).split("\n\n")[2:])
+
+
 def _permissions(app: FastAPI) -> str:
     head = ("role", *(action.value for action in Action))
     rows = [(f"`{role.value}`", *("yes" if action in ROLES[role] else "" for action in Action)) for role in ROLES]
@@ -577,10 +596,11 @@ def _permissions(app: FastAPI) -> str:
                 "actions; a user has a role and, if wanted, areas. Whoever may not see an area gets the same answer as for "
                 "something that does not exist."
             ),
+            _reasons(permission),
             "## Roles",
             _table(head, rows),
             "## Slots of the priority array",
-            "The lowest filled slot wins. Operators command slot 8; slot 7 needs `safety`, every other `configure`.",
+            "The lowest filled slot wins.",
             _table(("slot", "for", "note", "lives through a restart"), slots),
             "## Routes",
             _table(("route", "needs"), routes),
