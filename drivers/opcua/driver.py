@@ -2,7 +2,9 @@
 
 The library's own reconnection is off (`Link` has that): a session is made, used and thrown away whole. The connection
 is lost when the transport ends, when the server does not answer a read of its own state for `SILENT_S`, when a
-subscription publishes nothing for three of its keep-alive intervals, or when the server says that it is gone.
+subscription publishes nothing for three of its keep-alive intervals, when the server says that it is gone or no longer
+knows a subscription, or when a device's counter moves and nobody tells us. With the server's state some nodes are read
+in turn: a node that was deleted while we were connected is found so, where the server does not say it.
 
 How fresh a value is, when a server tells only changes: see `drivers.opcua.held`.
 
@@ -35,6 +37,7 @@ from drivers.errors import (
 )
 from drivers.opcua.held import Columns, Held
 from drivers.opcua.request import (
+    ABSENT,
     FILTER_REFUSED,
     GONE,
     REQUEST_S,
@@ -67,6 +70,8 @@ _BATCH = 200
 _MISSING_S = 30.0
 _SESSION_MS = 60_000
 _NAMED = 3
+_AUDIT = 100
+"""Nodes read with every probe."""
 
 _STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 _TIME = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime))
@@ -129,6 +134,8 @@ class OpcUaDriver:
         self._missing: set[int] = set()
         self._fresh: dict[int, Columns] = {}
         self._flushing = False
+        self._audited = 0
+        self._confirms = True
         self.counts = OpcUaCounts()
 
     @property
@@ -335,6 +342,7 @@ class OpcUaDriver:
                 try:
                     running = await self._probe()
                     answered = clock.monotonic()
+                    await self._confirm()
                 except (TimeoutError, UaStatusCodeError) as error:
                     if isinstance(error, UaStatusCodeError) and error.code in GONE:
                         raise
@@ -366,13 +374,58 @@ class OpcUaDriver:
 
     async def _probe(self) -> bool:
         """Read the server's state and clock; True while it runs."""
-        state, moment = await self._read_raw([_STATE, _TIME])
+        part = self._audit(_AUDIT)
+        state, moment, *values = await self._read_raw([_STATE, _TIME, *(node_id for _, node_id in part)])
         server_ns = None
         if moment.Value is not None and moment.Value.VariantType == ua.VariantType.DateTime:
             server_ns = nanoseconds(moment.Value.Value)
         if server_ns is not None:
             self.counts.clock_offset_s = (server_ns - self._clock.now_ns()) / 1e9
+        now = self._clock.monotonic()
+        for (handle, _), data in zip(part, values, strict=True):
+            code = data.StatusCode.value if data.StatusCode is not None else 0
+            if code in ABSENT:
+                self._absent(handle, code)
+            elif self._held.untold(handle, data, now):
+                node = self._held.items[handle].identifier
+                raise ConnectError(f"{self._endpoint}: {node} moves, but its subscription does not tell it")
+        self._flush_soon()
         return state.Value is not None and state.Value.Value == ua.ServerState.Running
+
+    def _audit(self, count: int) -> list[tuple[int, ua.NodeId]]:
+        """Return the next `count` monitored nodes in turn, those that are known to be missing left out."""
+        size = len(self._held.items)
+        part = []
+        for step in range(min(count, size)):
+            handle = (self._audited + step) % size
+            if self._held.subscribed(handle) and handle not in self._missing:
+                node_id = self._node_id(self._held.items[handle])
+                if node_id is not None:
+                    part.append((handle, node_id))
+        self._audited = (self._audited + count) % max(size, 1)
+        return part
+
+    async def _confirm(self) -> None:
+        """Ask whether the server still knows our subscriptions; switching them on again changes nothing.
+
+        Raises:
+            ConnectError: it has forgotten one.
+        """
+        if not self._confirms or not self._channels:
+            return
+        numbers = [ua.UInt32(channel.number) for channel in self._channels]
+        request = ua.SetPublishingModeParameters(PublishingEnabled=True, SubscriptionIds=numbers)
+        try:
+            results = await self._session().uaclient.set_publishing_mode(request)
+        except UaStatusCodeError as error:
+            if error.code in GONE:
+                raise
+            # A server that cannot do this; the silence of the subscription will show it later.
+            self._confirms = False
+            return
+        for channel, result in zip(self._channels, results, strict=False):
+            if result.value == StatusCodes.BadSubscriptionIdInvalid:
+                raise ConnectError(f"{self._endpoint}: the server has forgotten subscription {channel.number}")
 
     def trouble(self, device: Device) -> str:
         """Say which nodes of the device cannot be monitored; empty when all can."""
@@ -435,7 +488,7 @@ class OpcUaDriver:
         if data.Value is not None and data.Value.VariantType is not ua.VariantType.Null:
             self._types[handle] = data.Value.VariantType
         code = data.StatusCode.value if data.StatusCode is not None else 0
-        if code in (StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid):
+        if code in ABSENT:
             self._missing.add(handle)
         value, quality, time_ns = self._held.take(handle, data, now_ns, now, trusted=trusted)
         self._collect(handle, value, quality, time_ns)

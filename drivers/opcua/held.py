@@ -89,6 +89,8 @@ class _Life:
     counter: float = math.nan
     moved: float = -math.inf
     """Monotonic time of its last change."""
+    heard: float = -math.inf
+    """Monotonic time of its last notification."""
     items: list[int] = field(default_factory=list)
 
 
@@ -161,6 +163,8 @@ class Held:
         )
         self.put(handle, value, quality, time_ns, now)
         life = self._lives[item.device]
+        if life.handle == handle:
+            life.heard = now
         if life.handle == handle and quality < Quality.UNCERTAIN_STALE and value != life.counter:
             # The first value shows no movement: a counter that stands still since before we came is not alive.
             if not math.isnan(life.counter):
@@ -174,6 +178,14 @@ class Held:
         self.quality[handle] = quality
         self.time_ns[handle] = time_ns
         self.said[handle] = now
+
+    def untold(self, handle: int, data: ua.DataValue, now: float) -> bool:
+        """Tell whether a read shows that a device's counter moves though no notification has come for `still_s`."""
+        life = self._lives[self.items[handle].device]
+        if life.handle != handle or math.isinf(self.said[handle]):
+            return False
+        value, quality = decode(data, self.items[handle].node)
+        return quality < Quality.UNCERTAIN_STALE and value != life.counter and now - life.heard > life.still_s
 
     def samples(self, device: int, now: float) -> bool:
         """Tell whether there is proof that the device samples."""

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from drivers.opcua.node import Node
 
-__all__ = ["FILTER_REFUSED", "GONE", "REQUEST_S", "encode", "monitored_item", "raw_text", "text_of", "translated"]
+__all__ = [
+    "ABSENT",
+    "FILTER_REFUSED",
+    "GONE",
+    "REQUEST_S",
+    "encode",
+    "monitored_item",
+    "raw_text",
+    "text_of",
+    "translated",
+]
 
 REQUEST_S = 4.0
 """Time-out of one request."""
@@ -36,6 +46,7 @@ GONE = {
     StatusCodes.BadShutdown,
     StatusCodes.BadServerHalted,
 }
+ABSENT = {StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid}
 FILTER_REFUSED = {
     StatusCodes.BadMonitoredItemFilterUnsupported,
     StatusCodes.BadMonitoredItemFilterInvalid,
