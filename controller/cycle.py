@@ -134,7 +134,10 @@ class Cycle:
             self._part("alarms", self.parts.alarms.tick)
         self._part("commands", self._orders)
         if changed:
-            numbers = np.unique(np.concatenate(changed))
+            touched = np.zeros(self.parts.table.size, np.bool_)
+            for part in changed:
+                touched[part] = True
+            numbers = touched.nonzero()[0].astype(np.int32)
             if len(numbers):
                 self._part("stream", partial(self._recorder.changed, numbers))
         self._part("announcements", self._recorder.alarms)

@@ -237,6 +237,12 @@ def alarm_states(folder: Path) -> dict[str, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in rows(folder, sql) if row[0].endswith("#high")}
 
 
+def first_password(client: Client, link: str) -> None:
+    """Use a sign-in link and set the password that it asks for."""
+    client.sign_in(link)
+    client._csrf = client.post("/session/password", {"current": None, "new": PASSWORD})["csrf"]
+
+
 def post(client: Client, value: float, accepted: dict[float, str]) -> None:
     """Post one command; the answer may never come."""
     try:
@@ -263,9 +269,10 @@ class Witness:
     def sign_in(self, run: Run) -> Client:
         """Return a client; the session of the first start lives through all restarts."""
         if self.client is None:
-            self.client = Client(run.url)
-            self.client.sign_in(run.link())
-            self.client._csrf = self.client.post("/session/password", {"current": None, "new": PASSWORD})["csrf"]
+            chief, self.client = Client(run.url), Client(run.url)
+            first_password(chief, run.link())
+            user = {"name": "chen.yl", "display_name": "陳", "role": "operator", "areas": []}
+            first_password(self.client, f"{run.url}/link#token={chief.post('/users', user)['link_token']}")
         self.client.url = run.url
         client = self.client
         wait_for(lambda: client.get("/devices/header-io")["state"] == "good", 20, run._tail)
