@@ -53,6 +53,11 @@ export function treatment(quality: number): Treatment {
 export const isGood = (quality: number): boolean => quality < 64;
 export const isBad = (quality: number): boolean => quality >= 128;
 
+/** A good value of a point that a person holds is an overridden one; anything worse stays what it is. */
+export function overridden(quality: number, manual: boolean): number {
+  return manual && quality === Quality.GOOD ? Quality.GOOD_OVERRIDDEN : quality;
+}
+
 /** Quality as this page may claim it: with the connection lost every received value is old. */
 export function seen(quality: number, lost: boolean): number {
   return lost && quality < 128 ? Quality.UNCERTAIN_STALE : quality;

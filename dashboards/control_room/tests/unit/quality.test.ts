@@ -4,7 +4,7 @@ import { flushSync } from 'svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import Value from '../../src/components/Value.svelte';
 import { live } from '../../src/lib/live.svelte';
-import { Quality, seen, treatment } from '../../src/lib/quality';
+import { overridden, Quality, seen, treatment } from '../../src/lib/quality';
 import { station } from '../../src/lib/station.svelte';
 import type { Point } from '../../src/lib/types';
 
@@ -83,5 +83,11 @@ describe('treatment', () => {
     expect(seen(Quality.GOOD, true)).toBe(Quality.UNCERTAIN_STALE);
     expect(seen(Quality.BAD_COMM, true)).toBe(Quality.BAD_COMM);
     expect(seen(Quality.NOT_LOADED, true)).toBe(Quality.NOT_LOADED);
+  });
+  it('shows a good value that a person holds as overridden, and nothing worse as better', () => {
+    expect(overridden(Quality.GOOD, true)).toBe(Quality.GOOD_OVERRIDDEN);
+    expect(overridden(Quality.GOOD, false)).toBe(Quality.GOOD);
+    expect(overridden(Quality.UNCERTAIN_STALE, true)).toBe(Quality.UNCERTAIN_STALE);
+    expect(overridden(Quality.BAD_COMM, true)).toBe(Quality.BAD_COMM);
   });
 });

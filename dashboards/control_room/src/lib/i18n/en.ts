@@ -89,6 +89,10 @@ export const en: Record<MessageKey, string> = {
   'state.idle': 'No flow',
   'state.alarm-free': 'no alarm',
 
+  'list.comma': ', ',
+  'list.and': ', ',
+  'list.semicolon': '; ',
+
   'age.ago': '{age} ago',
 
   'quality.good': 'Good',
@@ -284,7 +288,7 @@ export const en: Record<MessageKey, string> = {
   'overview.first': 'What to do first',
   'overview.running': '{running} / {total} running',
   'overview.fans': 'fans running',
-  'overview.uncomfortable': '{count} floors off set-point',
+  'overview.uncomfortable': 'Floors off set-point: {count}',
   'overview.comfortable': 'All floors within set-point',
   'overview.over-limit': '{count} places over limit',
   'overview.within-limit': 'All places within limits',

@@ -88,6 +88,10 @@ export const zh = {
   'state.idle': '無流量',
   'state.alarm-free': '無告警',
 
+  'list.comma': '，',
+  'list.and': '、',
+  'list.semicolon': '；',
+
   'age.ago': '{age}前',
 
   'quality.good': '良好',
