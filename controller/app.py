@@ -204,8 +204,9 @@ class Controller:
                 async with asyncio.timeout(8.0):
                     await self.local.close()
                     self.server.stop()
-                    await self.field.close()
+                    # First what is being written: the links that close must not take its read-back away.
                     await self.recorder.close()
+                    await self.field.close()
             except TimeoutError:
                 _log.warning("stopped without waiting for everything")
         for task in self._tasks:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -241,3 +243,20 @@ async def test_a_deaf_device_delays_nobody_and_touches_its_own_points_alone(smal
         await asyncio.to_thread(small.sim, "fault", "clear", "em002-meter")
         await until(lambda: all_good(controller), 20)
         await until(lambda: bool((table.quality[mine] == Quality.GOOD).any()), 10)
+
+
+async def test_a_command_that_is_out_when_the_controller_stops_is_read_back_first(
+    small: SmallSite, tmp_path: Path
+) -> None:
+    point = "cityhall.plant.header.differential_pressure_setpoint"
+    data = tmp_path / "data"
+    async with controlled(small, data) as controller:
+        await until(lambda: all_good(controller), 20)
+        arbiter = controller.parts.arbiter
+        command = arbiter.request(point, 8, 123.5, "alice", "test", None, None)
+        await until(lambda: arbiter.get(command.id).state == "verifying", 10)
+    with contextlib.closing(sqlite3.connect(data / "state.db")) as state:
+        found = state.execute("SELECT state, readback FROM command_entry WHERE command = ? ORDER BY id", (command.id,))
+        last = found.fetchall()[-1]
+
+    assert last == ("done", pytest.approx(123.5))
