@@ -55,10 +55,7 @@ def test_the_packaged_minimal_site_is_good(folder: Folder) -> None:
         (
             {},
             'omit = ["powr"]\n',
-            (
-                '7: device.omit: got "powr", wanted a tag of the profile eastron-sdm630. '
-                'Did you mean "power"?'
-            ),
+            ('7: device.omit: got "powr", wanted a tag of the profile eastron-sdm630. Did you mean "power"?'),
         ),
         (
             {},
@@ -71,10 +68,7 @@ def test_the_packaged_minimal_site_is_good(folder: Folder) -> None:
         (
             {"profile": '"eastron-sdm360"'},
             "",
-            (
-                '4: device.profile: got "eastron-sdm360", wanted a profile that exists. '
-                'Did you mean "eastron-sdm630"?'
-            ),
+            ('4: device.profile: got "eastron-sdm360", wanted a profile that exists. Did you mean "eastron-sdm630"?'),
         ),
         (
             {"equipment": '"main.electrical.metre1"'},
@@ -95,10 +89,7 @@ def test_the_packaged_minimal_site_is_good(folder: Folder) -> None:
         (
             {"endpoint": '"tcp://192.0.2.10:99999"'},
             "",
-            (
-                '5: device.endpoint: got port 99999 in "tcp://192.0.2.10:99999", '
-                "wanted a port from 1 to 65535"
-            ),
+            ('5: device.endpoint: got port 99999 in "tcp://192.0.2.10:99999", wanted a port from 1 to 65535'),
         ),
         (
             {"endpoint": '"mqtt://192.0.2.10:1883"'},
@@ -122,7 +113,8 @@ def test_the_packaged_minimal_site_is_good(folder: Folder) -> None:
             (
                 "7: device.secrets.password: got an unknown key, wanted user_env or user_file, "
                 "password_env or password_file, certificate_env or certificate_file, private_key_env or "
-                "private_key_file, ca_env or ca_file, token_env or token_file. A secret itself never stands in these files."
+                "private_key_file, ca_env or ca_file, token_env or token_file. "
+                "A secret itself never stands in these files."
             ),
         ),
         (
