@@ -5,6 +5,7 @@ request ever reaches the file system (OWASP ASVS 12.3.1).
 """
 
 import mimetypes
+import re
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
@@ -26,6 +27,9 @@ _TYPES = {
     ".woff2": "font/woff2",
     ".wasm": "application/wasm",
 }
+_PAGE = re.compile(
+    r"(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_#%-]+)*)?/?|(?:points|equipment|alarms|devices)/[A-Za-z0-9._#%/-]+"
+)
 _RESERVED = ("api/", "healthz", "readyz", "metrics")
 
 
@@ -52,7 +56,8 @@ def build_router(folder: Path | None) -> APIRouter:
             hashed = path.startswith("assets/")
             return _file(found, "public, max-age=31536000, immutable" if hashed else "no-cache")
         shell = files.get("index.html")
-        page = "." not in path.rpartition("/")[2] and not path.startswith(_RESERVED) and "\\" not in path
+        # A page's address may end with that of a point, which has dots; what looks like a file is one, or nothing.
+        page = _PAGE.fullmatch(path) is not None and not path.startswith(_RESERVED)
         if shell is not None and (page or path == "index.html"):
             return _file(shell, "no-cache")
         if shell is None and path == "":

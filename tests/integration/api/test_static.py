@@ -70,6 +70,16 @@ async def test_nothing_else_is_served(served: Any, path: str) -> None:
     assert reply.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/points/cityhall.plant.ch1.chw_setpoint", "/points/cityhall/plant/ch1/load", "/alarms/b.s.e.p%23high", "/trend"],
+)
+async def test_the_addresses_of_pages_get_the_shell_dots_or_not(served: Any, path: str) -> None:
+    reply = await served.get(path)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/html")
+
+
 async def test_without_a_build_the_api_says_so(house: Any) -> None:
     reply = await house.browser().http.get("/")
     assert reply.status_code == 404
