@@ -283,7 +283,7 @@ def test_ports_beyond_the_last_are_not_tried() -> None:
         taken.bind(("127.0.0.1", 65_535))
         taken.listen()
         with pytest.raises(UnavailableError, match="--port"):
-            free_port(65_535, [].append)
+            free_port(65_535, print)
 
 
 def test_reset_forgets_the_demo_and_nothing_else(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_texts_without_secrets_stay(text: str) -> None:
 
 
 def test_secrets_in_fields_tables_and_lists_are_masked() -> None:
-    entry = {"event": "a", "password": "x", "data": {"user": "u", "private_key": "k", "more": [{"token": "t"}, b"pass"]}}
+    data = {"user": "u", "private_key": "k", "more": [{"token": "t"}, b"pass"]}
+    entry = {"event": "a", "password": "x", "data": data}
 
     assert mask(None, "", entry) == {
         "event": "a",

@@ -214,10 +214,10 @@ def test_a_prefix_keeps_two_devices_of_one_kind_apart(devices: Devices) -> None:
         (
             "equipment.toml",
             '"main.electrical.meter1"',
-            '"mian.electrical.meter1"',
+            '"mein.electrical.meter1"',
             (
                 "equipment.toml:5: equipment.id: got "
-                'building "mian", wanted a building of site.toml. Did you mean "main"?'
+                'building "mein", wanted a building of site.toml. Did you mean "main"?'
             ),
         ),
         (
@@ -238,8 +238,8 @@ def test_a_prefix_keeps_two_devices_of_one_kind_apart(devices: Devices) -> None:
         (
             "site.toml",
             'building = "main"',
-            'building = "mian"',
-            ('site.toml:17: area.building: got "mian", wanted a building of this site. Did you mean "main"?'),
+            'building = "mein"',
+            ('site.toml:17: area.building: got "mein", wanted a building of this site. Did you mean "main"?'),
         ),
         (
             "site.toml",
