@@ -1,13 +1,17 @@
 """The block: the readings of one point over one hour (or, imported, one day), as bytes with aggregates beside them.
 
-Bytes, little-endian: u8 version 1 · u32 CRC-32 of all that follows · u32 length of the times · u32 length of the
-values · times and values as standalone `pcodec` streams · quality, either one byte for all or a zlib stream of n bytes.
+Bytes, little-endian: u8 version 2 · u32 CRC-32 of the key and of all that follows · u32 length of the times · u32
+length of the values · times and values as standalone `pcodec` streams · quality, either one byte for all or a zlib
+stream of n bytes. The key is (point number, start, span) as three i64: a block found under another key is damage, and
+not somebody else's readings. Version 1 had no key in its checksum and is still read.
+
+The aggregates beside a block have a checksum of their own, `seal`: they are used without opening the block.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +26,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BlockError", "Columns", "Summary", "merge", "pack", "summarise", "unpack"]
+__all__ = ["BlockError", "Columns", "Key", "Summary", "merge", "pack", "seal", "summarise", "unpack"]
 
-_VERSION = 1
+Key = tuple[int, int, int]
+"""Point number, start and span in ns."""
+
+_VERSION = 2
+_UNKEYED = 1
 _HEAD = struct.Struct("<BIII")
+_KEY = struct.Struct("<qqq")
+_SUMMARY = struct.Struct("<qqqdddddqqdq")
 _LEVEL = 4
 """pcodec level: 8 gains nothing on an hour of a sensor and costs half as much again."""
 
@@ -118,8 +128,18 @@ def summarise(columns: Columns) -> Summary:
     )
 
 
-def pack(columns: Columns) -> bytes:
-    """Return the bytes of one or more readings."""
+def seal(key: Key, summary: Summary) -> int:
+    """Return the CRC-32 of a block's key and aggregates; -0.0 as 0.0 and every NaN alike, as SQLite keeps them."""
+    # Whole numbers stay whole: a time in ns has more digits than a float.
+    values = (
+        value if isinstance(value, int) else float(value) + 0.0 if value == value else np.nan  # noqa: PLR0124 - NaN
+        for value in astuple(summary)
+    )
+    return int(isal_zlib.crc32(_SUMMARY.pack(*values), isal_zlib.crc32(_KEY.pack(*key))))
+
+
+def pack(columns: Columns, key: Key) -> bytes:
+    """Return the bytes of one or more readings, to be kept under a key."""
     config = ChunkConfig(compression_level=_LEVEL)
     time = standalone.simple_compress(np.ascontiguousarray(columns.time_ns), config)
     value = standalone.simple_compress(np.ascontiguousarray(columns.value), config)
@@ -128,24 +148,25 @@ def pack(columns: Columns) -> bytes:
     quality = first.tobytes() if alike else isal_zlib.compress(columns.quality.tobytes())
     body = b"".join((time, value, quality))
     lengths = struct.pack("<II", len(time), len(value))
-    checksum = isal_zlib.crc32(body, isal_zlib.crc32(lengths))
+    checksum = isal_zlib.crc32(body, isal_zlib.crc32(lengths, isal_zlib.crc32(_KEY.pack(*key))))
     return _HEAD.pack(_VERSION, checksum, len(time), len(value)) + body
 
 
-def unpack(data: bytes) -> Columns:
+def unpack(data: bytes, key: Key) -> Columns:
     """Return what `pack` was given.
 
     Raises:
-        BlockError: cut short, changed, or of a newer version.
+        BlockError: cut short, changed, of another key, or of a newer version.
     """
     if len(data) < _HEAD.size + 1:
         raise BlockError(f"block: got {len(data)} bytes, wanted more than {_HEAD.size}")
     version, checksum, time_size, value_size = _HEAD.unpack_from(data)
-    if version != _VERSION:
-        raise BlockError(f"block: version {version}; this release reads version {_VERSION}")
+    if version not in (_VERSION, _UNKEYED):
+        raise BlockError(f"block: version {version}; this release reads versions {_UNKEYED} and {_VERSION}")
     body = data[_HEAD.size :]
-    if isal_zlib.crc32(body, isal_zlib.crc32(data[5 : _HEAD.size])) != checksum:
-        raise BlockError("block: the checksum does not fit: the bytes were changed or cut")
+    begun = 0 if version == _UNKEYED else isal_zlib.crc32(_KEY.pack(*key))
+    if isal_zlib.crc32(body, isal_zlib.crc32(data[5 : _HEAD.size], begun)) != checksum:
+        raise BlockError("block: the checksum does not fit: the bytes were changed, cut, or belong elsewhere")
     time = _decompress(body[:time_size])
     value = _decompress(body[time_size : time_size + value_size])
     tail = body[time_size + value_size :]

@@ -13,7 +13,7 @@ import threading
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from controller.history.block import BlockError, Columns, Summary, merge, pack, summarise, unpack
+from controller.history.block import BlockError, Columns, Key, Summary, merge, pack, seal, summarise, unpack
 from controller.history.cursor import CURSOR_TABLE, START, Position, load_cursor, move_cursor
 from controller.history.damage import is_damage
 
@@ -31,8 +31,8 @@ DAY_NS = 86_400_000_000_000
 """The longest span of a block."""
 
 _CURSOR = "embedded"
-_SCHEMA_VERSION = 1
-_SCHEMA = f"""
+_SCHEMA_VERSION = 2
+_FIRST = f"""
 CREATE TABLE IF NOT EXISTS block (
   number INTEGER NOT NULL, start_ns INTEGER NOT NULL, span_ns INTEGER NOT NULL,
   count INTEGER NOT NULL, used INTEGER NOT NULL, good INTEGER NOT NULL,
@@ -42,20 +42,22 @@ CREATE TABLE IF NOT EXISTS block (
   PRIMARY KEY (number, start_ns, span_ns));
 CREATE INDEX IF NOT EXISTS block_start ON block (start_ns);
 {CURSOR_TABLE};
-PRAGMA user_version = {_SCHEMA_VERSION};
 """
+_SECOND = "ALTER TABLE block ADD COLUMN seal INTEGER"
+"""Version 2: checksum of the aggregates. NULL in rows of version 1: their aggregates are computed from their block."""
 _SUMMARY = "count, used, good, minimum, maximum, total, first, last, first_ns, last_ns, last_value, last_quality"
-_COLUMNS = f"number, start_ns, span_ns, {_SUMMARY}, data"
+_COLUMNS = f"number, start_ns, span_ns, {_SUMMARY}, data, seal"
 _MADE = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
-_PUT = f"INSERT OR REPLACE INTO block ({_COLUMNS}) VALUES (?{', ?' * 15})"  # noqa: S608
+_PUT = f"INSERT OR REPLACE INTO block ({_COLUMNS}) VALUES (?{', ?' * 16})"  # noqa: S608
 _WINDOW = (
-    f"SELECT start_ns, span_ns, {_SUMMARY} FROM block"  # noqa: S608 column names of our own
+    f"SELECT start_ns, span_ns, {_SUMMARY}, seal FROM block"  # noqa: S608 column names of our own
     " WHERE number = ? AND start_ns > ? AND start_ns < ? ORDER BY start_ns, span_ns DESC"
 )
 _BACKWARDS = (
-    f"SELECT start_ns, span_ns, {_SUMMARY} FROM block"  # noqa: S608 column names of our own
+    f"SELECT start_ns, span_ns, {_SUMMARY}, seal FROM block"  # noqa: S608 column names of our own
     " WHERE number = ? AND start_ns < ? ORDER BY start_ns DESC"
 )
+_SALVAGE = "SELECT number, start_ns, span_ns, data FROM block NOT INDEXED ORDER BY rowid "
 _DATA = "SELECT data FROM block WHERE number = ? AND start_ns = ? AND span_ns = ?"
 
 
@@ -140,11 +142,11 @@ class Shelf:
             try:
                 for index, (number, start_ns, span_ns, columns) in enumerate(parts):
                     whole = columns
-                    found = connection.execute(_DATA, (number, start_ns, span_ns)).fetchone()
+                    key = (number, start_ns, span_ns)
+                    found = connection.execute(_DATA, key).fetchone()
                     if found is not None:
-                        whole = merge([self._unpacked(found[0], number, start_ns), columns])
-                    row = (number, start_ns, span_ns, *astuple(summarise(whole)), pack(whole))
-                    connection.execute(_PUT, row)
+                        whole = merge([self._unpacked(found[0], key), columns])
+                    connection.execute(_PUT, _columns(key, whole))
                     if pause is not None and index % 50 == 49:
                         pause.wait(0.001)
                 if cursor is not None:
@@ -172,7 +174,7 @@ class Shelf:
         try:
             rows = self._reader().execute(_WINDOW, (number, start_ns - DAY_NS, end_ns))
             # One by one: what comes before the damage is kept.
-            found.extend(map(Row, rows))
+            found.extend(row for columns in rows if (row := self._row(number, columns)) is not None)
         except (sqlite3.Error, TypeError, ValueError) as error:
             self._note_damage(error)
         return [row for row in found if row.summary.last_ns >= start_ns and row.summary.first_ns < end_ns]
@@ -180,8 +182,9 @@ class Shelf:
     def backwards(self, number: int, before_ns: int) -> Iterator[Row]:
         """Yield the blocks of a point that begin before a time, the latest first."""
         try:
-            for row in self._reader().execute(_BACKWARDS, (number, before_ns)):
-                yield Row(row)
+            for columns in self._reader().execute(_BACKWARDS, (number, before_ns)):
+                if (row := self._row(number, columns)) is not None:
+                    yield row
         except (sqlite3.Error, TypeError, ValueError) as error:
             self._note_damage(error)
 
@@ -192,7 +195,23 @@ class Shelf:
         except sqlite3.Error as error:
             self._note_damage(error)
             return Columns.empty()
-        return Columns.empty() if found is None else self._unpacked(found[0], number, row.start_ns)
+        return Columns.empty() if found is None else self._unpacked(found[0], (number, row.start_ns, row.span_ns))
+
+    def _row(self, number: int, columns: tuple[float | int | None, ...]) -> Row | None:
+        """Return a row whose aggregates are sure: as sealed, or else computed from the block; None when it is lost."""
+        row, sealed = Row(columns[:-1]), columns[-1]
+        if sealed == seal((number, row.start_ns, row.span_ns), row.summary):
+            return row
+        if sealed is not None:
+            self.damaged += 1
+            _log.error(
+                "history: the aggregates of point %d at %d are damaged; its block is asked", number, row.start_ns
+            )
+        whole = self.data(number, row)
+        if not len(whole):
+            return None
+        row.summary = summarise(whole)
+        return row
 
     def replace(self, error: Exception) -> None:
         """Set the damaged file aside and begin a new one, without a cursor; `salvage` then copies what can be read.
@@ -216,7 +235,7 @@ class Shelf:
         with contextlib.closing(sqlite3.connect(self.quarantined, isolation_level=None)) as source:
             for order in ("ASC", "DESC"):
                 try:
-                    rows = source.execute(f"SELECT {_COLUMNS} FROM block NOT INDEXED ORDER BY rowid {order}")  # noqa: S608
+                    rows = source.execute(_SALVAGE + order)
                     while chunk := rows.fetchmany(500):
                         copied += self._copy(chunk)
                         pause.wait(0.001)
@@ -230,10 +249,12 @@ class Shelf:
     def _copy(self, rows: list[tuple[object, ...]]) -> int:
         whole = []
         for row in rows:
-            with contextlib.suppress(BlockError, TypeError):
-                columns = unpack(row[-1])  # type: ignore[arg-type]
-                # The aggregates beside the block have no checksum: they are computed anew.
-                whole.append((*row[:3], *astuple(summarise(columns)), row[-1]))
+            try:
+                key = (_whole(row[0]), _whole(row[1]), _whole(row[2]))
+                whole.append(_columns(key, unpack(row[3], key)))  # type: ignore[arg-type]
+            except (BlockError, TypeError) as error:
+                self.damaged += 1
+                _log.error("history: a block could not be copied: %s", error)
         with self._write_lock:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -275,7 +296,7 @@ class Shelf:
         try:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-8000", "cell_size_check=ON"):
                 connection.execute(f"PRAGMA {pragma}")
-            connection.executescript(_SCHEMA)
+            _make(connection)
             load_cursor(connection, _CURSOR)
             if dict(connection.execute(_MADE)) != _expected():
                 raise sqlite3.DatabaseError("its tables are not as they were made")
@@ -295,13 +316,27 @@ class Shelf:
             self._readers.append(connection)
         return connection
 
-    def _unpacked(self, data: bytes, number: int, start_ns: int) -> Columns:
+    def _unpacked(self, data: bytes, key: Key) -> Columns:
         try:
-            return unpack(data)
-        except BlockError as error:
+            return unpack(data, key)
+        except (BlockError, TypeError) as error:
             self.damaged += 1
-            _log.error("history: the block of point %d at %d is damaged: %s", number, start_ns, error)
+            _log.error("history: the block of point %d at %d is damaged: %s", key[0], key[1], error)
             return Columns.empty()
+
+
+def _columns(key: Key, whole: Columns) -> tuple[object, ...]:
+    summary = summarise(whole)
+    return (*key, *astuple(summary), pack(whole, key), seal(key, summary))
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of version 1 to this one; in one transaction, and quick however long they are."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > _SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"its version {version} is newer than {_SCHEMA_VERSION}, or damaged")
+    second = f"{_SECOND};" if version < _SCHEMA_VERSION else ""
+    connection.executescript(f"BEGIN IMMEDIATE; {_FIRST} {second} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT")
 
 
 def _whole(value: object) -> int:
@@ -321,5 +356,5 @@ def _real(value: object) -> float:
 
 def _expected() -> dict[str, str]:
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(_SCHEMA)
+        _make(connection)
         return dict(connection.execute(_MADE))

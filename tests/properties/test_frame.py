@@ -16,6 +16,8 @@ READING = st.tuples(
     st.integers(0, 255),
 )
 
+KEY = (7, 1_767_225_600_000_000_000, 3_600_000_000_000)
+
 
 def batch(rows: list[tuple[int, float, int, int]], *, late: bool = False) -> Readings:
     return Readings(
@@ -59,7 +61,7 @@ def test_rubbish_is_refused_and_nothing_else_happens(data: bytes) -> None:
     with pytest.raises(FrameError):
         decode(data)
     with pytest.raises(BlockError):
-        unpack(data)
+        unpack(data, KEY)
 
 
 @settings(max_examples=60)
@@ -68,8 +70,8 @@ def test_a_block_gives_back_every_bit_and_refuses_changes(
     rows: list[tuple[int, float, int, int]], data: st.DataObject
 ) -> None:
     readings = batch(sorted(rows, key=lambda row: row[2]))
-    whole = pack(Columns(readings.time_ns, readings.value, readings.quality))
-    back = unpack(whole)
+    whole = pack(Columns(readings.time_ns, readings.value, readings.quality), KEY)
+    back = unpack(whole, KEY)
     assert back.time_ns.tobytes() == readings.time_ns.tobytes()
     assert back.value.tobytes() == readings.value.tobytes()
     assert back.quality.tobytes() == readings.quality.tobytes()
@@ -77,7 +79,7 @@ def test_a_block_gives_back_every_bit_and_refuses_changes(
     changed = bytearray(whole)
     changed[bit // 8] ^= 1 << bit % 8
     with pytest.raises(BlockError):
-        unpack(bytes(changed))
+        unpack(bytes(changed), KEY)
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=20), max_size=5))

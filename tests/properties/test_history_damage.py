@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import sqlite3
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from controller.clock import VirtualClock
 from controller.history.embedded import EmbeddedHistory
 from controller.history.log import FrameLog
 from controller.history.segment import segments
+from controller.history.store import HOUR_NS
 from controller.journal.entry import AlarmRow, AuditRow
 from controller.journal.journal import InlineExecutor, Journal
 from controller.journal.schema import alarm_entry
@@ -123,6 +125,59 @@ async def test_damaged_history_starts_and_never_gives_a_wrong_value(original: Pa
         log.close()
         history.close()
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("part", range(8))
+async def test_damaged_history_without_a_log_says_what_is_lost(original: Path, tmp_path: Path, part: int) -> None:
+    """Nothing can be filled again here: a value that is gone, or an aggregate that is wrong, must be reported."""
+    truth = {value for number in range(FRAMES) for value in frame(number).value.tolist()}
+    columns = np.array([frame(number).value for number in range(FRAMES)])
+    lost = 0
+    for seed in range(part, SEEDS, 8):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        shutil.copy(original / "history.db", folder)
+        changed = damage(folder / "history.db", seed)
+        history = EmbeddedHistory(folder / "history.db", folder / "log", VirtualClock())
+        history.start()
+        assert history.wait_until_current()
+        points = list(range(60))
+        buckets = await history.aggregate(points, T0, T0 + HOUR_NS, HOUR_NS)
+        found = {value for one in await history.raw(points, T0, T0 + 10**12) for value in one.value.tolist()}
+        said = history.status()
+        reported = said.damaged or said.quarantined
+        assert found <= truth, f"seed {seed}: values that nobody wrote"
+        assert found == truth or reported, f"seed {seed}: {len(truth - found)} values are gone and nobody says so"
+        assert changed or not reported
+        for one in buckets:
+            right = columns[:, one.number]
+            for name, wanted in (("minimum", right.min()), ("maximum", right.max()), ("mean", right.mean())):
+                got = getattr(one, name).tolist()
+                assert got == [] or got == [pytest.approx(wanted)], f"seed {seed}: {name} of point {one.number}"
+            assert one.count.tolist() in ([], [FRAMES]), f"seed {seed}"
+            assert one.count.tolist() or reported, f"seed {seed}"
+        lost += found != truth
+        history.close()
+        shutil.rmtree(folder)
+    assert lost, "the damage reached no value: the test proves nothing"
+
+
+def test_each_damaged_block_is_counted_once(original: Path, tmp_path: Path) -> None:
+    """One block, one count: nothing else is lost, and nothing is counted that was not."""
+    path = tmp_path / "history.db"
+    shutil.copy(original / "history.db", path)
+    with sqlite3.connect(path) as other:
+        for number in (3, 17, 40):
+            data = bytearray(other.execute("SELECT data FROM block WHERE number = ?", (number,)).fetchone()[0])
+            data[-20] ^= 4
+            other.execute("UPDATE block SET data = ? WHERE number = ?", (bytes(data), number))
+    other.close()
+    history = EmbeddedHistory(path, tmp_path / "log", VirtualClock())
+    series = asyncio.run(history.raw(list(range(60)), T0, T0 + 10**12))
+    assert [item.number for item in series if not len(item.time_ns)] == [3, 17, 40]
+    assert {len(item.time_ns) for item in series} == {0, FRAMES}
+    assert history.status().damaged == 3
+    history.close()
 
 
 @pytest.mark.parametrize("part", range(8))

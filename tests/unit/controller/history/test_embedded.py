@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from isal import isal_zlib
 
 from controller.clock import VirtualClock
 from controller.errors import InvalidError
+from controller.history.block import Columns, pack
 from controller.history.embedded import EmbeddedHistory
 from controller.history.importer import import_history
 from controller.history.log import FrameLog
@@ -269,3 +271,67 @@ def test_truncated_history_file_is_named(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(InvalidError, match=r"cut\.npz"):
         import_history(tmp_path / "cut.npz", {}, rig.history)
+
+
+AGGREGATES = [
+    *("count", "used", "good", "minimum", "maximum", "total"),
+    *("first", "last", "first_ns", "last_ns", "last_value", "last_quality"),
+]
+
+
+@pytest.mark.parametrize("column", AGGREGATES)
+async def test_a_damaged_aggregate_is_seen_counted_and_computed_again_from_its_block(rig: Rig, column: str) -> None:
+    rig.add(1, [0, 10, 20], [1.0, 2.0, 6.0])
+    rig.add(1, [3600, 3610], [3.0, 4.0])
+    assert rig.history.settle()
+    with sqlite3.connect(rig.folder / "history.db") as other:
+        other.execute(f"UPDATE block SET {column} = {column} + 3 WHERE start_ns = ?", (T0,))
+    other.close()
+    (buckets,) = await rig.history.aggregate([1], T0, T0 + 2 * HOUR_NS, HOUR_NS)
+    assert buckets.count.tolist() == [3, 2]
+    assert buckets.minimum.tolist() == [1.0, 3.0]
+    assert buckets.maximum.tolist() == [6.0, 4.0]
+    assert buckets.mean.tolist() == [3.0, 3.5]
+    assert buckets.last.tolist() == [6.0, 4.0]
+    assert rig.history.status().damaged == 1
+    assert await rig.history.before([1], T0 + 30 * S) == [(T0 + 20 * S, 6.0, 0)]
+
+
+async def test_a_block_under_another_point_is_damage_and_not_that_points_reading(rig: Rig) -> None:
+    rig.add(1, [0, 10], [1.0, 2.0])
+    rig.add(2, [0, 10], [50.0, 60.0])
+    assert rig.history.settle()
+    with sqlite3.connect(rig.folder / "history.db") as other:
+        other.execute("UPDATE block SET number = 3 WHERE number = 2")
+    other.close()
+    series = await rig.history.raw([1, 2, 3], T0, T0 + HOUR_NS)
+    assert [item.value.tolist() for item in series] == [[1.0, 2.0], [], []]
+    assert rig.history.status().damaged > 0
+
+
+async def test_a_file_of_version_1_is_read_and_gets_its_seals_as_blocks_are_written(rig: Rig) -> None:
+    rig.add(1, [0, 10, 20], [1.0, 2.0, 6.0])
+    assert rig.history.settle()
+    rig.close()
+    whole = Columns(T0 + np.array([0, 10, 20]) * S, np.array([1.0, 2.0, 6.0]), np.zeros(3, np.uint8))
+    with sqlite3.connect(rig.folder / "history.db") as other:
+        # Version 1: no column for the seal, and blocks whose checksum has no key.
+        data = bytearray(pack(whole, (1, T0, HOUR_NS)))
+        data[0] = 1
+        data[1:5] = isal_zlib.crc32(bytes(data[13:]), isal_zlib.crc32(bytes(data[5:13]))).to_bytes(4, "little")
+        other.execute("UPDATE block SET data = ?", (bytes(data),))
+        other.execute("ALTER TABLE block DROP COLUMN seal")
+        other.execute("PRAGMA user_version = 1")
+    other.close()
+    rig.open()
+    (buckets,) = await rig.history.aggregate([1], T0, T0 + HOUR_NS, HOUR_NS)
+    assert (buckets.count.tolist(), buckets.mean.tolist()) == ([3], [3.0])
+    rig.add(1, [30], [7.0])
+    assert rig.history.settle()
+    (buckets,) = await rig.history.aggregate([1], T0, T0 + HOUR_NS, HOUR_NS)
+    assert (buckets.count.tolist(), buckets.mean.tolist()) == ([4], [4.0])
+    assert rig.history.status().damaged == 0
+    assert rig.history.status().quarantined == ""
+    with sqlite3.connect(rig.folder / "history.db") as other:
+        assert other.execute("SELECT count(*) FROM block WHERE seal IS NULL").fetchone() == (0,)
+    other.close()

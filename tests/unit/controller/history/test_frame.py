@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
-from controller.history.block import BlockError, Columns, pack, unpack
+from controller.history.block import BlockError, Columns, Summary, pack, seal, summarise, unpack
 from controller.history.frame import MAX_READINGS, FrameError, decode, encode
 from drivers.reading import Readings
 
@@ -20,6 +22,8 @@ BLOCK_V1 = bytes.fromhex(
     "0155c01c951d0000002f00000070636f210300c10401040200000010000000d06f8f9233c42c0040510070636f210300c104"
     "0106020000003200080000000000b00618000000000000700d3000000000000000fc7f00180000785e636068020000850083"
 )
+
+KEY = (7, 1_767_225_600_000_000_000, 3_600_000_000_000)
 
 
 def sample(*, late: bool = False) -> Readings:
@@ -48,7 +52,7 @@ def test_a_frame_of_version_1_is_read() -> None:
 
 
 def test_a_block_of_version_1_is_read() -> None:
-    columns = unpack(BLOCK_V1)
+    columns = unpack(BLOCK_V1, KEY)
     assert columns.time_ns.tolist() == [T0, T0 + 10, T0 + 20]
     assert columns.value[:2].tolist() == [21.5, 21.75]
     assert np.isnan(columns.value[2])
@@ -67,7 +71,7 @@ def test_newer_version_and_other_files_are_refused_by_name() -> None:
     other = bytearray(BLOCK_V1)
     other[0] = 9
     with pytest.raises(BlockError, match="version 9"):
-        unpack(bytes(other))
+        unpack(bytes(other), KEY)
 
 
 def test_empty_batch_and_times_at_the_ends_of_int64() -> None:
@@ -89,6 +93,21 @@ def test_too_many_readings_are_refused() -> None:
 
 def test_block_of_one_reading() -> None:
     one = Columns(np.array([T0]), np.array([np.nan]), np.array([128], np.uint8))
-    back = unpack(pack(one))
+    back = unpack(pack(one, KEY), KEY)
     assert back.time_ns.tolist() == [T0]
     assert back.quality.tolist() == [128]
+
+
+def test_a_block_belongs_to_its_key_alone() -> None:
+    one = Columns(np.array([T0]), np.array([21.5]), np.array([0], np.uint8))
+    with pytest.raises(BlockError, match="belong elsewhere"):
+        unpack(pack(one, KEY), (8, *KEY[1:]))
+
+
+def test_the_seal_sees_every_aggregate() -> None:
+    summary = summarise(Columns(np.array([T0, T0 + 1]), np.array([21.5, -0.0]), np.array([0, 0], np.uint8)))
+    good = seal(KEY, summary)
+    assert good == seal(KEY, replace(summary, last=0.0, minimum=0.0, last_value=0.0)), "SQLite keeps -0.0 as 0"
+    for item in fields(Summary):
+        assert seal(KEY, replace(summary, **{item.name: getattr(summary, item.name) + 1})) != good, item.name
+    assert seal((*KEY[:2], 1), summary) != good
