@@ -12,7 +12,7 @@ from controller.api.runtime import Runtime
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.journal import schema
-from controller.journal.query import page
+from controller.journal.query import among, page
 
 __all__ = ["router"]
 
@@ -77,7 +77,8 @@ async def list_events(
         where.append(rows.c.source == source)
     if type is not None:
         where.append(rows.c.type == type)
-    result = await page(runtime.journal, rows, *where, cursor=cursor, limit=limit)
     seen = _visible(runtime, principal)
-    items = [event_json(row) for row in result.items if seen is None or row["source"] in seen]
-    return Json({"items": items, "next": result.next})
+    if seen is not None:
+        where.append(among(rows.c.source, seen))
+    result = await page(runtime.journal, rows, *where, cursor=cursor, limit=limit)
+    return Json({"items": [event_json(row) for row in result.items], "next": result.next})

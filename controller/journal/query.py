@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, Table, select
+import orjson
+from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from controller.errors import InvalidError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Column
+
     from controller.journal.journal import Journal
 
-__all__ = ["MAX_PAGE", "Page", "page", "statement"]
+__all__ = ["MAX_PAGE", "Page", "among", "page", "statement"]
 
 MAX_PAGE = 1000
 
@@ -40,6 +45,12 @@ def statement(table: Table, *where: ColumnElement[bool], cursor: str | None = No
             raise InvalidError(f"cursor: got {cursor[:40]!r}, wanted the `next` of an earlier page")
         query = query.where(table.c.id < int(cursor))
     return query
+
+
+def among(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that a text column has one of many values; one parameter, however many there are."""
+    listed = func.json_each(orjson.dumps(sorted(values)).decode()).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 async def page(

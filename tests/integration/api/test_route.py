@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 
+from controller.alarm.definition import AlarmDefinition
 from controller.api.access import SAFE, Allow, SignedIn
 from controller.identity.permission import ROLES, Action, Role
+from controller.journal.entry import AlarmRow
+from drivers.event import Event
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,6 +33,9 @@ ANYBODY_SIGNED_IN = {
     ("POST", "/api/v1/session/password"),
 }
 
+WEST = AlarmDefinition(
+    "hall.hvac.ahu1.zone_temp#high", "high", 2, "hall.hvac.ahu1.zone_temp", "dev-ahu1", limit=30.0, area="west"
+)
 VALUES = {
     "address": "hall.hvac.ahu1.zone_temp_sp",
     "alarm_id": "hall.electrical.tx1.winding_temp_a%23high",
@@ -196,3 +202,28 @@ async def test_person_of_one_area_sees_and_commands_only_that(house: Any) -> Non
     inside = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 25.0, "reason": "too warm"}
     assert (await browser("POST", "/commands", json=inside)).status_code == 202
     assert house.runtime.alarms.active()[0].state.state == "unacknowledged"
+
+
+async def test_pages_of_journals_are_full_for_a_person_of_one_area(house: Any) -> None:
+    browser = await house.user(Role.VIEWER, areas=("west",))
+    for number in range(30):
+        for device in ("dev-tx1", "dev-ahu1"):
+            house.journal.event(Event(f"{device}-{number}", device, "test", number))
+    house.raise_alarm()
+    for number in range(40):
+        definition = "hall.electrical.tx1.winding_temp_a#high" if number % 4 else "hall.hvac.ahu1.zone_temp#high"
+        house.journal.alarm(AlarmRow(f"o{number}", definition, number, "raised", "normal", "unacknowledged"))
+    await house.journal.commit()
+    house.runtime.alarms = house.runtime.alarms.migrate([*house.runtime.alarms.definitions, WEST])
+    for path, key, wanted in (("/events", "source", "dev-ahu1"), ("/alarm-journal", "alarm", WEST.id)):
+        first = (await browser("GET", f"{path}?limit=8")).json()
+        assert [item[key] for item in first["items"]] == [wanted] * 8, path
+        rest, cursor = [], first["next"]
+        while cursor:
+            page = (await browser("GET", f"{path}?limit=8&cursor={cursor}")).json()
+            rest += page["items"]
+            cursor = page["next"]
+        assert {item[key] for item in rest} == {wanted}
+        assert len(rest) == (22 if path == "/events" else 2)
+    everything = await house.user(Role.VIEWER, name="all")
+    assert {item["source"] for item in (await everything("GET", "/events")).json()["items"]} == {"dev-tx1", "dev-ahu1"}

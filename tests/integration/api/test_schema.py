@@ -143,8 +143,10 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
     checked = set()
     for context in iter_route_contexts(house.app.routes):
         route = context.original_route
+        if not isinstance(route, APIRoute):
+            continue
         path = str(context.path).removeprefix("/api/v1")
-        for method in getattr(route, "methods", None) or ():
+        for method in route.methods or ():
             if (method, path) in calls:
                 person, address, more = calls[method, path]
                 if method == "PATCH":
