@@ -30,10 +30,20 @@ COMMANDS: Mapping[str, str] = {
     "swap": "the registers of every 32-bit value change places",
     "ignore": "writes are confirmed and not carried out",
     "mute": "writes are carried out and not answered",
+    "reboot": "[SECONDS]: silent for so long (60), then back with its own set-points; every command is forgotten",
+    "restart": "QUANTITY [VALUE]: a counter goes on from VALUE (0), as after a replacement",
+    "wrap": "QUANTITY MODULUS: a counter begins again at 0 where it reaches MODULUS",
+    "clock": "SECONDS: the device's clock is ahead by so much (MQTT and OPC UA carry its time)",
+    "repeat": "every report is sent twice (MQTT)",
+    "disorder": "of two reports the second is sent first (MQTT)",
+    "namespaces": "COUNT: the server starts anew with so many other namespaces before its own (OPC UA)",
     "bias": "QUANTITY VALUE: is added to what is measured",
     "set": "QUANTITY VALUE: is shown instead of what is measured (nan: a broken sensor)",
     "clear": "all faults of the device end",
 }
+
+
+_REBOOT_S = 60.0
 
 
 class FaultError(Exception):
@@ -52,6 +62,11 @@ class Fault:
     swapped: bool = False
     ignore_writes: bool = False
     mute_writes: bool = False
+    clock_s: float = 0.0
+    repeated: bool = False
+    disordered: bool = False
+    namespaces: int = 0
+    wrap: dict[str, float] = field(default_factory=dict)
     bias: dict[str, float] = field(default_factory=dict)
     fixed: dict[str, float] = field(default_factory=dict)
 
@@ -82,6 +97,8 @@ class View:
         self._changes = 0
         self._still: Mapping[str, float] = {}
         self._kept: tuple[int, dict[str, float]] = (-1, {})
+        self._back_at = -1
+        """Tick at which a reboot is over."""
 
     @property
     def tick(self) -> int:
@@ -102,6 +119,8 @@ class View:
         state = dict(self._still) if fault.frozen else self.device.state.snapshot()
         for quantity, offset in fault.bias.items():
             state[quantity] = state.get(quantity, math.nan) + offset
+        for quantity, modulus in fault.wrap.items():
+            state[quantity] = state.get(quantity, math.nan) % modulus
         state.update(fault.fixed)
         self._kept = (tick, state)
         return state
@@ -161,17 +180,46 @@ class View:
                 fault.ignore_writes = True
             case "mute", []:
                 fault.mute_writes = True
+            case "reboot", ([] | [_]) as rest:
+                silent_s = self._number(rest[0], 1.0, 3600.0) if rest else _REBOOT_S
+                fault.disconnected = True
+                self._back_at = self._board.tick + math.ceil(silent_s)
+                self.device.reboot()
+            case "restart", ([_] | [_, _]) as rest:
+                quantity = self._quantity(rest[0])
+                value = self._number(rest[1]) if len(rest) > 1 else 0.0
+                fault.bias[quantity] = value - self.device.state[quantity]
+            case "wrap", [quantity, value]:
+                fault.wrap[self._quantity(quantity)] = self._number(value, 1.0)
+            case "clock", [seconds]:
+                fault.clock_s = self._number(seconds, -1e9, 1e9)
+            case "repeat", []:
+                fault.repeated = True
+            case "disorder", []:
+                fault.disordered = True
+            case "namespaces", [count]:
+                fault.namespaces = int(self._number(count, 0, 100))
             case "bias", [quantity, value]:
                 fault.bias[self._quantity(quantity)] = self._number(value)
             case "set", [quantity, value]:
                 fault.fixed[self._quantity(quantity)] = self._number(value)
             case "clear", []:
                 self.fault = Fault()
+                self._back_at = -1
             case _ if command in COMMANDS:
                 raise FaultError(f"{command} {' '.join(arguments)}: wanted {command} DEVICE, {COMMANDS[command]}")
             case _:
                 raise FaultError(f'got the command "{command}", wanted one of {", ".join(COMMANDS)}, list')
         self._changes += 1
+
+    def back(self) -> bool:
+        """End a reboot whose time has come; True when it did."""
+        if not 0 <= self._back_at <= self._board.tick:
+            return False
+        self._back_at = -1
+        self.fault.disconnected = False
+        self._changes += 1
+        return True
 
     def _quantity(self, name: str) -> str:
         if name not in self.device.quantities:
@@ -201,8 +249,10 @@ class Board:
         """Called after every command with the device that it was for."""
 
     def step(self) -> None:
-        """Say that the world has moved: what was encoded before is old."""
+        """Say that the world has moved by a second: what was encoded before is old, and some reboots are over."""
         self.tick += 1
+        for view in [view for view in self.views.values() if view.back()]:
+            self._tell(view)
 
     def apply(self, command: str, device: str, arguments: Sequence[str] = ()) -> None:
         """Carry out one command on one device.
@@ -215,6 +265,9 @@ class Board:
             near = difflib.get_close_matches(device, self.views, 5, 0.5)
             raise FaultError(f'got the device "{device}", not in this fleet; near it: {", ".join(near) or "none"}')
         view.apply(command, arguments)
+        self._tell(view)
+
+    def _tell(self, view: View) -> None:
         for call in self.changed:
             call(view)
 

@@ -256,15 +256,18 @@ class World:
                 chiller = self.plant.chillers[column]
                 chiller.gateway = row.profile == "site-standard-chiller"
                 rows, table = self.plant.chiller_rows, self.plant.chiller_table
-                return Device(row, State(rows, table, column), _shown(chiller.take, rows, table, column))
+                return Device(
+                    row, State(rows, table, column), _shown(chiller.take, rows, table, column), chiller.forget
+                )
             case "drive":
                 return self._drive(row)
             case "header":
-                return Device(row, State(self.plant.header_rows, self.plant.header_table, 0), self.plant.take_header)
+                state = State(self.plant.header_rows, self.plant.header_table, 0)
+                return Device(row, state, self.plant.take_header, self.plant.forget_header)
             case _:
                 column = _place(row, "ahu", _FLOORS)
                 state = State(self.handlers.rows, self.handlers.table, column)
-                return Device(row, state, partial(self.handlers.take, column))
+                return Device(row, state, partial(self.handlers.take, column), partial(self.handlers.forget, column))
 
     def _drive(self, row: SimulatedDevice) -> Device:
         name, _ = _split(row.equipment)
@@ -275,7 +278,8 @@ class World:
             )
         column = first + _place(row, name, 4 if name == "ct" else 8)
         drives = self.plant.drives
-        device = Device(row, State(drives.rows, drives.table, column), partial(drives.take, column))
+        state = State(drives.rows, drives.table, column)
+        device = Device(row, state, partial(drives.take, column), partial(drives.forget, column))
         self._masters.append((device, column))
         return device
 

@@ -174,6 +174,12 @@ class Chiller:
         """Seconds that the machine still has to run."""
         return max(0.0, MINIMUM_ON_S - self.on_s) if self.wants_water else 0.0
 
+    def forget(self) -> None:
+        """Go back to the set-points of the machine and to the plant's own sequence."""
+        self.remote_enable = None
+        self.setpoint, self.limit = _DEFAULT_SETPOINT, _DEFAULT_LIMIT
+        self.heartbeat, self.silent_s = 0.0, math.inf
+
     def take(self, tag: str, value: float) -> float:
         """Accept a write; returns the value in effect.
 

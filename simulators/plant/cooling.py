@@ -102,6 +102,10 @@ class CoolingPlant:
             return self.dp_setpoint
         raise NotWritableError(f"header: {tag} is read only")
 
+    def forget_header(self) -> None:
+        """Put back the header's own set-points."""
+        self.bypass_cmd, self.dp_setpoint = math.nan, _DESIGN_DP_KPA
+
     def step(self, dt_s: float, outdoor: Outdoor, conductance: float, heat_kw: float) -> None:
         """Advance by `dt_s`: valves of `conductance` L/s at 100 kPa, which brought `heat_kw` into the water."""
         self._age_s += dt_s

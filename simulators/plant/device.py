@@ -62,11 +62,20 @@ class Device:
     quantisation of its registers. A switch or set-point written is seen in the physics at the next step.
     """
 
-    __slots__ = ("_take", "commanded", "endpoint", "equipment", "id", "listening", "options", "profile", "quantities",
-                 "silent_s", "state", "unit")  # fmt: skip
+    __slots__ = ("_forget", "_take", "commanded", "endpoint", "equipment", "id", "listening", "options", "profile",
+                 "quantities", "silent_s", "state", "unit")  # fmt: skip
 
-    def __init__(self, row: SimulatedDevice, state: State, take: Callable[[str, float], float] | None = None) -> None:
-        """`row` is the device in the site's files; `take` the machine's answer to a write, None where there is none."""
+    def __init__(
+        self,
+        row: SimulatedDevice,
+        state: State,
+        take: Callable[[str, float], float] | None = None,
+        forget: Callable[[], None] | None = None,
+    ) -> None:
+        """`row` is the device in the site's files; `take` the machine's answer to a write, None where there is none.
+
+        `forget` puts back what the machine has without any command.
+        """
         self.id = row.id
         self.equipment = row.equipment
         """Address of the equipment (`cityhall.plant.ch1`)."""
@@ -84,11 +93,20 @@ class Device:
         self.listening = False
         """True once `heard` was called: only then does silence trip a drive's communication-loss function."""
         self._take = take
+        self._forget = forget
 
     def heard(self) -> None:
         """Tell the device that a valid request for it arrived (its communication watchdog starts again)."""
         self.listening = True
         self.silent_s = 0.0
+
+    def reboot(self) -> None:
+        """Lose every command, as at the end of a power failure: set-points are those of the machine again."""
+        self.commanded.clear()
+        self.listening = False
+        self.silent_s = 0.0
+        if self._forget is not None:
+            self._forget()
 
     def write(self, quantity: str, value: float) -> float:
         """Take a set-point, switch or heartbeat; returns the value in effect (clipped where the machine clips).

@@ -88,6 +88,10 @@ class DriveBank:
             return 0.0
         raise NotWritableError(f"{self._names[column]}: {tag} is read only")
 
+    def forget(self, column: int) -> None:
+        """Follow the plant's own automatic again."""
+        self.run_cmd[column] = self.speed_cmd[column] = np.nan
+
     def ramp(self, dt_s: float) -> None:
         """Move the speeds towards their references."""
         run = np.where(self.on_bus, self.run_cmd, self.local_run)

@@ -140,6 +140,13 @@ class HandlerBank:
         self._mode[column] = mode
         self.table[_ROW["mode"], column] = mode
 
+    def forget(self, column: int) -> None:
+        """Run on the machine's own set-points and schedule again; its fire mode is hard wired and stays."""
+        self._written[:, column] = np.nan
+        self._silent_s[column] = np.inf
+        if self._mode[column] != FIRE:
+            self._set_mode(column, AUTO)
+
     def fire(self, column: int, *, active: bool) -> None:
         """The fire panel's hard wire: dampers shut, fan off; afterwards the machine is back in auto."""
         self._set_mode(column, FIRE if active else AUTO)

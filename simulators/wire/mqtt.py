@@ -126,6 +126,8 @@ class Reporter:
             for view in views
         ]
         self._views = list(views)
+        self._held: dict[int, bytes] = {}
+        """Reports that wait for the next one of their sensor, to be sent after it."""
         self._due: list[tuple[float, int, bool]] = []
         # when, which sensor, and whether the report is one of the regular ones
         count = max(1, len(views))
@@ -179,12 +181,22 @@ class Reporter:
         if fault.disconnected:
             self._sensors[index].frames += 1
             return
-        payload = self._sensors[index].uplink(self._now_ns(), corrupt=fault.corrupt)
+        topic = self._sensors[index].topic
+        now_ns = self._now_ns() + round(fault.clock_s * 1e9)
+        payloads = [self._sensors[index].uplink(now_ns, corrupt=fault.corrupt)]
         view.served()
-        if fault.delay_s > 0:
-            asyncio.get_running_loop().call_later(fault.delay_s, self._publish, self._sensors[index].topic, payload)
-        else:
-            self._publish(self._sensors[index].topic, payload)
+        held = self._held.pop(index, None)
+        if fault.disordered and held is None:
+            self._held[index] = payloads[0]
+            return
+        if held is not None:
+            payloads.append(held)
+        for payload in payloads:
+            for _ in range(1 + fault.repeated):
+                if fault.delay_s > 0:
+                    asyncio.get_running_loop().call_later(fault.delay_s, self._publish, topic, payload)
+                else:
+                    self._publish(topic, payload)
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._client is None or not self.connected:

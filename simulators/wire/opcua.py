@@ -58,6 +58,7 @@ class DdcLink:
         self._reading: asyncio.Task[None] | None = None
         self._shown: dict[int, tuple[float | None, str]] = {}
         self._up = False
+        self._namespaces = 0
         board.changed.append(self.changed)
 
     @property
@@ -119,6 +120,7 @@ class DdcLink:
             "client": self._credentials.client_certificate.read_text("ascii"),
             "user": self._credentials.user,
             "password": self._credentials.password,
+            "namespaces": self._namespaces,
             "objects": [str(view.device.options.get("node_prefix", view.device.id)) for view in self._views],
         }
         self._say(setup)
@@ -160,6 +162,11 @@ class DdcLink:
 
     def changed(self, view: View) -> None:
         """Show a fault at once (a call-back of the board)."""
+        wanted = max(mine.fault.namespaces for mine in self._views)
+        if wanted != self._namespaces:
+            self._namespaces = wanted
+            if self._process is not None:
+                self._process.kill()  # `_follow` starts it again, at the same port
         if not self._up:
             return
         for number, mine in enumerate(self._views):
@@ -186,7 +193,7 @@ class DdcLink:
                 self._shown[index] = (value, status)
                 entries.append((index, value, status))
         if entries:
-            message = {"time": self._now_ns(), "values": entries}
+            message = {"time": self._now_ns() + round(fault.clock_s * 1e9), "values": entries}
             if fault.delay_s > 0:
                 asyncio.get_running_loop().call_later(fault.delay_s, self._say, message)
             else:

@@ -111,6 +111,8 @@ class _Ddc:
         server.set_certificate_validator(self._trust)
         await server.load_certificate(setup["certificate"])
         await server.load_private_key(setup["private_key"])
+        for number in range(int(setup.get("namespaces", 0))):
+            await server.register_namespace(f"urn:taipei-city-hall:other:{number}")
         namespace = await server.register_namespace(NAMESPACE)
         await self._build(namespace)
         server.iserver.attribute_service = _Writes(self)

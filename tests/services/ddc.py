@@ -94,6 +94,7 @@ class Ddc:
         self.certificate: tuple[Path, Path] | None = None
 
     async def start(self, profile: Profile, *, types: dict[str, ua.VariantType] | None = None) -> None:
+        await until_free(self.port)
         ruleset = SimpleRoleRuleset()  # type: ignore[no-untyped-call]
         server = self.server = Server(user_manager=Users())  # type: ignore[arg-type]
         await server.init()
@@ -131,6 +132,17 @@ class Ddc:
     async def put(self, name: str, data: ua.DataValue) -> None:
         assert self.server is not None
         await self.server.write_attribute_value(self.nodes[name].nodeid, data)
+
+
+async def until_free(port: int, seconds: float = 10.0) -> None:
+    """Wait until nobody has the port: between two servers on it, somebody's outgoing connection may."""
+    async with asyncio.timeout(seconds):
+        while True:
+            with socket.socket() as probe_socket, contextlib.suppress(OSError):
+                probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe_socket.bind(("127.0.0.1", port))
+                return
+            await asyncio.sleep(0.05)
 
 
 def free_port() -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_TESTS = 9
+_TESTS = 10
 _ENDPOINT = "opc.tcp://10.20.4.10:4840"
 _VALUES = {node.quantity: 0.0 for node in NODES} | {
     "zone_temp": 24.53,
@@ -246,3 +246,19 @@ async def test_a_killed_server_comes_back_at_its_port_with_its_values(ddc: Ddc) 
     async with await ddc.client() as client:
         zone = await node(client, "ZoneTemp", ddc.second)
         await eventually(zone.read_value, 26.0)
+
+
+async def test_a_server_with_other_namespaces_before_its_own_has_the_same_nodes_elsewhere(ddc: Ddc) -> None:
+    """Last of this file, for the server process starts anew."""
+    async with await ddc.client() as client:
+        before = await client.get_namespace_index("urn:taipei-city-hall:ddc")
+    restarts = ddc.link.restarts
+    ddc.board.apply("namespaces", ddc.first, ["3"])
+    deadline = asyncio.get_running_loop().time() + 60
+    while ddc.link.restarts == restarts or not ddc.link.listening:
+        assert asyncio.get_running_loop().time() < deadline, "the server did not come back"
+        await asyncio.sleep(0.05)
+    async with await ddc.client() as client:
+        assert await client.get_namespace_index("urn:taipei-city-hall:ddc") == before + 3
+        zone = await node(client, "ZoneTemp", ddc.first)
+        await eventually(zone.read_value, 24.55)

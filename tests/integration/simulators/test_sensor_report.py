@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,34 @@ async def test_a_disconnected_sensor_is_silent_and_its_counter_shows_the_gap(
     first = [event for topic, event in listener.messages if topic.endswith("000001/event/up")]
     assert [event["fCnt"] for event in first if event] == [1]
     assert reporter.sent == 3
+
+
+async def test_reports_repeated_disordered_and_of_a_wrong_clock(
+    world_of: Any, mosquitto: Any, listener: Listener
+) -> None:
+    world = sensors(world_of, 3)
+    board = Board(world.devices, 3)
+    reporter = Reporter(list(board.views.values()), board, lambda: world.time_ns)
+    await connected(reporter, BrokerAddress("127.0.0.1", mosquitto.port))
+    try:
+        board.apply("repeat", "env001-sensor")
+        board.apply("disorder", "env002-sensor")
+        board.apply("clock", "env003-sensor", ["-3600"])
+        for index in (0, 1, 1, 1, 1, 2):
+            reporter.report(index)
+        listener.wait(7)
+        board.apply("disorder", "env002-sensor")
+        reporter.report(1)
+        board.apply("clear", "env002-sensor")
+        reporter.report(1)
+        listener.wait(9)
+    finally:
+        reporter.close()
+    events = [event for _, event in listener.messages if event is not None]
+    of = {n: [event for event in events if event["deviceInfo"]["deviceName"] == f"env{n:03}-sensor"] for n in (1, 2, 3)}
+    assert of[1][0] == of[1][1]  # the deduplication id too
+    assert [event["fCnt"] for event in of[2]] == [1, 0, 3, 2, 5, 4]
+    assert datetime.fromisoformat(of[3][0]["time"]).timestamp() == pytest.approx(world.time_ns / 1e9 - 3600, abs=0.01)
 
 
 async def test_the_embedded_broker_carries_reports_and_ends(world_of: Any) -> None:
