@@ -173,6 +173,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # Listening from now on: who comes before the server runs waits in the queue and is not refused.
+        listener.listen(512)
         listener.setblocking(False)
     except OSError as error:
         listener.close()
