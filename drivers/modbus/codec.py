@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivers.errors import NotWritableError
-from drivers.modbus.plan import SIZE
+from drivers.modbus.register import SIZE
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drivers.modbus.plan import Register, Request, WriteTarget
+    from drivers.modbus.plan import Request
+    from drivers.modbus.register import Register, WriteTarget
 
 __all__ = ["BlockDecoder", "encode_value", "four_quadrant"]
 

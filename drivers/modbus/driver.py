@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from drivers.driver import Clock, Device
     from drivers.errors import DriverError
-    from drivers.modbus.plan import WriteTarget
+    from drivers.modbus.register import WriteTarget
     from drivers.modbus.station import Block
 
 __all__ = ["ModbusDriver"]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from drivers.driver import Device
     from drivers.errors import DriverError
-    from drivers.modbus.plan import Plan, Register
+    from drivers.modbus.plan import Plan
+    from drivers.modbus.register import Register
     from drivers.profile import Profile
 
 __all__ = ["NOT_READ", "Block", "PlannedProfile", "Read", "Station", "planned"]
