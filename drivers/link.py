@@ -21,11 +21,7 @@ import contextlib
 import heapq
 import logging
 import math
-from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from drivers.driver import PolledDriver, SubscribedDriver
 from drivers.errors import (
@@ -37,6 +33,8 @@ from drivers.errors import (
     NotSentError,
     TryAgainError,
 )
+from drivers.health import DeviceHealth, Member
+from drivers.ratelog import RateLog
 from drivers.reading import Quality, Readings
 from drivers.supervision import Backoff, Breaker, ConnectLimiter, loss_limit_s, missed_slots, next_slot
 
@@ -56,61 +54,10 @@ _STEADY_S = 10.0
 _WATCH_S = 0.5
 _LOSS_SHORTEST_S = 10.0
 _TOLERANCE_S = 0.05
-_LOG_LINES_PER_MINUTE = 30
 
 _BAD = int(Quality.BAD_COMM)
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class DeviceHealth:
-    """How one device is. The link changes it in place; `state` changes are told to `on_health`."""
-
-    state: str = "starting"
-    """`starting` (no answer yet), `good`, `lost` (silent), `refused` (answers, but refuses everything), `disabled`."""
-    last_good_ns: int | None = None
-    """Calendar time of the last good answer, ns UTC."""
-    since_ns: int = 0
-    """Calendar time at which the state began, ns UTC."""
-    polls: int = 0
-    """Answers asked for, or batches received from a subscription."""
-    missed: int = 0
-    """Slots skipped because the line was busy; they are never made up."""
-    errors: int = 0
-    """Polls (on a subscription: occasions) of which a part or the whole could not be used; faults of the driver."""
-    timeouts: int = 0
-    refused: int = 0
-    """Polls to which the device said no as a whole."""
-    message: str = ""
-    """What went wrong last, or what part of a good device cannot be had; empty while all of it answers."""
-    keepalives: int = 0
-    writes: int = 0
-    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=128), repr=False)
-
-    @property
-    def latency_p95_ms(self) -> float:
-        """95th percentile of the last 128 polls, ms; NaN before the first."""
-        return float(np.percentile(self.latencies_s, 95)) * 1000 if self.latencies_s else math.nan
-
-
-@dataclass(slots=True)
-class _Member:
-    """One device of the link, with what the link must remember of it."""
-
-    device: Device
-    health: DeviceHealth
-    breaker: Breaker
-    seen: float
-    """Monotonic time of the last good answer, or of the start."""
-    due: float = 0.0
-    tried: bool = False
-    """A first connection was attempted."""
-    keepalive_due: float = math.inf
-    keepalive_count: int = 0
-    keepalive_failing: bool = False
-    troubled: bool = False
-    """True while a part of it cannot be had."""
 
 
 class Link:
@@ -139,14 +86,12 @@ class Link:
         self._backoff = Backoff(rng)
         now, now_ns = clock.monotonic(), clock.now_ns()
         self._members = {
-            device.id: _Member(device, DeviceHealth(since_ns=now_ns), Breaker(), now) for device in driver.devices
+            device.id: Member(device, DeviceHealth(since_ns=now_ns), Breaker(), now) for device in driver.devices
         }
         self._lock = asyncio.Lock()
         self._open = False
         self._answered = False
-        self._log_budget = float(_LOG_LINES_PER_MINUTE)
-        self._log_at = now
-        self._log_dropped = 0
+        self._say = RateLog(_log, clock)
         self.sink_errors = 0
         """Batches or events that the sink, against its contract, raised on."""
 
@@ -328,7 +273,7 @@ class Link:
             member.due = max(following, next_slot(now + member.breaker.interval_s - period, period))
             heapq.heapreplace(queue, (member.due, place))
 
-    async def _poll(self, driver: PolledDriver, member: _Member) -> str:
+    async def _poll(self, driver: PolledDriver, member: Member) -> str:
         """Poll one device once.
 
         Returns:
@@ -365,7 +310,7 @@ class Link:
             self._received(member, batch)
         return ""
 
-    def _received(self, member: _Member, batch: Readings) -> None:
+    def _received(self, member: Member, batch: Readings) -> None:
         """Judge one batch and hand it on."""
         health = member.health
         if health.state == "disabled":
@@ -390,7 +335,7 @@ class Link:
         if len(batch):
             self._deliver(member.device, batch)
 
-    def _judge_part(self, member: _Member) -> None:
+    def _judge_part(self, member: Member) -> None:
         """Count and tell what part of a device that answers cannot be had; its beginning and its end are logged."""
         health = member.health
         trouble = self._trouble(member.device) if self._trouble else ""
@@ -411,7 +356,7 @@ class Link:
             self.sink_errors += 1
             self._say(logging.ERROR, "device %s: the sink failed on a batch", device.id, fault=True)
 
-    def _failed(self, member: _Member, message: str, *, state: str = "lost") -> None:
+    def _failed(self, member: Member, message: str, *, state: str = "lost") -> None:
         """Count a poll that brought nothing good."""
         mates = any(
             other is not member and other.health.state == "good" and not other.breaker.open
@@ -465,7 +410,7 @@ class Link:
                 await self._beat(member, keepalive.tag, value)
             await self._clock.sleep(_WATCH_S)
 
-    async def _beat(self, member: _Member, tag: str, value: float) -> None:
+    async def _beat(self, member: Member, tag: str, value: float) -> None:
         try:
             async with self._turn():
                 await self._ready(member)
@@ -501,7 +446,7 @@ class Link:
             await self._limiter.wait()
             await self._driver.connect()
 
-    async def _ready(self, member: _Member) -> None:
+    async def _ready(self, member: Member) -> None:
         if not self._open:
             raise NotSentError(f"{member.device.id}: no connection to {member.device.endpoint}; nothing was sent")
         try:
@@ -509,7 +454,7 @@ class Link:
         except ConnectError as error:
             raise NotSentError(f"{error}; nothing was sent") from error
 
-    def _set_state(self, member: _Member, state: str, message: str) -> None:
+    def _set_state(self, member: Member, state: str, message: str) -> None:
         health = member.health
         if health.state == state:
             return
@@ -527,21 +472,6 @@ class Link:
             except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
                 self.sink_errors += 1
                 self._say(logging.ERROR, "device %s: on_health failed", device.id, fault=True)
-
-    def _say(self, level: int, text: str, *args: object, fault: bool = False) -> None:
-        """Log, at most 30 lines a minute for a link; what was left out is counted and told with the next line."""
-        now = self._clock.monotonic()
-        refill = (now - self._log_at) * _LOG_LINES_PER_MINUTE / 60
-        self._log_budget = min(float(_LOG_LINES_PER_MINUTE), self._log_budget + refill)
-        self._log_at = now
-        if self._log_budget < 1:
-            self._log_dropped += 1
-            return
-        self._log_budget -= 1
-        if self._log_dropped:
-            text += f" ({self._log_dropped} log lines left out before)"
-            self._log_dropped = 0
-        _log.log(level, text, *args, exc_info=fault)
 
 
 def _useful(batch: Readings) -> bool:
