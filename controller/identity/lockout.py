@@ -1,7 +1,8 @@
 """Lock-out after failed sign-ins, per user and address: five failures, then fifteen minutes (附表十, authentication).
 
 The pair is locked and not the user, so that somebody at another address cannot keep an operator out. Monotonic time:
-a clock that is set forward opens nothing.
+a clock that is set forward opens nothing. The counts are in memory alone: writing one for each wrong password would let
+a stranger fill the disk, restarts are not in a stranger's hands, and the audit journal has every failure.
 """
 
 from __future__ import annotations

@@ -268,9 +268,14 @@ def _alarms() -> list[AlarmDefinition]:
 
 
 async def open_house(
-    path: Path, settings: ApiSettings | None = None, *, demo: bool = False, static: Path | None = None
+    path: Path,
+    settings: ApiSettings | None = None,
+    *,
+    demo: bool = False,
+    static: Path | None = None,
+    start_ns: int = START_NS,
 ) -> House:
-    clock = VirtualClock(START_NS)
+    clock = VirtualClock(start_ns)
     site = build_site()
     journal = await Journal.open(path / "state.db", clock, InlineExecutor())
     vault = PasswordVault(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import resource
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from controller.identity.identity import DEMO_ROLES, Identity
 from controller.identity.permission import Role
+from controller.journal import schema
 
 PASSWORD = "four quiet words here"
 OTHER = "five other words for now"
@@ -338,3 +342,80 @@ async def test_changes_are_refused_while_the_journal_is_broken(house: Any, monke
     assert (await admin("GET", "/alarms")).status_code == 200
     assert (await admin("GET", "/readyz")).status_code == 503
     assert house.arbiter.recent() == []
+
+
+async def test_sessions_tokens_and_rights_are_the_same_after_a_restart(house: Any, opener: Any) -> None:
+    open_house, close_house = opener
+    admin, viewer = await house.user(Role.ADMINISTRATOR), await house.user(Role.VIEWER, areas=("west",))
+    gone, idle = await house.user(Role.VIEWER, name="gone"), await house.user(Role.VIEWER, name="idle")
+    await gone("DELETE", "/session")
+    body = {"name": "t", "permissions": [{"action": "view", "area": "*"}], "expires_s": 3600.0}
+    made = [(await admin("POST", "/tokens", json=body)).json() for _ in range(2)]
+    assert (await admin("DELETE", f"/tokens/{made[1]['token']['id']}")).status_code == 204
+    house.clock.move(20 * 60)
+    for browser in (admin, viewer):
+        assert (await browser("GET", "/session")).status_code == 200
+    attacker = house.browser("10.0.0.66")
+    for _ in range(5):
+        await attacker.sign_in("u.viewer", "wrong wrong wrong")
+    assert (await attacker.sign_in("u.viewer", PASSWORD)).status_code == 429
+    await house.journal.commit()
+
+    # The power fails: nothing is closed in order.
+    copied = house.path / "copy"
+    copied.mkdir()
+    for name in ("state.db", "state.db-wal"):
+        (copied / name).write_bytes((house.path / name).read_bytes())
+    again = await open_house(copied, start_ns=house.clock.now_ns() + 15 * 60 * 10**9)
+    for before, status in ((admin, 200), (viewer, 200), (gone, 401), (idle, 401)):
+        after = again.browser()
+        after.http.cookies = before.http.cookies
+        after.csrf = before.csrf
+        assert (await after("GET", "/session")).status_code == status
+        if before is viewer:
+            assert [item["id"] for item in (await after("GET", "/devices")).json()["items"]] == ["dev-ahu1"]
+        if before is admin:
+            assert (
+                await after("POST", "/users", json={"name": "new", "display_name": "N", "role": "viewer"})
+            ).is_success
+    program = again.browser()
+    for token, status in zip(made, (200, 401), strict=True):
+        bearer = {"Authorization": f"Bearer {token['secret']}"}
+        assert (await program("GET", "/points", headers=bearer)).status_code == status
+    # The counts of failures are in memory: a restart is not in the hands of who tries passwords, and the audit has all.
+    audit = await again.journal.fetch(
+        select(schema.audit_entry.c.reason).where(schema.audit_entry.c.action == "sign_in")
+    )
+    assert [row.reason for row in audit if row.reason] == ["locked after this failure", "locked"]
+    await close_house(again)
+
+
+async def test_a_really_full_disk_refuses_changes_shows_alarms_and_heals(house: Any) -> None:
+    engineer = await house.user(Role.ENGINEER)
+    command = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 25.0, "reason": "x"}
+    assert (await engineer("POST", "/commands", json=command)).status_code == 202
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file of this process may grow beyond what the database's log has already: a write fails as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((house.path / "state.db-wal").stat().st_size // 2, hard))
+    try:
+        refused = await engineer("POST", "/commands", json={**command, "value": 26.0})
+        assert refused.status_code == 503, refused.text
+        alarm = house.raise_alarm()
+        assert [item["id"] for item in (await engineer("GET", "/alarms")).json()["items"]] == [alarm]
+        for path, body in (("/alarms/acknowledge", {"ids": [alarm]}), ("/commands", {**command, "value": 27.0})):
+            reply = await engineer("POST", path, json=body)
+            assert reply.status_code == 503
+            assert "changes are refused" in reply.json()["detail"]
+        ready = await engineer("GET", "/readyz")
+        assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    async with asyncio.timeout(10):
+        while not house.journal.healthy:
+            house.journal._flush_inline()
+            await asyncio.sleep(0.01)
+    assert (await engineer("POST", "/alarms/acknowledge", json={"ids": [alarm]})).status_code == 200
+    rows = await house.journal.fetch(select(schema.alarm_entry.c.event).order_by(schema.alarm_entry.c.id))
+    assert [row.event for row in rows] == ["raised", "acknowledged"], "the alarm of the incident is in the journal too"
+    assert (await engineer("GET", "/points/hall.hvac.ahu1.zone_temp_sp/slots")).json()["present"] == 25.0
+    assert (await house.journal.verify_audit()).whole

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from controller.api import stream as stream_module
 from controller.api.frame import encode_frame
 from controller.api.guard import Bucket
 from controller.api.history import cell
@@ -132,6 +133,52 @@ async def test_full_house_takes_nobody_more(bench: Bench) -> None:
     assert bench.hub.join(clients[0].principal) is None
     bench.hub.leave(clients[0])
     assert bench.hub.join(clients[0].principal) is not None
+
+
+async def test_of_a_thousand_clients_ten_deaf_ones_cost_little_and_delay_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "SEND_S", 0.5)
+    monkeypatch.setattr(stream_module, "TEXTS", texts := 32)
+    monkeypatch.setattr(bench.hub, "_capacity", 1000)
+    clients = [bench.client() for _ in range(1000)]
+    deaf = clients[::100]
+    received = dict.fromkeys(range(1000), 0)
+    never = asyncio.Event()
+
+    def pump(place: int, client: Client) -> asyncio.Task[int]:
+        async def hear(data: bytes) -> None:
+            received[place] += 1
+
+        async def hear_nothing(data: bytes) -> None:
+            await never.wait()
+
+        call = hear_nothing if client in deaf else hear
+        return asyncio.create_task(bench.hub.pump(client, call, call))
+
+    pumps = [pump(place, client) for place, client in enumerate(clients)]
+    for client in clients:
+        bench.hub.receive(client, {"subscribe": ["system:s", "alarms", "events"]})
+    rounds = 3 * texts
+    for turn in range(rounds):
+        bench.hub.publish_values(np.arange(10, dtype=np.int32))
+        bench.hub.publish_event({"n": turn})
+        await asyncio.sleep(0)
+        for client in deaf:
+            assert len(client.texts) <= texts
+            assert sum(map(len, client.frames.values())) <= FRAMES + 1
+    # One encoding a round, and one snapshot for all who joined: nothing is made anew for each of a thousand.
+    assert bench.hub.encoded <= rounds + 2
+    hearing = [count for place, count in received.items() if clients[place] not in deaf]
+    await asyncio.sleep(0)
+    assert min(hearing) > rounds
+    assert max(received[place] for place, client in enumerate(clients) if client in deaf) == 0
+    ended = await asyncio.gather(*(pumps[place] for place in range(0, 1000, 100)), return_exceptions=True)
+    assert all(isinstance(error, TimeoutError) for error in ended)
+    assert not any(task.done() for place, task in enumerate(pumps) if place % 100)
+    for task in pumps:
+        task.cancel()
+    await asyncio.gather(*pumps, return_exceptions=True)
 
 
 async def test_topic_without_clients_costs_nothing(bench: Bench) -> None:
