@@ -31,6 +31,7 @@ from controller.field.field import Field
 from controller.field.inbox import Inbox
 from controller.history.delivery import Influx
 from controller.history.embedded import EmbeddedHistory
+from controller.history.flux import InfluxHistory
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.account import check_areas
@@ -121,7 +122,12 @@ class Controller:
         self.embedded = EmbeddedHistory(
             options.data / "history.db", options.data / "log", clock, keep_days=history.retention_days
         )
-        self.influx = self._influx()
+        server = self._influx()
+        self.influx = None if server is None else self._influx_writer(server)
+        asked = self.configuration.server.history.reads == "influx"
+        self.reader = InfluxHistory(server, _addresses(site)) if asked and server is not None else None
+        if self.reader is not None:
+            self._exit.push_async_callback(asyncio.to_thread, self.reader.close)
         self.log = FrameLog(
             options.data / "log",
             clock,
@@ -245,8 +251,9 @@ class Controller:
         self.parts.alarms = alarms
         self.parts.arbiter.migrate(new.site)
         self.log.generation = new.site.generation
-        if self.influx is not None:
-            self.influx.configure(_addresses(new.site))
+        for server in (self.influx, self.reader):
+            if server is not None:
+                server.configure(_addresses(new.site))
         self.runtime.alarms = alarms
         await self.field.apply(new.devices, new.equipment)
         self._task(self._refill(), "window refill")
@@ -344,7 +351,7 @@ class Controller:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _influx(self) -> InfluxWriter | None:
+    def _influx(self) -> Influx | None:
         row = self.configuration.server.history.influx
         if row is None:
             return None
@@ -353,13 +360,11 @@ class Controller:
         if "token" not in found:
             reason = missing[0] if missing else "give token_env or token_file"
             raise InvalidError(f"server.toml: [history.influx] has no token: {reason}")
-        return InfluxWriter(
-            self.options.data / "influx",
-            self.options.data / "log",
-            Influx(row.url, row.org, row.bucket, found["token"]),
-            _addresses(self.configuration.site),
-            self.clock,
-        )
+        return Influx(row.url, row.org, row.bucket, found["token"])
+
+    def _influx_writer(self, server: Influx) -> InfluxWriter:
+        data = self.options.data
+        return InfluxWriter(data / "influx", data / "log", server, _addresses(self.configuration.site), self.clock)
 
     def _committed(self, item: Committed) -> None:
         """Tell both readers of the log about a durable frame (on the log's thread)."""
@@ -382,7 +387,7 @@ class Controller:
             alarms=self.parts.alarms,
             arbiter=self.parts.arbiter,
             field=self.field,
-            history=self.embedded,
+            history=self.reader or self.embedded,
             journal=self.journal,
             identity=self.identity,
             clock=self.clock,

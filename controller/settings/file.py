@@ -5,9 +5,9 @@ The rows are checked after their templates were filled in, so a field never sees
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
 __all__ = [
     "FORMS",
@@ -232,6 +232,14 @@ class HistoryRow(_Row):
 
     retention_days: Annotated[int, Field(ge=1, le=36_500)] = 3650
     influx: InfluxRow | None = None
+    reads: Literal["embedded", "influx"] = "embedded"
+    """Which store answers trends and exports; both are written. `influx` needs [history.influx] and its server up."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.reads == "influx" and self.influx is None:
+            raise ValueError('reads = "influx" needs [history.influx]')
+        return self
 
 
 class ServerFile(_Row):

@@ -88,9 +88,10 @@ class SmallSite:
         command = [sys.executable, "-m", "simulators", arguments[0], *run, *arguments[1:]]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
-    def history_server(self, url: str, bucket: str, variable: str) -> None:
+    def history_server(self, url: str, bucket: str, variable: str, reads: str = "embedded") -> None:
         """Name a history server in server.toml; its token is in the environment variable."""
-        text = f'[history.influx]\nurl = "{url}"\norg = "cityhall"\nbucket = "{bucket}"\ntoken_env = "{variable}"\n'
+        text = f'[history]\nreads = "{reads}"\n'
+        text += f'[history.influx]\nurl = "{url}"\norg = "cityhall"\nbucket = "{bucket}"\ntoken_env = "{variable}"\n'
         (self.folder / "site" / "server.toml").write_text(text, "utf-8")
 
 

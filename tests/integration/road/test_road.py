@@ -205,6 +205,31 @@ async def test_a_refused_token_is_said_and_loses_nothing(
     assert influx_server.count(bucket) >= len(refused)
 
 
+async def test_trends_can_be_answered_by_influxdb_and_are_the_same(
+    small: SmallSite, influx_server: InfluxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = f"b{uuid.uuid4().hex}"
+    influx_server.make_bucket(bucket)
+    small.history_server(influx_server.url, bucket, VARIABLE, reads="influx")
+    monkeypatch.setenv(VARIABLE, influx_server.token)
+    async with controlled(small, tmp_path / "data") as controller:
+        influx = controller.influx
+        assert influx is not None
+        await until(lambda: influx.status().written > 50, 30)
+        await controller.field.close()
+        await asyncio.to_thread(controller.log.flush)
+        assert await asyncio.to_thread(influx.wait_until_sent, 40)
+        assert controller.runtime.history is controller.reader
+        number = min({number for number, _ in committed(tmp_path / "data")})
+        now = controller.clock.now_ns()
+        (remote,) = await controller.runtime.history.raw([number], now - 600 * 10**9, now)
+        (local,) = await controller.embedded.raw([number], now - 600 * 10**9, now)
+
+    assert len(remote.time_ns) > 0
+    assert remote.time_ns.tolist() == local.time_ns.tolist()
+    np.testing.assert_array_equal(remote.value, local.value)
+
+
 async def test_a_history_server_without_its_token_is_refused_with_the_variable_s_name(
     small: SmallSite, tmp_path: Path
 ) -> None:
