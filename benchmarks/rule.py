@@ -1,6 +1,8 @@
 """Cost of RuleEngine.evaluate: ten rules over 48 air handlers each, beside a table of 12,400 points.
 
-python -m benchmarks.rule
+    python benchmarks/rule.py
+
+Limit: 0.3 ms a rule and turn, so that fifty such rules take 15 ms of a turn of 100 ms.
 """
 
 from __future__ import annotations
@@ -41,7 +43,13 @@ def site(rules: int) -> Site:
     return Site("hall", NAME, "Asia/Taipei", 1, {}, {}, equipment, points)
 
 
+def show(name: str, value: float, unit: str, limit: float) -> None:
+    """Print one line of the table."""
+    print(f"{name:36s} {value:10.3f} {limit:10.3f} {unit:12s} {'met' if value <= limit else 'OVER'}")
+
+
 def main() -> None:
+    print(f"{'':36s} {'measured':>10s} {'limit':>10s}")
     for rules in (1, 10):
         whole = site(rules)
         clock = VirtualClock()
@@ -60,7 +68,7 @@ def main() -> None:
             engine.evaluate(table)
 
         best = min(timeit.repeat(cycle, number=100, repeat=9)) / 100 * 1e6
-        print(f"{rules:3d} rules × {UNITS} pieces of equipment: {best:8.1f} µs an evaluation")
+        show(f"{rules} rules × {UNITS} pieces of equipment", best, "µs a turn", 300.0 * rules)
 
 
 if __name__ == "__main__":

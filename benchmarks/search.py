@@ -1,8 +1,8 @@
 """Time of one search over 10,000 points.
 
-    python -m benchmarks.search
+    python benchmarks/search.py
 
-Goal: 50 ms.
+Limits: 50 ms a search, for it is typed letter by letter; 1 s to build the index, in a thread.
 """
 
 from __future__ import annotations
@@ -29,13 +29,19 @@ def site() -> Site:
     return Site("cityhall", Name("市府", "City Hall"), "Asia/Taipei", 1, {}, {}, equipment, points)
 
 
+def show(name: str, value: float, unit: str, limit: float) -> None:
+    """Print one line of the table."""
+    print(f"{name:36s} {value:10.3f} {limit:10.3f} {unit:12s} {'met' if value <= limit else 'OVER'}")
+
+
 def main() -> None:
+    print(f"{'':36s} {'measured':>10s} {'limit':>10s}")
     whole = site()
-    print(f"build      {timeit.timeit(lambda: SearchIndex(whole), number=1) * 1e3:8.1f} ms")
+    show("build the index", timeit.timeit(lambda: SearchIndex(whole), number=1) * 1e3, "ms", 1000.0)
     index = SearchIndex(whole)
     for q in ("電流", "總功率 7", "em017", "power", "pow 17", "e", "cpa", "sdm630", "nothing at all"):
         best = min(timeit.repeat(lambda q=q: index.search(q), number=1, repeat=9)) * 1e3  # type: ignore[misc]
-        print(f"{q:14s} {best:8.1f} ms   {[hit.address for hit in index.search(q, 2)]}")
+        show(f'"{q}"', best, "ms", 50.0)
 
 
 if __name__ == "__main__":
