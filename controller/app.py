@@ -396,7 +396,11 @@ class Controller:
             base_limits=self._base_limits,
             limit_change=self._limit_change,
             overview=self._overview,
-            ready=lambda: {"field started": True, "log healthy": self.log.status().healthy},
+            ready=lambda: {
+                "started": self._started,
+                "log": self.log.status().healthy,
+                "history": self.embedded.status().healthy,
+            },
             metrics=self._metrics,
         )
         built = share_dir("dashboards") / "control_room" / "dist"
@@ -432,10 +436,13 @@ class Controller:
             "inbox_waiting": self.inbox.waiting,
             "inbox_dropped_readings_total": self.inbox.dropped_readings,
             "inbox_dropped_events_total": self.inbox.dropped_events,
+            "log_healthy": float(log.healthy),
             "log_pending": log.pending,
             "log_written_total": log.written,
             "log_dropped_total": log.dropped,
             "log_failures_total": log.failures,
+            "history_healthy": float(embedded.healthy),
+            "history_damaged_total": embedded.damaged,
             "history_lag_frames": embedded.lag_frames,
             "commands_total": self.parts.arbiter.counts.commands,
             "command_refreshes_total": self.parts.arbiter.counts.refreshes,

@@ -123,7 +123,7 @@ class Runtime:
     overview: Callable[[], Sequence[str]] = tuple
     """Addresses of the points of the stream's topic `overview`."""
     ready: Callable[[], Mapping[str, bool]] = _ready
-    """Named conditions for /readyz beside the journal, such as {"field started": True}."""
+    """Named conditions for /readyz beside the journal, such as {"started": True}."""
     changing: asyncio.Lock = dataclass_field(default_factory=asyncio.Lock)
     """Held while somebody changes limits: of two who read the same state, one is told so."""
     hub: StreamHub | None = None

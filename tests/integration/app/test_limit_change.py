@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from controller.api.health import MEANINGS
 from controller.app import Controller, Options
 from controller.identity.permission import Role
 from drivers.reading import Readings
@@ -197,3 +199,20 @@ async def test_a_limit_taken_away_ends_its_alarm_and_the_point_says_none(folder:
         assert reply.status_code == 200, reply.text
         assert (await person.http.get(f"/api/v1/points/{POWER}")).json()["limits"]["high"] is None
         assert f"{POWER}#high" not in await person.alarms()
+
+
+async def test_every_metric_says_what_it_means_and_is_of_its_kind(folder: Path) -> None:
+    async with running(folder) as (controller, person):
+        ready = (await person.http.get("/readyz")).json()
+        assert ready == {
+            "status": "ready",
+            "checks": {"journal": True, "started": True, "log": True, "history": True},
+        }
+        assert set(controller.runtime.metrics()) <= MEANINGS.keys()
+        families = list(text_string_to_metric_families((await person.http.get("/metrics")).text))
+    found = {family.name: family for family in families}
+    assert {"shifu_devices", "shifu_journal_healthy", "shifu_log_healthy", "shifu_history_healthy"} <= found.keys()
+    for family in families:
+        counts = any(sample.name.endswith("_total") for sample in family.samples)
+        assert (family.type == "counter") == counts, family.name
+        assert " " in family.documentation, family.name
