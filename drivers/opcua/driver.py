@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asyncua import ua
-from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
@@ -47,15 +46,15 @@ from drivers.opcua.request import (
     text_of,
     translated,
 )
+from drivers.opcua.session import Session
 from drivers.opcua.status import decode, nanoseconds, quality_of, status_name
-from drivers.opcua.trust import credentials_of, secure
+from drivers.opcua.trust import credentials_of
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drivers.driver import Clock, Device, Sink
-    from drivers.opcua.held import Item
 
 __all__ = ["OpcUaCounts", "OpcUaDriver"]
 
@@ -125,10 +124,8 @@ class OpcUaDriver:
         self._clock = clock
         self._credentials = credentials_of(devices)
         self._held = Held(devices)
-        self._client: Client | None = None
-        self._lost: asyncio.Future[str] | None = None
+        self._opened: Session | None = None
         self._sink: Sink | None = None
-        self._index: dict[str, int] = {}
         self._types: dict[int, ua.VariantType] = {}
         self._channels: list[_Channel] = []
         self._missing: set[int] = set()
@@ -152,72 +149,26 @@ class OpcUaDriver:
             ConnectError: nobody there, refused, or the server's certificate is not trusted.
         """
         await self.close()
-        try:
-            client = Client(self._endpoint, timeout=REQUEST_S, watchdog_intervall=3600.0)
-        except ValueError as error:
-            raise ConnectError(f"{self._endpoint}: {error}; wanted opc.tcp://host:port") from error
-        client.name = client.description = "Shifu"
-        client.session_timeout = _SESSION_MS
-        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        async def end(error: Exception) -> None:
-            _end(lost, f"the connection ended: {error or type(error).__name__}")
-
-        client.connection_lost_callback = end
-        try:
-            await secure(client, self._credentials, self._endpoint, self._clock.now_ns())
-            await client.connect(auto_reconnect=False)
-            self._client, self._lost = client, lost
-            await self._look_up()
-        except ConnectError:
-            await self._discard(client)
-            raise
-        except TimeoutError as error:
-            await self._discard(client)
-            raise ConnectError(f"{self._endpoint}: no answer within {REQUEST_S:g} s") from error
-        except UaStatusCodeError as error:
-            await self._discard(client)
-            raise ConnectError(f"{self._endpoint}: the server refuses: {status_name(error.code)}") from error
-        except asyncio.CancelledError:
-            await self._discard(client)
-            raise
-        except Exception as error:
-            # Sockets, name resolution, keys and certificates fail with types of many libraries; all mean: no session.
-            await self._discard(client)
-            raise ConnectError(f"{self._endpoint}: {error or type(error).__name__}") from error
+        session = Session(self._endpoint, self._credentials, self._clock)
+        await session.open()
+        self._opened = session
 
     async def close(self) -> None:
         """Close the session; safe to call twice and in any state."""
-        client, self._client = self._client, None
+        session, self._opened = self._opened, None
         self._channels = []
-        if client is not None:
-            if self._lost is not None:
-                _end(self._lost, "closed by us")
-            await self._discard(client)
+        if session is not None:
+            await session.close()
 
-    @staticmethod
-    async def _discard(client: Client) -> None:
-        for step in (client.close_session, client.close_secure_channel):
-            with contextlib.suppress(Exception):  # a dead peer cannot say goodbye
-                await asyncio.wait_for(step(), 1.0)
-        with contextlib.suppress(Exception):
-            client.disconnect_socket()
+    @property
+    def _session(self) -> Session:
+        if self._opened is None:
+            raise ConnectError(f"{self._endpoint}: not connected")
+        return self._opened
 
-    async def _look_up(self) -> None:
-        """Read the namespace array: a server may number its namespaces anew at every start."""
-        (data,) = await self._read_raw([_NAMESPACES])
-        uris = data.Value.Value if data.Value is not None else None
-        if not isinstance(uris, list):
-            raise ConnectError(f"{self._endpoint}: the server has no namespace array")
-        self._index = {str(uri): place for place, uri in enumerate(uris)}
-
-    def _node_id(self, item: Item) -> ua.NodeId | None:
-        place = self._index.get(item.node.namespace)
-        if place is None:
-            return None
-        if isinstance(item.identifier, int):
-            return ua.NodeId(ua.Int32(item.identifier), ua.Int16(place))
-        return ua.NodeId(ua.String(item.identifier), ua.Int16(place))
+    def _node_id(self, handle: int) -> ua.NodeId | None:
+        item = self._held.items[handle]
+        return self._session.node_id(item.node.namespace, item.identifier)
 
     # -- subscribe ---------------------------------------------------------------------------------------------------
 
@@ -227,16 +178,14 @@ class OpcUaDriver:
         Raises:
             ConnectError: always, with the reason.
         """
-        client, lost = self._client, self._lost
-        if client is None or lost is None:
-            raise ConnectError(f"{self._endpoint}: not connected")
+        session = self._session
         self._sink = sink
         self._held.reset()
         self._fresh.clear()
         self._missing.clear()
         try:
-            await self._subscribe(client)
-            await self._watch(lost)
+            await self._subscribe(session)
+            await self._watch(session)
         except ConnectError:
             raise
         except (UaError, OSError, TimeoutError) as error:
@@ -244,7 +193,7 @@ class OpcUaDriver:
         finally:
             self._sink = None
 
-    async def _subscribe(self, client: Client) -> None:
+    async def _subscribe(self, session: Session) -> None:
         self._channels = []
         periods: dict[float, list[int]] = {}
         for place, device in enumerate(self._devices):
@@ -263,7 +212,7 @@ class OpcUaDriver:
             )
             channel = _Channel(0, self._clock.monotonic(), math.inf, chosen)
             self._channels.append(channel)
-            result = await client.uaclient.create_subscription(
+            result = await session.client.create_subscription(
                 parameters, callback=lambda published, channel=channel: self._published(channel, published)
             )
             channel.number = result.SubscriptionId
@@ -275,13 +224,13 @@ class OpcUaDriver:
                 for handle, item in enumerate(self._held.items)
                 if item.device in chosen and self._held.subscribed(handle)
             ]
-            await self._monitor(client, channel, handles)
+            await self._monitor(channel, handles)
 
-    async def _monitor(self, client: Client, channel: _Channel, handles: Sequence[int]) -> None:
+    async def _monitor(self, channel: _Channel, handles: Sequence[int]) -> None:
         """Create monitored items; a node that is not there is bad (config), alone, and is looked for again later."""
         known: list[tuple[int, ua.NodeId]] = []
         for handle in handles:
-            node_id = self._node_id(self._held.items[handle])
+            node_id = self._node_id(handle)
             if node_id is None:
                 self._absent(handle, StatusCodes.BadNodeIdUnknown)
             else:
@@ -289,7 +238,7 @@ class OpcUaDriver:
         plain: set[int] = set()
         while known:
             part, known = known[:_BATCH], known[_BATCH:]
-            results = await client.uaclient.create_monitored_items(
+            results = await self._session.client.create_monitored_items(
                 ua.CreateMonitoredItemsParameters(
                     ua.UInt32(channel.number),
                     ua.TimestampsToReturn.Both,
@@ -327,15 +276,15 @@ class OpcUaDriver:
 
     # -- watch -------------------------------------------------------------------------------------------------------
 
-    async def _watch(self, lost: asyncio.Future[str]) -> None:
+    async def _watch(self, session: Session) -> None:
         """Every second: is everybody there, and what may be said again? Ends by raising."""
         clock = self._clock
         answered = probed = searched = clock.monotonic()
         running = True
         while True:
-            await self._pause(lost, 1.0)
-            if lost.done():
-                raise ConnectError(f"{self._endpoint}: {lost.result()}")
+            await self._pause(session.ended, 1.0)
+            if session.ended.done():
+                raise ConnectError(f"{self._endpoint}: {session.ended.result()}")
             now = clock.monotonic()
             if now - probed >= PROBE_S:
                 probed = now
@@ -375,7 +324,7 @@ class OpcUaDriver:
     async def _probe(self) -> bool:
         """Read the server's state and clock; True while it runs."""
         part = self._audit(_AUDIT)
-        state, moment, *values = await self._read_raw([_STATE, _TIME, *(node_id for _, node_id in part)])
+        state, moment, *values = await self._session.read([_STATE, _TIME, *(node_id for _, node_id in part)])
         server_ns = None
         if moment.Value is not None and moment.Value.VariantType == ua.VariantType.DateTime:
             server_ns = nanoseconds(moment.Value.Value)
@@ -399,7 +348,7 @@ class OpcUaDriver:
         for step in range(min(count, size)):
             handle = (self._audited + step) % size
             if self._held.subscribed(handle) and handle not in self._missing:
-                node_id = self._node_id(self._held.items[handle])
+                node_id = self._node_id(handle)
                 if node_id is not None:
                     part.append((handle, node_id))
         self._audited = (self._audited + count) % max(size, 1)
@@ -416,7 +365,7 @@ class OpcUaDriver:
         numbers = [ua.UInt32(channel.number) for channel in self._channels]
         request = ua.SetPublishingModeParameters(PublishingEnabled=True, SubscriptionIds=numbers)
         try:
-            results = await self._session().uaclient.set_publishing_mode(request)
+            results = await self._session.client.set_publishing_mode(request)
         except UaStatusCodeError as error:
             if error.code in GONE:
                 raise
@@ -451,14 +400,11 @@ class OpcUaDriver:
 
     async def _search(self) -> None:
         """Look again for nodes that were not there: a DDC loads its program after its server is up."""
-        client = self._client
-        if client is None:
-            return
-        await self._look_up()
+        await self._session.look_up()
         for channel in self._channels:
             handles = [handle for handle in sorted(self._missing) if self._held.items[handle].device in channel.devices]
             if handles:
-                await self._monitor(client, channel, handles)
+                await self._monitor(channel, handles)
 
     # -- notifications -----------------------------------------------------------------------------------------------
 
@@ -476,10 +422,10 @@ class OpcUaDriver:
                     except Exception:  # noqa: BLE001 - one odd notification must not cost the others
                         self.counts.faults += 1
                         _log.exception("%s: a notification could not be handled", self._endpoint)
-            elif isinstance(notice, ua.StatusChangeNotification) and self._lost is not None:
+            elif isinstance(notice, ua.StatusChangeNotification) and self._opened is not None:
                 code = notice.Status.value if notice.Status is not None else 0
                 if code >= 0x80000000:
-                    _end(self._lost, f"subscription {channel.number} ended: {status_name(code)}")
+                    self._opened.end(f"subscription {channel.number} ended: {status_name(code)}")
         self._flush_soon()
 
     def _notified(self, one: ua.MonitoredItemNotification, now_ns: int, now: float, *, trusted: bool) -> None:
@@ -525,7 +471,7 @@ class OpcUaDriver:
         """
         handle, node_id = self._find(device, tag)
         with translated(f"{device.id}: {tag}"):
-            (data,) = await self._read_raw([node_id])
+            (data,) = await self._session.read([node_id])
         code = data.StatusCode.value if data.StatusCode is not None else 0
         if code >= 0x80000000:
             raise DeviceRefusedError(f"{device.id}: {tag}: {status_name(code)}", code)
@@ -554,7 +500,7 @@ class OpcUaDriver:
         # Value alone: many servers refuse to have a status or a time written (BadWriteNotSupported).
         request = ua.WriteValue(node_id, AttributeIds.Value, "", ua.DataValue(variant, None))
         with translated(f"{device.id}: {tag}"):
-            (status,) = await self._session().uaclient.write(ua.WriteParameters([request]))
+            (status,) = await self._session.client.write(ua.WriteParameters([request]))
         if status.value >= 0x80000000:
             name = status_name(status.value)
             raise DeviceRefusedError(f"{device.id}: {tag}: the server refuses {value:g}: {name}", status.value)
@@ -563,27 +509,10 @@ class OpcUaDriver:
         handle = self._held.handles.get((device.id, tag))
         if handle is None:
             raise KeyError(tag)
-        self._session()
-        node_id = self._node_id(self._held.items[handle])
+        node_id = self._node_id(handle)
         if node_id is None:
             uri = self._held.items[handle].node.namespace
             raise DeviceRefusedError(
                 f"{device.id}: {tag}: the server has no namespace {uri}", int(StatusCodes.BadNodeIdUnknown)
             )
         return handle, node_id
-
-    def _session(self) -> Client:
-        if self._client is None or (self._lost is not None and self._lost.done()):
-            raise ConnectError(f"{self._endpoint}: not connected")
-        return self._client
-
-    async def _read_raw(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
-        parameters = ua.ReadParameters(
-            0, ua.TimestampsToReturn.Both, [ua.ReadValueId(node, AttributeIds.Value) for node in nodes]
-        )
-        return await self._session().uaclient.read(parameters)
-
-
-def _end(lost: asyncio.Future[str], reason: str) -> None:
-    if not lost.done():
-        lost.set_result(reason)

@@ -17,7 +17,7 @@ from drivers.errors import ConnectError
 from drivers.link import ConnectLimiter, Link
 from drivers.opcua.driver import OpcUaDriver
 from drivers.reading import Quality
-from tests.services.ddc import URI, Box, Ddc, HastyClock, ddc, device, running, small
+from tests.services.ddc import Box, Ddc, HastyClock, ddc, device, running, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,4 +156,3 @@ async def test_a_server_whose_clock_is_an_hour_off_is_read_by_ours(hours: int) -
                 await box.until(value_is(box, 0, value))
                 time_ns = (box.last(0) or (0, 0, 0))[2]
                 assert 0 <= clock.now_ns() - time_ns < 5e9
-    assert URI in driver._index
