@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import socket
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.wire.chirpstack import Sensor
+from simulators.wire.port import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ class Broker:
             ) from None
         failure: Exception | None = None
         for _ in range(_ATTEMPTS):
-            port = _free_port()
+            port = free_port()
             broker = Embedded(port=port, listen="127.0.0.1", max_payload_size=_MAX_PAYLOAD)
             try:
                 await asyncio.to_thread(broker.start)
@@ -82,12 +82,6 @@ class Broker:
         if self._broker is not None:
             broker, self._broker = self._broker, None
             await asyncio.to_thread(broker.stop, 1.0)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Reporter:

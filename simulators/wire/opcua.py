@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
 from simulators.plant.device import NotWritableError, RefusedError
 from simulators.wire.ddc import NODES
+from simulators.wire.port import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,12 +26,6 @@ _STOP_S = 1.5
 _LINE = 1_048_576
 _SPOILT = ("BadSensorFailure", "BadOutOfService", "UncertainSubNormal", "nan")
 _FIRE_MODE = 3.0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class DdcLink:
@@ -82,7 +76,7 @@ class DdcLink:
 
     async def _listen(self) -> None:
         for _ in range(_ATTEMPTS):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if await self._spawn(port):
                 self.port = port
                 self._shown.clear()
