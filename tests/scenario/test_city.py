@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.services.city import City, Client, wait_for
 
 
 @pytest.fixture(scope="module")
-def operator(city: City) -> Client:
-    return city.client("operator")
+def operator(people: Callable[[str], Client]) -> Client:
+    return people("operator")
 
 
 def test_every_device_is_read_and_every_protocol_is_there(city: City, operator: Client) -> None:

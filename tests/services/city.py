@@ -106,8 +106,9 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.cookies = http.cookiejar.CookieJar()
         self._csrf = ""
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def sign_in(self, link: str) -> None:
         """Use a sign-in link."""
@@ -122,16 +123,20 @@ class Client:
         """Post JSON to `/api/v1{path}`."""
         return self._ask("POST", path, body)
 
+    def delete(self, path: str, etag: str) -> None:
+        """Delete `/api/v1{path}` as it was when it had this ETag."""
+        self._ask("DELETE", path, None, {"If-Match": etag})
+
     def value(self, address: str) -> dict[str, Any]:
         """Return the present value of one point."""
         items = self.get(f"/values?points={address}")["items"]
         return dict(items[0])
 
-    def _ask(self, method: str, path: str, body: object) -> Any:
+    def _ask(self, method: str, path: str, body: object, headers: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json", "Origin": self.url, "X-CSRF-Token": self._csrf},
+            {"Content-Type": "application/json", "Origin": self.url, "X-CSRF-Token": self._csrf, **(headers or {})},
             method=method,
         )
         try:

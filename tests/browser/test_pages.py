@@ -1,0 +1,203 @@
+"""Every page in both languages, both themes and three sizes: complete, accessible, nothing runs out of the window."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.browser.conftest import Building, Room, messages, slashed
+from tests.services.city import City, Client, wait_for
+
+TX3 = "cityhall.electrical.tx3"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page: address, key of its title, heading in both languages, and what shows that it is drawn."""
+
+    id: str
+    path: str
+    title: str
+    zh: str
+    en: str
+    drawn: str = "h1"
+
+
+SHEETS = [
+    Sheet("overview", "/", "overview", "總覽", "Overview"),
+    Sheet("electrical", "/electrical", "electrical", "電力單線圖", "One-line diagram", ".drawing svg, details"),
+    Sheet("electrical-list", "/electrical?view=list", "electrical", "電力單線圖", "One-line diagram", "details"),
+    Sheet("plant", "/plant", "plant", "冰水主機房", "Chilled-water plant", "#content svg"),
+    Sheet("floors", "/floors", "floors", "西區空調", "West wing air", "table"),
+    Sheet("iaq", "/iaq", "iaq", "空氣品質", "Air quality", "table"),
+    Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
+    Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
+    Sheet(
+        "alarm",
+        f"/alarms/{slashed(TX3)}/winding_temp_max%23high_high",
+        "alarm",
+        "高壓變壓器 TX-3 繞組溫度達警報值",
+        "Transformer TX-3 winding temperature at alarm level",
+        "canvas",
+    ),
+    Sheet("trend", f"/trend?points={TX3}.load_factor,{TX3}.winding_temp_max", "trend", "趨勢", "Trend", "canvas"),
+    Sheet("trend-empty", "/trend", "trend", "趨勢", "Trend"),
+    Sheet("devices", "/devices", "devices", "裝置", "Devices", "tbody tr"),
+    Sheet("device", "/devices/ch1-unit", "device", "ch1-unit", "ch1-unit", "tbody tr"),
+    Sheet(
+        "point",
+        "/points/cityhall/plant/ch1/chw_setpoint",
+        "point",
+        "冰水主機 CH-1 冰水出水溫度設定值",
+        "Chiller CH-1 Chilled water set-point",
+        "canvas",
+    ),
+    Sheet("equipment", f"/equipment/{slashed(TX3)}", "equipment", "高壓變壓器 TX-3", "Transformer TX-3", "tbody tr"),
+    Sheet("about", "/about", "about", "關於", "About", "tbody tr"),
+    Sheet("more", "/more", "more", "更多", "More"),
+    Sheet("password", "/password", "password", "設定新密碼", "Set a new password"),
+    Sheet("missing", "/nowhere", "missing", "找不到頁面", "Page not found"),
+]
+
+# All that a person can read or hear: text and the attributes that are spoken, without what says it is Chinese.
+_WORDS = """() => {
+  const out = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  const root = document.documentElement;
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const element = node.nodeType === 3 ? node.parentElement : node;
+    if (element.closest('#guard, noscript, script') || element.closest('[lang]') !== root) continue;
+    if (node.nodeType === 3) out.add(node.data.trim());
+    else for (const name of ['aria-label', 'title', 'placeholder', 'alt']) out.add(element.getAttribute(name) ?? '');
+  }
+  out.delete('');
+  return [...out];
+}"""
+_WIDTHS = """() => Object.entries({ page: document.scrollingElement, content: document.querySelector('#content'),
+    bar: document.querySelector('header.top'), banner: document.querySelector('.banner') })
+  .filter(([, e]) => e && e.scrollWidth > Math.min(e.clientWidth, innerWidth) + 1)
+  .map(([name, e]) => `${name} is ${e.scrollWidth} px wide in ${e.clientWidth}`)"""
+_CHINESE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef]")
+ZH = messages("zh-TW")
+EN = messages("en")
+_KEY = re.compile(rf"(?<![\w.])(?:{'|'.join(re.escape(key) for key in ZH)})(?![\w.])")
+_UNFILLED = re.compile(r"\{\w+\}|\bundefined\b|\bNaN\b|\[object|\bnull\b|\bInfinity\b")
+
+
+def _untranslated(words: list[str], language: str) -> list[str]:
+    """Return words that belong to no language or to the other one."""
+    found = [f"raw: {word[:80]}" for word in words if _KEY.search(word) or _UNFILLED.search(word)]
+    if language == "en":
+        return found + [f"Chinese in English: {word[:80]}" for word in words if _CHINESE.search(word)]
+    # Abbreviations of the trade are the same word in both languages, and people are called what they are called.
+    words = [word for word in words if word not in {"COP", "operator"}]
+    english = {value for key, value in EN.items() if ZH[key] != value and re.search("[A-Za-z]{3}", value)} - set(
+        ZH.values()
+    )
+    return found + [f"English in Chinese: {word}" for word in words if word in english]
+
+
+@pytest.fixture(scope="module")
+def hot(whole_city: City, people: Callable[[str], Client]) -> Iterator[None]:
+    """A transformer that is far too hot: pages are looked at with alarms on them."""
+    client = people("operator")
+
+    def active() -> set[str]:
+        return {item["id"] for item in client.get("/alarms?state=active")["items"] if item["equipment"] == TX3}
+
+    wanted = {f"{TX3}.winding_temp_max#high", f"{TX3}.winding_temp_max#high_high"}
+    whole_city.sim("fault", "set", "tx3-temp", "winding_temp_b", "145")
+    try:
+        wait_for(lambda: wanted <= active(), 60, lambda: str(active()))
+        yield
+    finally:
+        whole_city.sim("fault", "clear", "tx3-temp")
+    wait_for(
+        lambda: all(
+            item["state"] in {"returned", "acknowledged"}
+            for item in client.get("/alarms?state=active")["items"]
+            if item["id"] in wanted
+        ),
+        40,
+    )
+    client.post("/alarms/acknowledge", {"ids": sorted(active()), "comment": "the relay was warmed for the pages"})
+    wait_for(lambda: not active(), 40, lambda: str(active()))
+
+
+@pytest.fixture(scope="module")
+def room(building: Building, hot: None) -> Room:
+    room = building.room("operator")
+    room.load("/")
+    return room
+
+
+def _look(room: Room, sheet: Sheet, language: str, theme: str, width: int) -> list[str]:
+    """Everything that is wrong with a page as it stands."""
+    page = room.settle()
+    page.locator(sheet.drawn).first.wait_for(state="attached")
+    found = room.waiting()
+    room.picture(f"{sheet.id}-{language}-{theme}-{width}")
+    where = f"{sheet.id} {language} {theme} {width}: "
+    words = messages("en" if language == "en" else "zh-TW")
+    title = f"{words[f'page.{sheet.title}']} – {words['app.title']}"
+    headings = [heading.inner_text() for heading in page.locator("h1").all()]
+    found += room.axe()
+    found += page.evaluate(_WIDTHS)
+    found += _untranslated(page.evaluate(_WORDS), language)
+    if re.sub(r"^\(\d+\) ", "", page.title()) != title:
+        found.append(f"title is {page.title()}, not {title}")
+    if headings != [sheet.en if language == "en" else sheet.zh]:
+        found.append(f"headings are {headings}")
+    return [where + text for text in found]
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.id)
+def test_page_is_complete_and_accessible_in_languages_themes_and_sizes(room: Room, sheet: Sheet) -> None:
+    found: list[str] = []
+    room.size(1920)
+    room.language("zh")
+    room.theme("night")
+    room.go(sheet.path)
+    found += _look(room, sheet, "zh", "night", 1920)
+    for width in (1366, 390):
+        room.size(width)
+        found += _look(room, sheet, "zh", "night", width)
+    room.size(1920)
+    room.theme("day")
+    found += _look(room, sheet, "zh", "day", 1920)
+    room.language("en")
+    found += _look(room, sheet, "en", "day", 1920)
+    room.theme("night")
+    found += _look(room, sheet, "en", "night", 1920)
+
+    assert not found, "\n".join(found)
+
+
+def test_both_languages_have_the_same_words_and_parameters() -> None:
+    assert len(ZH) > 300
+    assert ZH.keys() == EN.keys()
+    different = {key for key in ZH if set(re.findall(r"\{\w+\}", ZH[key])) != set(re.findall(r"\{\w+\}", EN[key]))}
+    assert not different
+
+
+def test_first_words_are_chinese_before_anybody_chose(building: Building) -> None:
+    page = building.room("viewer").load("/")
+
+    assert page.evaluate("document.documentElement.lang") == "zh-Hant-TW"
+    assert page.evaluate("document.documentElement.dataset.theme") == "night"
+
+
+def test_language_and_theme_stay_at_the_station_over_a_reload(building: Building) -> None:
+    room = building.room("viewer")
+    room.load("/electrical")
+    room.language("en")
+    room.theme("day")
+    page = room.load("/electrical")
+
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate("document.documentElement.dataset.theme") == "day"
+    assert page.get_by_role("heading", name="One-line diagram").is_visible()

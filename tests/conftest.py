@@ -1,0 +1,29 @@
+"""What scenario and browser tests share: one running city a session, and its people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.services.city import City, Client
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """One city for all tests of a session that do not break it for good."""
+    with City(tmp_path_factory.mktemp("city") / "demo") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def people(city: City) -> Callable[[str], Client]:
+    """Signed-in clients by role. A role's link is good once, so everybody who needs one asks here."""
+    known: dict[str, Client] = {}
+
+    def client(role: str) -> Client:
+        if role not in known:
+            known[role] = city.client(role)
+        return known[role]
+
+    return client
