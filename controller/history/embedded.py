@@ -25,25 +25,23 @@ from controller.history.damage import is_damage
 from controller.history.frame import FrameError, decode
 from controller.history.segment import LogReader
 from controller.history.shelf import DAY_NS, Row, Shelf
-from controller.history.store import HOUR_NS, Before, Buckets, Series
+from controller.history.store import Before, Buckets, Series
 from controller.history.tail import Tail
+from controller.history.window import check_buckets, check_window, hours, spans, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from controller.history.cursor import Position
     from controller.history.log import Committed
     from drivers.driver import Clock
 
-__all__ = ["MAX_BUCKETS", "EmbeddedHistory", "EmbeddedStatus"]
+__all__ = ["EmbeddedHistory", "EmbeddedStatus"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-MAX_BUCKETS = 20_000
 FLUSH_S = 600.0
 FLUSH_READINGS = 3_000_000
 _AT_ONCE = 50
@@ -160,7 +158,7 @@ class EmbeddedHistory:
 
     def absorb(self, number: int, columns: Columns) -> Iterator[tuple[int, int, int, Columns]]:
         """Cut readings in order into parts of one UTC day each, for `put`."""
-        return _cut(number, columns, DAY_NS)
+        return spans(number, columns, DAY_NS)
 
     def put(self, parts: Sequence[tuple[int, int, int, Columns]]) -> None:
         """Write imported parts as blocks; blocks the calling thread.
@@ -177,7 +175,7 @@ class EmbeddedHistory:
 
     async def raw(self, numbers: Sequence[int], start_ns: int, end_ns: int, limit: int = 100_000) -> list[Series]:
         """See `HistoryStore.raw`."""
-        _check_window(start_ns, end_ns)
+        check_window(start_ns, end_ns)
         if limit < 1:
             raise InvalidError(f"limit: got {limit}, wanted 1 or more")
         return await self._query(lambda: [self._raw(number, start_ns, end_ns, limit) for number in numbers])
@@ -231,7 +229,7 @@ class EmbeddedHistory:
     def _aggregate(self, number: int, start_ns: int, end_ns: int, bucket_ns: int) -> Buckets:
         tail = [part for part in self._tail.of(number) if len(part)]
         rows = self._shelf.window(number, start_ns, end_ns)
-        whole, cut = _split(rows, tail, start_ns, end_ns, bucket_ns)
+        whole, cut = split(rows, tail, start_ns, end_ns, bucket_ns)
         parts: list[Cells] = [cells_of_summaries([row.summary for row in whole])]
         if cut or tail:
             # Readings of blocks that stand for themselves are not in here, so nothing counts twice.
@@ -346,7 +344,7 @@ class EmbeddedHistory:
         point, columns = self._tail.peek()
         if self._position == self._shelf.cursor:
             return True
-        parts = list(_parts(point, columns))
+        parts = list(hours(point, columns))
         try:
             self._shelf.put(parts, self._position, None if self._stop else self._pace)
             self._shelf.prune(self._clock.now_ns() - self._keep_ns)
@@ -390,79 +388,3 @@ class EmbeddedHistory:
                 _log.error("embedded history cannot be written: %s", error)
             self._healthy, self._reason = False, str(error)
             self._failures += 1
-
-
-def check_buckets(start_ns: int, end_ns: int, bucket_ns: int) -> None:
-    """Check the spans of an aggregate query.
-
-    Raises:
-        InvalidError: the window is empty, or holds more than `MAX_BUCKETS` spans.
-    """
-    _check_window(start_ns, end_ns)
-    if bucket_ns < 1 or (end_ns - start_ns) // bucket_ns > MAX_BUCKETS:
-        raise InvalidError(
-            f"bucket: {bucket_ns} ns in a window of {end_ns - start_ns} ns, wanted 1 to {MAX_BUCKETS} buckets"
-        )
-
-
-def _check_window(start_ns: int, end_ns: int) -> None:
-    if end_ns <= start_ns:
-        raise InvalidError(f"window: ends at {end_ns}, which is not after its start at {start_ns}")
-
-
-def _split(
-    rows: Sequence[Row], tail: Sequence[Columns], start_ns: int, end_ns: int, bucket_ns: int
-) -> tuple[list[Row], list[Row]]:
-    """Tell the blocks whose aggregates can stand for them from those that must be opened.
-
-    A block stands for itself when its readings lie within the window and one bucket and no other block or tail has
-    readings of its time.
-    """
-    spans = [(row.summary.first_ns, row.summary.last_ns) for row in rows]
-    spans += [(int(part.time_ns.min()), int(part.time_ns.max())) for part in tail]
-    whole: list[Row] = []
-    cut: list[Row] = []
-    order = sorted(range(len(spans)), key=spans.__getitem__)
-    alone = [True] * len(spans)
-    reach, holder = -1, -1
-    for index in order:
-        first, last = spans[index]
-        if holder >= 0 and first <= reach:
-            alone[index] = alone[holder] = False
-        if last > reach:
-            reach, holder = last, index
-    for index, row in enumerate(rows):
-        first, last = spans[index]
-        inside = first >= start_ns and last < end_ns
-        one = (first - start_ns) // bucket_ns == (last - start_ns) // bucket_ns
-        (whole if inside and one and alone[index] else cut).append(row)
-    return whole, cut
-
-
-def _parts(point: NDArray[np.int32], columns: Columns) -> Iterator[tuple[int, int, int, Columns]]:
-    """Sort readings by point and time, drop repeats (the later stays), and cut them into hours."""
-    if not len(point):
-        return
-    order = np.lexsort((columns.time_ns, point))
-    point, time = point[order], columns.time_ns[order]
-    stays = np.append((np.diff(point) != 0) | (np.diff(time) != 0), True)
-    order, point, time = order[stays], point[stays], time[stays]
-    value, quality = columns.value[order], columns.quality[order]
-    hour = time // HOUR_NS
-    edges = np.flatnonzero((np.diff(point) != 0) | (np.diff(hour) != 0)) + 1
-    low = 0
-    for high in [*edges.tolist(), len(point)]:
-        part = Columns(time[low:high], value[low:high], quality[low:high])
-        yield int(point[low]), int(hour[low]) * HOUR_NS, HOUR_NS, part
-        low = high
-
-
-def _cut(number: int, columns: Columns, span_ns: int) -> Iterator[tuple[int, int, int, Columns]]:
-    span = columns.time_ns // span_ns
-    edges = np.flatnonzero(np.diff(span)) + 1
-    low = 0
-    for high in [*edges.tolist(), len(columns)]:
-        if high > low:
-            part = Columns(columns.time_ns[low:high], columns.value[low:high], columns.quality[low:high])
-            yield number, int(span[low]) * span_ns, span_ns, part
-        low = high

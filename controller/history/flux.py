@@ -18,9 +18,9 @@ from influxdb_client.domain.dialect import Dialect
 from urllib3.exceptions import HTTPError
 
 from controller.errors import InvalidError, UnavailableError
-from controller.history.embedded import check_buckets
 from controller.history.line import tags_of
 from controller.history.store import Before, Buckets, Series
+from controller.history.window import check_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
