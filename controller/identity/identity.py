@@ -298,9 +298,12 @@ class Identity:
 
         Raises:
             NotFoundError: no such user.
+            ConflictError: a user of the demo, who has no password to set.
         """
         async with self._lock:
             user = self.user(name)
+            if user.demo:
+                raise ConflictError("the users of the demo have no password; start the demo again for new links")
             changed = replace(user, must_set_password=True, changed_ns=self._clock.now_ns())
             raw, statements = self._links.make(user.role, user.name)
             await self._write(changed, "user_link", name, address, statements, actor=actor)

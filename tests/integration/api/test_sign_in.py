@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from controller.errors import ConflictError
 from controller.identity.identity import DEMO_ROLES, Identity
 from controller.identity.permission import Role
 from controller.journal import schema
@@ -63,6 +64,13 @@ async def test_used_link_stays_used_after_a_restart(house: Any) -> None:
     # The administrator has no password yet, so the next start prints another link: nobody is locked out.
     assert await again.first_link() is not None
     again.close()
+
+
+async def test_a_user_of_the_demo_gets_no_link_for_a_password(demo: Any) -> None:
+    name = next(iter(demo.identity.users))
+
+    with pytest.raises(ConflictError, match="no password"):
+        await demo.identity.reset_link(name, "local", "local socket")
 
 
 async def test_demo_links_are_for_each_role_once_and_for_this_machine(demo: Any) -> None:
