@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from playwright.sync_api import sync_playwright
 
 from simulators.control import ask
-from tests.services.city import City, wait_for  # noqa: TID251 - the demo as the tests run it
+from tests.services.city import City, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page

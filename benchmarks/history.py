@@ -24,7 +24,7 @@ from controller.history.influx import InfluxWriter
 from controller.history.line import LineBuilder
 from controller.history.log import FrameLog
 from drivers.reading import Readings
-from tests.services.influxdb import start_influxd  # noqa: TID251 a benchmark is no product
+from tests.services.influxdb import start_influxd
 
 RATE = 12_400
 DEVICES = 200

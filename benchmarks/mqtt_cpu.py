@@ -26,7 +26,7 @@ from drivers.driver import Device
 from drivers.mqtt.driver import MqttDriver
 from drivers.mqtt.session import Login, Session
 from drivers.profile import parse_profile
-from tests.services.mosquitto import Mosquitto  # noqa: TID251 - the same broker as in the tests
+from tests.services.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -48,7 +48,7 @@ from controller.rule.engine import RuleEngine
 from drivers.driver import Device
 from drivers.modbus.driver import ModbusDriver
 from drivers.profile import parse_profile
-from tests.services.influxdb import InfluxServer, start_influxd  # noqa: TID251 - a benchmark is no product
+from tests.services.influxdb import InfluxServer, start_influxd
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
