@@ -77,6 +77,7 @@ def test_written_set_point_reaches_the_register_once_and_is_released(operator: R
     review = command.locator(".review")
     expect(review).to_contain_text(re.compile(rf"將 .*冰水出水溫度設定值 由 .* 改為 {value}"))
     expect(review).to_contain_text("有效至")
+    expect(review).to_contain_text("設備的看門狗")
     expect(review).to_contain_text("原因：browser test")
     operator.picture("point-review-zh-night-1920")
     assert not operator.axe()

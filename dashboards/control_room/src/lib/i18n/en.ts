@@ -495,7 +495,7 @@ export const en: Record<MessageKey, string> = {
   'command.because': 'Reason: {reason}',
   'command.fail': 'If the controller stops: {fail}',
   'command.fail.hold': 'the device keeps its last value',
-  'command.fail.default': 'the device goes back to its default',
+  'command.fail.watchdog': 'the watchdog of the device gives control back to it',
   'command.minimum': 'The arbiter holds at least {on} s on and {off} s off',
   'command.range': 'Range {low} – {high} {unit}',
   'command.out-of-range': 'Outside {low} – {high}',

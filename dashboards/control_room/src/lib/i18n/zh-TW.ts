@@ -494,7 +494,7 @@ export const zh = {
   'command.because': '原因：{reason}',
   'command.fail': '控制器停止時：{fail}',
   'command.fail.hold': '設備維持最後的值',
-  'command.fail.default': '設備回到預設值',
+  'command.fail.watchdog': '設備的看門狗逾時後由設備自身控制',
   'command.minimum': '最短運轉 {on} 秒、最短停機 {off} 秒由仲裁器保證',
   'command.range': '範圍 {low} – {high} {unit}',
   'command.out-of-range': '超出範圍 {low} – {high}',
