@@ -26,17 +26,17 @@ from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
+from controller.enrolment import enrolment
 from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
 from controller.field.field import Field
 from controller.field.inbox import Inbox
+from controller.gauge import cycle_gauges, store_gauges
 from controller.history.delivery import Influx
 from controller.history.embedded import EmbeddedHistory
 from controller.history.flux import InfluxHistory
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
-from controller.identity.account import check_areas
 from controller.identity.identity import Identity
-from controller.identity.permission import Role
 from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -165,10 +165,7 @@ class Controller:
             {
                 "apply": self._local_apply,
                 "status": self._local_status,
-                "users": self._local_users,
-                "link": self._local_link,
-                "user_add": self._local_user_add,
-                "user_change": self._local_user_change,
+                **enrolment(self.identity, lambda: self.configuration.site.areas, lambda: self.server.url),
             },
         )
         await self.local.start()
@@ -422,34 +419,11 @@ class Controller:
         ]
 
     def _metrics(self) -> Mapping[str, float]:
-        counts, log, embedded = self.cycle.counts, self.log.status(), self.embedded.status()
-        table = self.parts.table.counts
         return {
-            "cycle_turns_total": counts.turns,
-            "cycle_faults_total": counts.faults,
-            "cycle_slowest_seconds": counts.slowest_s,
-            "readings_total": counts.readings,
-            "readings_late_total": counts.late,
-            "readings_unknown_total": table.unknown,
-            "readings_out_of_order_total": table.out_of_order,
-            "events_total": counts.events,
-            "inbox_waiting": self.inbox.waiting,
-            "inbox_dropped_readings_total": self.inbox.dropped_readings,
-            "inbox_dropped_events_total": self.inbox.dropped_events,
-            "log_healthy": float(log.healthy),
-            "log_pending": log.pending,
-            "log_written_total": log.written,
-            "log_dropped_total": log.dropped,
-            "log_failures_total": log.failures,
-            "history_healthy": float(embedded.healthy),
-            "history_damaged_total": embedded.damaged,
-            "history_lag_frames": embedded.lag_frames,
-            "commands_total": self.parts.arbiter.counts.commands,
-            "command_refreshes_total": self.parts.arbiter.counts.refreshes,
-            "command_reasserts_total": self.parts.arbiter.counts.reasserts,
+            **cycle_gauges(self.cycle.counts, self.parts, self.inbox),
+            **store_gauges(self.log.status(), self.embedded.status(), self.influx),
             "loop_slowest_seconds": self._loop_slowest_s,
             "announcement_faults_total": self.recorder.faults,
-            **_history_server(self.influx),
         }
 
     # -- tasks -------------------------------------------------------------------------------------------------------
@@ -499,57 +473,6 @@ class Controller:
             "devices": states,
             "influx": "" if self.influx is None else self.influx.status().reason or "takes lines",
         }
-
-    async def _local_users(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - handlers have one shape
-        users = self.identity.users.values()
-        return {"users": [{"name": user.name, "role": user.role, "disabled": user.disabled} for user in users]}
-
-    async def _local_link(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        token = await self.identity.reset_link(str(request.get("user", "")), "local", "local socket")
-        return {"link": f"{self.server.url}/link#token={token}"}
-
-    async def _local_user_add(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name, areas = (
-            str(request.get("user", "")),
-            check_areas(list(request.get("areas", [])), self.configuration.site.areas),
-        )
-        shown, role = str(request.get("display_name") or name), _role(request.get("role"))
-        _, token = await self.identity.create_user(name, shown, role, areas, "local", "local socket")
-        return {"link": f"{self.server.url}/link#token={token}"}
-
-    async def _local_user_change(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        if request.get("role") is not None:
-            changes["role"] = _role(request["role"])
-        if request.get("disabled") is not None:
-            changes["disabled"] = request["disabled"] is True
-        user = await self.identity.change_user(str(request.get("user", "")), changes, "local", "local socket")
-        return {"user": {"name": user.name, "role": user.role, "disabled": user.disabled}}
-
-
-def _role(name: object) -> Role:
-    try:
-        return Role(str(name))
-    except ValueError:
-        raise InvalidError(f'role "{name}": wanted one of {", ".join(Role)}') from None
-
-
-def _history_server(influx: InfluxWriter | None) -> dict[str, float]:
-    """Return the metrics of the history server; none where the site has none."""
-    if influx is None:
-        return {}
-    status = influx.status()
-    return {
-        "influx_healthy": float(status.healthy),
-        "influx_pending_frames": status.pending_frames,
-        "influx_backlog_frames": status.backlog_frames,
-        "influx_written_total": status.written,
-        "influx_quarantined_total": status.quarantined,
-        "influx_unknown_total": status.unknown,
-        "influx_missed_files_total": status.missed_files,
-        "influx_failures_total": status.failures,
-        "influx_lag_seconds": status.lag_s,
-    }
 
 
 def _addresses(site: Site) -> dict[int, str]:
