@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEB := dashboards/control_room
 # InfluxDB, Mosquitto and Chromium for the tests; each can be given as INFLUXD, MOSQUITTO, CHROMIUM.
+# Most tests wait for sockets, so that more of them than cores run side by side.
+WORKERS ?= 3
 SERVICES := eval "$$(tests/services/setup.sh env)"
 
 .PHONY: help demo demo-reset install web dev services test lint format web-check bench soak lock clean
@@ -51,7 +53,7 @@ services:
 
 ## make test         lint, types, architecture, web checks and every test
 test: dev web services lint web-check
-	@$(SERVICES) && $(BIN)/python -m pytest
+	@$(SERVICES) && $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 ## make lint         ruff, import-linter, mypy, codespell
 lint: dev

@@ -9,6 +9,13 @@ import pytest
 from tests.services.city import City, Client
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file together when tests run side by side, and everything that needs the city: there is one of it."""
+    for item in items:
+        needs_city = "city" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("city" if needs_city else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """One city for all tests of a session that do not break it for good."""
