@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WEB := dashboards/control_room
-# InfluxDB, Mosquitto and Chromium for the tests; each can be given as INFLUXD, MOSQUITTO, CHROMIUM.
 # Most tests wait for sockets, so that more of them than cores run side by side.
 WORKERS ?= 3
+# InfluxDB, Mosquitto and Chromium for the tests; each can be given as INFLUXD, MOSQUITTO, CHROMIUM.
 SERVICES := eval "$$(tests/services/setup.sh env)"
 
 .PHONY: help demo demo-reset install web dev services test lint format web-check bench soak lock clean
