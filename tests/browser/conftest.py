@@ -181,6 +181,7 @@ class Building:
         self._city = city
         self._people = people
         self.rooms: list[Room] = []
+        self._last_words: list[str] = []
 
     def room(self, role: str | None, *, width: int = 1920, **options: Any) -> Room:
         """A new window of somebody who is signed in, or of nobody."""
@@ -209,7 +210,7 @@ class Building:
 
     def complaints(self) -> list[str]:
         """Return and forget what the browser said."""
-        found = []
+        found, self._last_words = self._last_words, []
         for room in self.rooms:
             room.page.evaluate("0")  # lets the events that are on their way arrive
             found += room.complaints
@@ -217,7 +218,8 @@ class Building:
         return found
 
     def close(self, rooms: list[Room]) -> None:
-        """Close windows; what they say from now on interests nobody."""
+        """Close windows; what they said until now counts, what they would say from now on interests nobody."""
+        self._last_words = self.complaints()
         for room in rooms:
             self.rooms.remove(room)
             room.context.close()

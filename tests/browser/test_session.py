@@ -15,11 +15,12 @@ PASSWORD = "correct horse battery staple 7"
 
 
 @pytest.fixture
-def newcomer(whole_city: City, people: Callable[[str], Client]) -> Iterator[tuple[str, str]]:
+def newcomer(building: Building, city: City, people: Callable[[str], Client]) -> Iterator[tuple[str, str]]:
     """A new viewer with a first link; gone afterwards."""
     administrator = people("administrator")
     made = administrator.post("/users", {"name": "browser.viewer", "display_name": "browser viewer", "role": "viewer"})
-    yield "browser.viewer", f"{whole_city.url}/link#token={made['link_token']}"
+    yield "browser.viewer", f"{city.url}/link#token={made['link_token']}"
+    building.close(list(building.rooms))
     _forget(administrator, "browser.viewer")
 
 

@@ -2,6 +2,8 @@
 function put(id: string, text: string): void {
   const region = document.getElementById(id);
   if (!region) return;
+  // What was said stays in the language in which it was said, also when the station switches.
+  region.lang = document.documentElement.lang;
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
 let lastAlert = -Infinity;
