@@ -136,7 +136,8 @@ def test_only_changed_links_restart_and_everything_else_stays(small: Small) -> N
         assert third.connections == 1
         after = small.numbers()
         assert {address: after[address] for address in numbers} == numbers
-        assert client.value("main.electrical.meter3.power")["value"] == pytest.approx(5.0)
+        power = wait_for(lambda: client.value("main.electrical.meter3.power")["value"], 5)
+        assert power == pytest.approx(5.0)
         slots = client.get(f"/points/{POINT}/slots")
         assert (slots["winner"], slots["slots"][7]["value"], slots["slots"][7]["reason"]) == (8, 120, "test")
         assert len(small.header.writes) == writes, "a command is not sent again by apply"
