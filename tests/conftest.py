@@ -9,6 +9,7 @@ import pytest
 from tests.services.city import City, Client
 
 
+@pytest.hookimpl(tryfirst=True)  # before the markers are turned into groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file together when tests run side by side, and everything that needs the city: there is one of it."""
     for item in items:
