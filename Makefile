@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WEB := dashboards/control_room
-# Most tests wait for sockets, so that more of them than cores run side by side.
-WORKERS ?= 3
+# Tests run side by side, each file on one worker; most of them wait for sockets.
+WORKERS ?= 2
 # InfluxDB, Mosquitto and Chromium for the tests; each can be given as INFLUXD, MOSQUITTO, CHROMIUM.
 SERVICES := eval "$$(tests/services/setup.sh env)"
 
