@@ -70,6 +70,17 @@ async def test_nothing_else_is_served(served: Any, path: str) -> None:
     assert reply.headers["content-type"] == "application/problem+json"
 
 
+async def test_scripts_travel_compressed_to_whoever_takes_it(served: Any) -> None:
+    packed = await served.get("/assets/app-3f2a.js", headers={"Accept-Encoding": "gzip, br"})
+    plain = await served.get("/assets/app-3f2a.js", headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert "immutable" in packed.headers["cache-control"]
+
+
 @pytest.mark.parametrize(
     "path",
     ["/points/cityhall.plant.ch1.chw_setpoint", "/points/cityhall/plant/ch1/load", "/alarms/b.s.e.p%23high", "/trend"],
