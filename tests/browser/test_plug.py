@@ -109,9 +109,25 @@ def test_pulled_plug_on_the_one_line_in_the_lists_and_back(operator: Room, whole
     expect(_rows(page).locator(".shape.hollow")).to_be_visible()
 
 
-def test_alarm_is_acknowledged_with_a_comment_by_keyboard_alone(operator: Room, healed: Client) -> None:
+@pytest.fixture
+def returned(whole_city: City, healed: Client) -> Client:
+    """The plug was out and is in again, and nobody has acknowledged it: what a person finds in the morning."""
+
+    def states() -> list[str]:
+        items = healed.get("/alarms?state=active")["items"]
+        return [item["state"] for item in items if item["id"] == ALARM]
+
+    if states() != ["returned"]:
+        whole_city.sim("fault", "disconnect", DEVICE)
+        wait_for(lambda: states() == ["unacknowledged"], 40, lambda: str(states()))
+        whole_city.sim("fault", "clear", DEVICE)
+        wait_for(lambda: states() == ["returned"], 40, lambda: str(states()))
+    return healed
+
+
+def test_alarm_is_acknowledged_with_a_comment_by_keyboard_alone(operator: Room, returned: Client) -> None:
     page = operator.load("/electrical")
-    expect(_banner(page)).to_contain_text("通訊")
+    expect(_banner(page)).to_contain_text("通訊", timeout=20_000)
     page.keyboard.press("F8")
     operator.settle()
     expect(page.get_by_role("heading", level=1)).to_contain_text("通訊")
@@ -126,7 +142,7 @@ def test_alarm_is_acknowledged_with_a_comment_by_keyboard_alone(operator: Room, 
     expect(_banner(page)).not_to_contain_text("通訊")
     operator.go("/alarms")
     expect(_rows(page)).to_have_count(0)
-    entries = healed.get(f"/alarms/{ALARM.replace('#', '%23')}/journal")["items"]
+    entries = returned.get(f"/alarms/{ALARM.replace('#', '%23')}/journal")["items"]
     assert next(entry["comment"] for entry in entries if entry["event"] == "acknowledged") == "plug was loose"
 
 

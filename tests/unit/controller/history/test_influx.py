@@ -145,15 +145,18 @@ def test_refused_lines_go_to_the_side_file_with_the_reason(rig: Rig) -> None:
 
 def test_after_a_long_stop_live_readings_go_first_and_the_past_in_order(rig: Rig) -> None:
     rig.add(0, 200)
-    gate = threading.Event()
+    entered, gate = threading.Event(), threading.Event()
     take = rig.server.__call__
 
     def post(body: bytes) -> Answer:
+        entered.set()
         gate.wait(10)
         return take(body)
 
     rig.writer._post = post
     rig.writer.start()
+    # What comes before the first request is under way still belongs to the past.
+    assert entered.wait(10)
     rig.add(1000, 3)
     gate.set()
     assert rig.writer.wait_until_sent(20)
