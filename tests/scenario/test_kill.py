@@ -30,6 +30,7 @@ from controller.history.embedded import EmbeddedHistory
 from controller.history.frame import decode
 from controller.history.segment import LogReader
 from tests.services.city import Client, wait_for
+from tests.services.small import small_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,52 +43,6 @@ ACKNOWLEDGED = "cityhall.meter.em001.frequency#high"
 FINAL = {"done", "failed", "unknown", "masked", "expired"}
 PASSWORD = "nine kilometres of blue cable"
 
-SITE = """
-[site]
-id = "small"
-name = { zh = "小", en = "small" }
-timezone = "Asia/Taipei"
-[[building]]
-id = "cityhall"
-name = { zh = "市政大樓", en = "City Hall" }
-floors = ["B1"]
-[[area]]
-id = "plant"
-name = { zh = "機房", en = "Plant" }
-building = "cityhall"
-"""
-EQUIPMENT = """
-[[equipment]]
-id = "cityhall.plant.header"
-class = "plant_header"
-name = { zh = "集水管", en = "Header" }
-floor = "B1"
-area = "plant"
-[[equipment]]
-id = "cityhall.meter.em{n:03}"
-for = { n = "1..3" }
-class = "meter"
-name = { zh = "電表 {n}", en = "Meter {n}" }
-floor = "B1"
-area = "plant"
-"""
-DEVICES = """
-[[device]]
-id = "header-io"
-equipment = "cityhall.plant.header"
-profile = "site-standard-plant-header"
-endpoint = "tcp://10.20.2.50:502"
-unit = 50
-period_s = 1
-[[device]]
-id = "em{n:03}-meter"
-for = { n = "1..3" }
-equipment = "cityhall.meter.em{n:03}"
-profile = "eastron-sdm630"
-endpoint = "tcp://10.20.3.11:502"
-unit = "{n}"
-period_s = 1
-"""
 ALARMS = """
 [[alarm]]
 class = "meter"
@@ -160,7 +115,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """Yield the folder of a small site whose simulators run."""
     site = tmp_path / "site"
     (site / "devices").mkdir(parents=True)
-    for name, text in (("site", SITE), ("equipment", EQUIPMENT), ("devices/all", DEVICES), ("alarms", ALARMS)):
+    for name, text in {**small_site(3), "alarms": ALARMS}.items():
         (site / f"{name}.toml").write_text(text, "utf-8")
     log = tmp_path / "simulators.log"
     with log.open("wb") as file:

@@ -22,58 +22,12 @@ from controller.app import Controller, Options
 from controller.settings.build import Endpoints
 from tests.services.city import wait_for
 from tests.services.influxdb import InfluxServer, influx_server
+from tests.services.small import small_site
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 __all__ = ["influx_server"]
-
-SITE = """
-[site]
-id = "small"
-name = { zh = "小", en = "small" }
-timezone = "Asia/Taipei"
-[[building]]
-id = "cityhall"
-name = { zh = "市政大樓", en = "City Hall" }
-floors = ["B1"]
-[[area]]
-id = "plant"
-name = { zh = "機房", en = "Plant" }
-building = "cityhall"
-"""
-EQUIPMENT = """
-[[equipment]]
-id = "cityhall.plant.header"
-class = "plant_header"
-name = { zh = "集水管", en = "Header" }
-floor = "B1"
-area = "plant"
-[[equipment]]
-id = "cityhall.meter.em{n:03}"
-for = { n = "1..4" }
-class = "meter"
-name = { zh = "電表 {n}", en = "Meter {n}" }
-floor = "B1"
-area = "plant"
-"""
-DEVICES = """
-[[device]]
-id = "header-io"
-equipment = "cityhall.plant.header"
-profile = "site-standard-plant-header"
-endpoint = "tcp://10.20.2.50:502"
-unit = 50
-period_s = 1
-[[device]]
-id = "em{n:03}-meter"
-for = { n = "1..4" }
-equipment = "cityhall.meter.em{n:03}"
-profile = "eastron-sdm630"
-endpoint = "tcp://10.20.3.11:502"
-unit = "{n}"
-period_s = 1
-"""
 
 
 @dataclass
@@ -100,7 +54,7 @@ def simulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSite]:
     folder = tmp_path_factory.mktemp("small")
     site = folder / "site"
     (site / "devices").mkdir(parents=True)
-    for name, text in (("site", SITE), ("equipment", EQUIPMENT), ("devices/all", DEVICES)):
+    for name, text in small_site(4).items():
         (site / f"{name}.toml").write_text(text, "utf-8")
     log = folder / "simulators.log"
     with log.open("wb") as file:
