@@ -287,7 +287,7 @@ def slashed(address: str) -> str:
 
 def messages(language: str) -> dict[str, str]:
     """Return the words of the application by key, read from its source."""
-    text = (MESSAGES / f"{language}.ts").read_text("utf-8")
+    text = "".join(path.read_text("utf-8") for path in sorted((MESSAGES / language).glob("*.ts")))
     return {
         key: value.replace("\\'", "'")
         for key, value in re.findall(r"^\s*'([^']+)':\s*'((?:[^'\\]|\\.)*)',?\s*$", text, re.MULTILINE)

@@ -1,5 +1,5 @@
 // Why a floor is uncomfortable: the first cause in the order in which an operator would look. Pure.
-import type { MessageKey } from './i18n/zh-TW';
+import type { MessageKey } from './i18n';
 
 export const UNCOMFORTABLE_K = 1.5;
 

@@ -1,4 +1,6 @@
 // Keys: single letters are dead in inputs and can be turned off; `g` then a letter goes to a page.
+import { PAGES } from './pages';
+
 export interface KeyContext {
   typing: boolean;
   /** Single letters allowed at this station. */
@@ -9,7 +11,7 @@ export type KeyAction =
   | { kind: 'go'; path: string }
   | { kind: 'search' | 'help' | 'theme' | 'worst' | 'escape' | 'live' | 'acknowledge' | 'acknowledge-page' | 'detail' | 'next' | 'previous' | 'back-range' | 'forward-range' };
 
-export const GO: Record<string, string> = { o: '/', e: '/electrical', p: '/plant', f: '/floors', q: '/iaq', a: '/alarms', t: '/trend', d: '/devices' };
+export const GO: Record<string, string> = Object.fromEntries(PAGES.filter((entry) => entry.key).map((entry) => [entry.key, entry.path]));
 const LETTERS: Record<string, KeyAction> = {
   '/': { kind: 'search' }, '?': { kind: 'help' }, l: { kind: 'live' }, a: { kind: 'acknowledge' }, A: { kind: 'acknowledge-page' },
   j: { kind: 'next' }, k: { kind: 'previous' }, '[': { kind: 'back-range' }, ']': { kind: 'forward-range' },

@@ -1,5 +1,5 @@
 // Quality of a value: the numbers of the stream and how each state is shown (form first, colour last).
-import type { MessageKey } from './i18n/zh-TW';
+import type { MessageKey } from './i18n';
 
 export const Quality = {
   GOOD: 0,

@@ -1,29 +1,13 @@
 // A small history router: every page has an address, and its state (range, filter, selection) is in the query.
 
+import { PAGES } from './pages';
+
 export interface Route {
   page: string;
   params: Record<string, string>;
 }
 
-const PATTERNS: [string, string][] = [
-  ['overview', '/'],
-  ['electrical', '/electrical'],
-  ['plant', '/plant'],
-  ['floors', '/floors'],
-  ['iaq', '/iaq'],
-  ['alarms', '/alarms'],
-  ['alarm', '/alarms/*id'],
-  ['trend', '/trend'],
-  ['devices', '/devices'],
-  ['device', '/devices/:id'],
-  ['point', '/points/*id'],
-  ['equipment', '/equipment/*id'],
-  ['about', '/about'],
-  ['more', '/more'],
-  ['sign-in', '/sign-in'],
-  ['link', '/link'],
-  ['password', '/password'],
-];
+const PATTERNS: [string, string][] = [...PAGES.map(({ id, path }): [string, string] => [id, path]), ['sign-in', '/sign-in'], ['link', '/link']];
 
 function decode(part: string): string | null {
   try {
@@ -61,6 +45,8 @@ export const href = {
   point: (address: string): string => `/points/${segments(address)}`,
   equipment: (address: string): string => `/equipment/${segments(address)}`,
   alarm: (id: string): string => `/alarms/${segments(id)}`,
+  camera: (address: string): string => `/security/cameras/${segments(address)}`,
+  floor: (building: string, floor: string): string => `/floors/${encodeURIComponent(building)}/${encodeURIComponent(floor)}`,
   device: (id: string): string => `/devices/${encodeURIComponent(id)}`,
   trend: (addresses: string[], range = '24h'): string => `/trend?${new URLSearchParams({ points: addresses.join(','), range })}`,
 };

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { en } from '../../src/lib/i18n/en';
+import { en } from '../../src/lib/i18n/en/index';
 import { fill } from '../../src/lib/i18n';
-import { zh } from '../../src/lib/i18n/zh-TW';
+import { zh } from '../../src/lib/i18n/zh-TW/index';
 
 const params = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1] as string).sort();
 const keys = Object.keys(zh) as (keyof typeof zh)[];

@@ -6,13 +6,13 @@ describe('match', () => {
     expect(match('/')).toEqual({ page: 'overview', params: {} });
     expect(match('/alarms/')).toEqual({ page: 'alarms', params: {} });
     expect(match(href.alarm('b.s.e.t#high'))).toEqual({ page: 'alarm', params: { id: 'b.s.e.t#high' } });
-    expect(match(href.point('b.s.e.t'))).toEqual({ page: 'point', params: { id: 'b.s.e.t' } });
+    expect(match(href.point('b.s.e.t'))).toEqual({ page: 'point', params: { address: 'b.s.e.t' } });
   });
   it('takes addresses with dots and with slashes, and links with slashes', () => {
     expect(href.point('b.s.e.t')).toBe('/points/b/s/e/t');
-    expect(match('/points/b.s.e.t')).toEqual({ page: 'point', params: { id: 'b.s.e.t' } });
+    expect(match('/points/b.s.e.t')).toEqual({ page: 'point', params: { address: 'b.s.e.t' } });
     expect(href.alarm('b.s.e.t#high')).toBe('/alarms/b/s/e/t%23high');
-    expect(match('/equipment/b/s/e')).toEqual({ page: 'equipment', params: { id: 'b.s.e' } });
+    expect(match('/equipment/b/s/e')).toEqual({ page: 'equipment', params: { address: 'b.s.e' } });
   });
   it('says of other paths that they are missing', () => {
     expect(match('/devices/a/b').page).toBe('missing');

@@ -1,10 +1,13 @@
 // Messages in the station's language. `t('key', {name: value})`; a missing key does not compile.
 import { station } from '../station.svelte';
 import type { Name } from '../types';
-import { en } from './en';
-import { zh, type MessageKey } from './zh-TW';
+import { en } from './en/index';
+import { zh, type MessageKey } from './zh-TW/index';
 
-export type { MessageKey } from './zh-TW';
+export type { MessageKey } from './zh-TW/index';
+
+/** The English of a part: exactly the keys that its Chinese has. */
+export type Words<T> = Record<keyof T, string>;
 
 export function fill(template: string, params?: Record<string, string | number>): string {
   if (!params) return template;

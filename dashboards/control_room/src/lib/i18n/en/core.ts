@@ -1,12 +1,13 @@
-import type { MessageKey } from './zh-TW';
+import type { Words } from '..';
+import type { core as zh } from '../zh-TW/core';
 
-export const en: Record<MessageKey, string> = {
+export const core: Words<typeof zh> = {
   'app.title': 'Shifu control room',
 
   'page.overview': 'Overview',
   'page.electrical': 'One-line diagram',
   'page.plant': 'Chilled-water plant',
-  'page.floors': 'West wing air',
+  'page.floors': 'Air conditioning',
   'page.iaq': 'Air quality',
   'page.alarms': 'Alarms',
   'page.alarm': 'Alarm',
@@ -20,6 +21,26 @@ export const en: Record<MessageKey, string> = {
   'page.sign-in': 'Sign in',
   'page.link': 'Sign-in link',
   'page.password': 'Set password',
+  'page.floor': 'Floor plan',
+  'page.car-park': 'Car-park exhaust',
+  'page.ev': 'Charging and parking',
+  'page.meters': 'Meters',
+  'page.energy': 'Energy and carbon',
+  'page.standby': 'Standby power',
+  'page.fire': 'Fire',
+  'page.security': 'Security',
+  'page.doors': 'Access control',
+  'page.help-points': 'SOS and intercom',
+  'page.intrusion': 'Intrusion',
+  'page.cameras': 'CCTV',
+  'page.camera': 'Camera',
+  'page.lifts': 'Lifts',
+  'page.events': 'Events',
+  'page.maintenance': 'Maintenance calendar',
+  'page.commissioning': 'Commissioning record',
+  'page.device-new': 'Add a device',
+  'page.device-edit': 'Change a device',
+  'page.plan-edit': 'Edit a floor plan',
   'page.missing': 'Page not found',
 
   'rail.overview': 'Overview',
@@ -30,6 +51,14 @@ export const en: Record<MessageKey, string> = {
   'rail.alarms': 'Alarms',
   'rail.trend': 'Trend',
   'rail.devices': 'Devices',
+  'rail.car-park': 'Exhaust',
+  'rail.ev': 'EV',
+  'rail.meters': 'Meters',
+  'rail.fire': 'Fire',
+  'rail.security': 'Security',
+  'rail.lifts': 'Lifts',
+  'rail.maintenance': 'Works',
+  'rail.energy': 'Energy',
   'rail.about': 'About',
   'rail.search': 'Search',
   'rail.more': 'More',
@@ -234,6 +263,9 @@ export const en: Record<MessageKey, string> = {
   'key.help': 'Help',
   'key.escape': 'Close, back',
 
+  'error.page.what': 'This page could not be fetched',
+  'error.page.means': 'The other pages and the alarms go on.',
+  'error.page.todo': 'Check the connection to the controller and try again.',
   'error.timeout': 'No answer within 10 s.',
   'error.network': 'The controller cannot be reached.',
   'error.page': 'The page had an error.',

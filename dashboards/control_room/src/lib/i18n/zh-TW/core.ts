@@ -1,11 +1,11 @@
 // The source language. Words follow the project's vocabulary: 確認 is only "acknowledge", 確定 is OK, 執行 runs a command.
-export const zh = {
+export const core = {
   'app.title': '市府 Shifu 中控室',
 
   'page.overview': '總覽',
   'page.electrical': '電力單線圖',
   'page.plant': '冰水主機房',
-  'page.floors': '西區空調',
+  'page.floors': '樓層空調',
   'page.iaq': '空氣品質',
   'page.alarms': '告警',
   'page.alarm': '告警詳情',
@@ -19,6 +19,26 @@ export const zh = {
   'page.sign-in': '登入',
   'page.link': '登入連結',
   'page.password': '設定密碼',
+  'page.floor': '樓層平面',
+  'page.car-park': '停車場排風',
+  'page.ev': '充電與停車',
+  'page.meters': '電表水表',
+  'page.energy': '能源與碳',
+  'page.standby': '備援電力',
+  'page.fire': '消防',
+  'page.security': '保全',
+  'page.doors': '門禁',
+  'page.help-points': '緊急求助與對講',
+  'page.intrusion': '防盜',
+  'page.cameras': '監視系統',
+  'page.camera': '攝影機',
+  'page.lifts': '升降設備',
+  'page.events': '事件',
+  'page.maintenance': '維護行事曆',
+  'page.commissioning': '試運轉紀錄',
+  'page.device-new': '新增裝置',
+  'page.device-edit': '變更裝置',
+  'page.plan-edit': '編輯平面圖',
   'page.missing': '找不到頁面',
 
   'rail.overview': '總覽',
@@ -29,6 +49,14 @@ export const zh = {
   'rail.alarms': '告警',
   'rail.trend': '趨勢',
   'rail.devices': '裝置',
+  'rail.car-park': '排風',
+  'rail.ev': '充電',
+  'rail.meters': '電表',
+  'rail.fire': '消防',
+  'rail.security': '保全',
+  'rail.lifts': '電梯',
+  'rail.maintenance': '維護',
+  'rail.energy': '能源',
   'rail.about': '關於',
   'rail.search': '搜尋',
   'rail.more': '更多',
@@ -233,6 +261,9 @@ export const zh = {
   'key.help': '說明',
   'key.escape': '關閉、返回',
 
+  'error.page.what': '這一頁無法載入',
+  'error.page.means': '其他頁面與告警不受影響。',
+  'error.page.todo': '檢查與控制器的連線後再試一次。',
   'error.timeout': '10 秒內沒有回應。',
   'error.network': '無法連線到控制器。',
   'error.page': '頁面發生錯誤。',
@@ -599,5 +630,3 @@ export const zh = {
   'missing.text': '沒有這一頁：{path}',
   'missing.todo': '請由主選單選擇，或按 / 搜尋。',
 } as const;
-
-export type MessageKey = keyof typeof zh;

@@ -1,0 +1,16 @@
+// English, part by part; a key that is missing does not compile.
+import { air } from './air';
+import { commissioning } from './commissioning';
+import { core } from './core';
+import { events } from './events';
+import { fire } from './fire';
+import { lift } from './lift';
+import { maintenance } from './maintenance';
+import { meters } from './meters';
+import { overview } from './overview';
+import { parking } from './parking';
+import { plan } from './plan';
+import { power } from './power';
+import { security } from './security';
+
+export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview };

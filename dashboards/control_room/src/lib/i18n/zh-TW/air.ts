@@ -1,0 +1,1 @@
+export const air = {} as const;

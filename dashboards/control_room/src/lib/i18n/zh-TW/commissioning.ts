@@ -1,0 +1,1 @@
+export const commissioning = {} as const;

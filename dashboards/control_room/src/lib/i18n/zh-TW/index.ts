@@ -1,0 +1,18 @@
+// The source language, part by part. Words follow the project's vocabulary: 確認 is only "acknowledge".
+import { air } from './air';
+import { commissioning } from './commissioning';
+import { core } from './core';
+import { events } from './events';
+import { fire } from './fire';
+import { lift } from './lift';
+import { maintenance } from './maintenance';
+import { meters } from './meters';
+import { overview } from './overview';
+import { parking } from './parking';
+import { plan } from './plan';
+import { power } from './power';
+import { security } from './security';
+
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview };
+
+export type MessageKey = keyof typeof zh;

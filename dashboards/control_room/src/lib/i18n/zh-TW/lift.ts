@@ -1,0 +1,1 @@
+export const lift = {} as const;
