@@ -262,12 +262,12 @@ class DeviceFile(_Row):
 
 
 class AlarmFile(_Row):
-    """alarms.toml."""
+    """alarms.toml and alarms/*.toml."""
 
     alarm: Annotated[list[AlarmRow], Field(max_length=10_000)] = []
 
 
 class RuleFile(_Row):
-    """rules.toml."""
+    """rules.toml and rules/*.toml."""
 
     rule: Annotated[list[RuleRow], Field(max_length=2_000)] = []

@@ -42,7 +42,7 @@ _FILES = (
     "alarms.toml",
     "rules.toml",
 )
-_FOLDERS = ("equipment", "devices", "profiles", "schema")
+_FOLDERS = ("equipment", "devices", "alarms", "rules", "profiles", "schema")
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -125,14 +125,14 @@ def read_site(folder: Path) -> Rows:
         rows.equipment += _expanded(source, "equipment", EquipmentRow, problems, len(rows.equipment))
     for source in _sources(folder, "devices", "device", problems):
         rows.devices += _expanded(source, "device", DeviceRow, problems, len(rows.devices))
-    if alarm_source := _source(folder, "alarms.toml", problems):
-        alarms = _checked(AlarmFile, alarm_source.data, alarm_source, (), problems)
+    for source in _sources(folder, "alarms", "alarm", problems, csv=False):
+        alarms = _checked(AlarmFile, source.data, source, (), problems)
         for place, row in enumerate(alarms.alarm if alarms else []):
-            rows.alarms.append(Placed(row, alarm_source, ("alarm", place)))
-    if rule_source := _source(folder, "rules.toml", problems):
-        rules = _checked(RuleFile, rule_source.data, rule_source, (), problems)
+            rows.alarms.append(Placed(row, source, ("alarm", place)))
+    for source in _sources(folder, "rules", "rule", problems, csv=False):
+        rules = _checked(RuleFile, source.data, source, (), problems)
         for place, rule in enumerate(rules.rule if rules else []):
-            rows.rules.append(Placed(rule, rule_source, ("rule", place)))
+            rows.rules.append(Placed(rule, source, ("rule", place)))
     if problems:
         raise SettingsError(problems)
     return rows
@@ -162,10 +162,11 @@ def _nobody() -> SiteFile:
     )
 
 
-def _sources(folder: Path, stem: str, key: str, problems: list[Problem]) -> list[Source]:
+def _sources(folder: Path, stem: str, key: str, problems: list[Problem], *, csv: bool = True) -> list[Source]:
     """Read `stem.toml`, `stem.csv` and everything in the folder `stem`, in the order of their names."""
-    found = [path for suffix in (".toml", ".csv") if (path := folder / f"{stem}{suffix}").is_file()]
-    found += sorted(path for path in (folder / stem).glob("*") if path.suffix in (".toml", ".csv"))
+    suffixes = (".toml", ".csv") if csv else (".toml",)
+    found = [path for suffix in suffixes if (path := folder / f"{stem}{suffix}").exists()]
+    found += sorted(path for path in (folder / stem).glob("*") if path.suffix in suffixes)
     sources = []
     if len(found) > _MAX_FILES:
         problems.append(Problem(f"{stem}/", 0, "", f"{len(found)} files", f"at most {_MAX_FILES}"))

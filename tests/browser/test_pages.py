@@ -31,7 +31,7 @@ SHEETS = [
     Sheet("electrical", "/electrical", "electrical", "電力單線圖", "One-line diagram", ".drawing svg, details"),
     Sheet("electrical-list", "/electrical?view=list", "electrical", "電力單線圖", "One-line diagram", "details"),
     Sheet("plant", "/plant", "plant", "冰水主機房", "Chilled-water plant", "#content svg"),
-    Sheet("floors", "/floors", "floors", "西區空調", "West wing air", "table"),
+    Sheet("floors", "/floors", "floors", "樓層空調", "Air conditioning", "table"),
     Sheet("iaq", "/iaq", "iaq", "空氣品質", "Air quality", "table"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
