@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+from simulators.plant.device import Occurrence
 from simulators.wire.corruption import KINDS
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "namespaces": "COUNT: the server starts anew with so many other namespaces before its own (OPC UA)",
     "bias": "QUANTITY VALUE: is added to what is measured",
     "set": "QUANTITY VALUE: is shown instead of what is measured (nan: a broken sensor)",
+    "event": "TYPE [KEY=VALUE …]: the device reports that this happened (MQTT events)",
     "clear": "all faults of the device end",
 }
 
@@ -203,6 +205,9 @@ class View:
                 fault.bias[self._quantity(quantity)] = self._number(value)
             case "set", [quantity, value]:
                 fault.fixed[self._quantity(quantity)] = self._number(value)
+            case "event", [kind, *pairs] if all("=" in pair for pair in pairs):
+                data = dict(pair.split("=", 1) for pair in pairs)
+                self.device.occurrences.append(Occurrence(self._board.now_ns(), kind, data))
             case "clear", []:
                 self.fault = Fault()
                 self._back_at = -1
@@ -239,9 +244,16 @@ class View:
 class Board:
     """All devices of a fleet with their faults."""
 
-    def __init__(self, devices: Mapping[str, Device], seed: int = 0, record: Record | None = None) -> None:
-        """`seed` makes random corruption repeatable."""
+    def __init__(
+        self,
+        devices: Mapping[str, Device],
+        seed: int = 0,
+        record: Record | None = None,
+        now_ns: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`seed` makes random corruption repeatable; `now_ns` is the world's time."""
         self.tick = 0
+        self.now_ns = now_ns
         self.record = record
         self.random = Random(seed)
         self.views = {identifier: View(device, self) for identifier, device in devices.items()}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulators.plant.quantity import AHU, CHILLER, ENVIRONMENT, HEADER, METER, RELAY, model_of
+from simulators.plant.catalogue import model_of
+from simulators.plant.quantity import AHU, CHILLER, ENVIRONMENT, HEADER, METER, RELAY
 from simulators.world import World
 
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ def _columns(world: World, site: SimulatedSite, *, every_tag: bool) -> tuple[lis
 
 
 def _tags(profile: str, device: str, equipment: str) -> tuple[str, ...]:
-    cls = model_of(profile, device).cls
-    if cls != "meter":
-        return _TAGS[cls]
+    model = model_of(profile, device)
+    if model.cls != "meter":
+        return _TAGS.get(model.cls, model.history)
     name = equipment.rsplit(".", 1)[-1]
     if name.startswith("em"):
         return _BRIEF_METER

@@ -81,7 +81,7 @@ class Fleet:
         """
         self.world = world
         self.options = options
-        self.board = Board(world.devices, options.seed, record)
+        self.board = Board(world.devices, options.seed, record, lambda: world.time_ns)
         self.lines = lines_of(self.board)
         self.links: list[DdcLink] = []
         self.reporters: dict[str, Reporter] = {}

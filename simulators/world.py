@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulators.plant.calendar import Calendar
+from simulators.plant.catalogue import PARTS, model_of
 from simulators.plant.cooling import CoolingPlant
 from simulators.plant.device import Device, State
 from simulators.plant.handler import HandlerBank
 from simulators.plant.memento import collect, restore
 from simulators.plant.meter import MeterBank
 from simulators.plant.network import BOARDS, FEEDERS, HouseLoad, Network, Topology
+from simulators.plant.part import Scene
 from simulators.plant.people import People, light_share
-from simulators.plant.quantity import Model, model_of
 from simulators.plant.room import RoomBank
 from simulators.plant.weather import Weather
 from simulators.plant.zone import ZoneBank
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
+    from simulators.plant.calendar import Moment
+    from simulators.plant.part import Part
+    from simulators.plant.quantity import Model
     from simulators.plant.weather import Outdoor
     from simulators.site import SimulatedDevice, SimulatedSite
 
@@ -86,6 +92,14 @@ class World:
         self.network = Network(seed, self._topology(site, list(dict.fromkeys(lone))))
         self.meters = self._meter_bank(models, list(dict.fromkeys(lone)))
         self.rooms = self._room_bank(models)
+        self.parts: dict[str, Part] = {}
+        """The other parts of the building that devices look at, by the name of their class."""
+        self._part_of: dict[str, Part] = {}
+        for kind in PARTS:
+            mine = [row for row in site.devices if row.profile in kind.models]
+            if mine:
+                part = self.parts[kind.__name__] = kind(seed, site, mine)
+                self._part_of.update({row.id: part for row in mine})
         self._outdoor: Outdoor | None = None
         self.coil_kw = 0.0
         """Heat that coils and computer rooms put into the chilled water, kW."""
@@ -118,8 +132,8 @@ class World:
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return the state of the physics as arrays, to be saved with `numpy.savez`."""
         state = {}
-        for name in _PARTS:
-            state.update({f"{name}/{key}": value for key, value in collect(getattr(self, name)).items()})
+        for name, component in self._components():
+            state.update({f"{name}/{key}": value for key, value in collect(component).items()})
         state["time_ns"] = np.array(self.time_ns)
         return state
 
@@ -132,9 +146,9 @@ class World:
             ValueError: the state belongs to other devices or another version.
         """
         wanted = self.time_ns
-        for name in _PARTS:
+        for name, component in self._components():
             prefix = f"{name}/"
-            restore(getattr(self, name), {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
+            restore(component, {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
         self.time_ns = int(state["time_ns"])
         self._outdoor = None
         gap_s = (wanted - self.time_ns) / 1e9
@@ -146,6 +160,10 @@ class World:
             self._advance(gap_s, _WARM_STEP_S)
             self.time_ns = wanted
             self._show()
+
+    def _components(self) -> list[tuple[str, object]]:
+        """Return everything that has a state, by name."""
+        return [*((name, getattr(self, name)) for name in _CORE), *self.parts.items()]
 
     def _warm_up(self) -> None:
         end = self.time_ns
@@ -186,13 +204,29 @@ class World:
             handlers_rest=float(fans[_FLOORS:].sum()),
             light=float(light_w.sum()) / 1000.0,
             socket=float(socket_w.sum()) / 1000.0,
+            parts=self._step_parts(dt_s, moment, outdoor, heads, lamps),
         )
         self.network.step(dt_s, moment, outdoor.temperature, house)
         self.meters.run(dt_s, self.time_ns)
         self.rooms.step(dt_s)
         self._crowd, self._lamps = heads / self._design_heads, lamps
 
+    def _step_parts(
+        self, dt_s: float, moment: Moment, outdoor: Outdoor, heads: NDArray[np.float64], lamps: float
+    ) -> dict[str, float]:
+        """Advance the parts and return what they draw, kW, by kind of feeder."""
+        crowd = float(heads.sum() / self._design_heads.sum())
+        scene = Scene(self.time_ns, moment, outdoor, self.zones, heads, crowd, lamps)
+        drawn: dict[str, float] = {}
+        for part in self.parts.values():
+            part.step(dt_s, scene)
+            for kind, kw in part.loads_kw().items():
+                drawn[kind] = drawn.get(kind, 0.0) + kw
+        return drawn
+
     def _show(self) -> None:
+        for part in self.parts.values():
+            part.show()
         self.plant.show(self.outdoor)
         self.handlers.show(self.outdoor, self.zones)
         self.rooms.show(self.outdoor, self.zones, self._crowd, self._lamps)
@@ -241,6 +275,8 @@ class World:
         return RoomBank(self.seed, names, zone, height)
 
     def _device(self, row: SimulatedDevice, model: Model) -> Device:
+        if row.id in self._part_of:
+            return self._part_of[row.id].device(row)
         bank = self.network.transformers
         match model.cls:
             case "meter":
@@ -284,7 +320,7 @@ class World:
         return device
 
 
-_PARTS = ("zones", "handlers", "plant", "network", "meters", "rooms")
+_CORE = ("zones", "handlers", "plant", "network", "meters", "rooms")
 
 
 def _split(address: str) -> tuple[str, int]:

@@ -22,11 +22,23 @@ router = APIRouter(tags=["site"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
 
 _SYSTEMS = {
-    "electrical": ("供電設備", "Electrical"),
-    "plant": ("冰水系統", "Chilled-water plant"),
-    "hvac": ("空調", "Air-conditioning"),
-    "meter": ("智慧型電表", "Smart meters"),
-    "environment": ("環境感測器", "Environment sensors"),
+    "electrical": ("電力", "Electrical"),
+    "standby": ("備援電力", "Standby power"),
+    "plant": ("冰水主機房", "Chilled-water plant"),
+    "hvac": ("空調", "Air conditioning"),
+    "carpark": ("停車場排風", "Car-park exhaust"),
+    "environment": ("環境品質", "Environment"),
+    "meter": ("電表", "Electricity meters"),
+    "water": ("水表", "Water meters"),
+    "ev": ("電動車充電", "EV charging"),
+    "parking": ("車位", "Parking"),
+    "access": ("門禁", "Access control"),
+    "intrusion": ("防盜", "Intrusion"),
+    "sos": ("緊急求助", "SOS"),
+    "intercom": ("對講", "Intercom"),
+    "cctv": ("監視系統", "CCTV"),
+    "lift": ("升降設備", "Lifts"),
+    "fire": ("消防", "Fire"),
 }
 """Names of the systems; one that is not here is called by its id."""
 

@@ -6,7 +6,9 @@ so that a step costs a few array operations and a request reads a handful of num
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
     from simulators.site import SimulatedDevice
 
-__all__ = ["Device", "NotWritableError", "RefusedError", "State"]
+__all__ = ["Device", "NotWritableError", "Occurrence", "RefusedError", "State"]
+
+_OCCURRENCES = 1000
 
 
 class NotWritableError(Exception):
@@ -24,6 +28,16 @@ class NotWritableError(Exception):
 
 class RefusedError(Exception):
     """The machine says no: out of its range, or locked by its own fire mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that happened at a device and that its wire reports as an event."""
+
+    time_ns: int
+    type: str
+    """The device's own word, such as `door_forced`."""
+    data: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
 class State(Mapping[str, float]):
@@ -62,8 +76,8 @@ class Device:
     quantisation of its registers. A switch or set-point written is seen in the physics at the next step.
     """
 
-    __slots__ = ("_forget", "_take", "commanded", "endpoint", "equipment", "id", "listening", "options", "profile",
-                 "quantities", "silent_s", "state", "unit")  # fmt: skip
+    __slots__ = ("_forget", "_take", "commanded", "endpoint", "equipment", "id", "listening", "occurrences", "options",
+                 "profile", "quantities", "silent_s", "state", "unit")  # fmt: skip
 
     def __init__(
         self,
@@ -88,6 +102,8 @@ class Device:
         """Tags that this device measures or shows, in the order of its class."""
         self.commanded: dict[str, float] = {}
         """Last value written to each quantity, as it came."""
+        self.occurrences: deque[Occurrence] = deque(maxlen=_OCCURRENCES)
+        """What happened and was not told yet; the wire takes it away, the oldest is lost when nobody does."""
         self.silent_s = 0.0
         """Simulated seconds since the device last heard of its master; advanced by the world."""
         self.listening = False

@@ -1,5 +1,7 @@
 """Takes the state out of the physics and puts it back, so that a world goes on where another one ended.
 
+A class inside a part says `remembered = True` to be walked through as well.
+
 Numbers, arrays and random generators of every component are collected by attribute; tables that devices look into are
 filled in place.
 """
@@ -105,7 +107,11 @@ def _is_state(value: object) -> bool:
 
 def _is_component(value: object) -> bool:
     kind = type(value)
-    return kind.__module__.startswith(_ROOT) and hasattr(value, "__dict__") and kind.__name__ in _COMPONENTS
+    return (
+        kind.__module__.startswith(_ROOT)
+        and hasattr(value, "__dict__")
+        and (kind.__name__ in _COMPONENTS or getattr(kind, "remembered", False) is True)
+    )
 
 
 _COMPONENTS = frozenset(

@@ -6,7 +6,7 @@ a meter shows of a node is another matter (`simulators.plant.meter`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,14 +16,16 @@ from simulators.plant.transformer import TransformerBank
 from simulators.plant.weather import stream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from simulators.plant.calendar import Moment
 
-__all__ = ["BOARDS", "FEEDERS", "HouseLoad", "Network", "Topology"]
+__all__ = ["BOARDS", "FEEDERS", "KINDS", "HouseLoad", "Network", "Topology"]
 
 BOARDS, FEEDERS = 5, 40
-_KINDS = ("machine", "light", "socket", "handler", "lift", "server", "kitchen", "park")
+KINDS = ("machine", "light", "socket", "handler", "lift", "server", "kitchen", "park")
 """The eight feeders of each board: its chiller (on the fifth board pumps and towers), then these."""
 _TANGENT = np.tan(np.arccos(np.array([0.88, 0.95, 0.93, 0.96, 0.85, 0.98, 0.99, 0.87])))
 _DISTORTION = np.array([4.0, 12.0, 18.0, 22.0, 20.0, 14.0, 2.0, 15.0])
@@ -64,6 +66,9 @@ class HouseLoad:
     """All lamps, kW."""
     socket: float
     """All plugs, kW."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What the parts of the building draw, kW, by kind of feeder; it takes the place of the usual course of lifts
+    and of the fans and chargers of the car park, and comes on top of everything else."""
 
 
 class Network:
@@ -144,6 +149,12 @@ class Network:
         usual[:, 6] = _KITCHEN_KW / BOARDS * (0.06 + 0.74 * lunch + 0.2 * busy)
         # At night lamps at a third, and fans only when their carbon-monoxide sensors ask.
         usual[:, 7] = _PARK_KW / BOARDS * (0.3 + 0.7 * busy)
+        if "lift" in house.parts:
+            usual[:, 4] = 0.0
+        if "park" in house.parts:
+            usual[:, 7] = _PARK_KW / BOARDS * (0.3 + 0.25 * busy)
+        for kind, kw in house.parts.items():
+            usual[:, KINDS.index(kind)] += kw / BOARDS
         feeder = slice(self.FEEDER, self.METER)
         noise = 1.0 + self._jitter * np.clip(self._feeder_noise, -2.5, 2.5)
         self.power[feeder] = usual.reshape(-1) * noise

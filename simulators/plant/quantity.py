@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.site import SiteError
-
 __all__ = [
     "AHU",
     "CHILLER",
@@ -21,7 +19,6 @@ __all__ = [
     "MODELS",
     "RELAY",
     "Model",
-    "model_of",
 ]
 
 METER = (
@@ -71,10 +68,13 @@ ENVIRONMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: its class of device and, of a meter, the limit of its gain error in percent."""
+    """One model: its class of device and what of it is written into the history of the days before the start."""
 
     cls: str
     accuracy_percent: float = 0.0
+    """Of a meter: the limit of its gain error."""
+    history: tuple[str, ...] = ()
+    """Of a part's model: the quantities that trends, reports and baselines need."""
 
 
 MODELS = {
@@ -100,15 +100,3 @@ MODELS = {
     "site-standard-ahu": Model("ahu"),
     "milesight-am319": Model("environment"),
 }
-
-
-def model_of(profile: str, device: str) -> Model:
-    """Return the model behind a profile id.
-
-    Raises:
-        SiteError: nothing simulates that profile.
-    """
-    model = MODELS.get(profile)
-    if model is None:
-        raise SiteError(f'device "{device}" profile: got "{profile}", the simulators know {", ".join(sorted(MODELS))}')
-    return model

@@ -1,10 +1,13 @@
-"""The MQTT side of the fleet: LoRaWAN sensors that report to a broker, and a broker of our own where none is given."""
+"""The MQTT side of the fleet: LoRaWAN sensors that report to a broker, and devices that speak JSON there by themselves.
+
+Where no broker is given, one of our own is started.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +16,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.wire.chirpstack import Sensor
 from simulators.wire.port import free_port
+from simulators.wire.talker import TALKERS, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from paho.mqtt.client import MQTTMessage
 
     from simulators.fault import Board, View
 
@@ -109,6 +115,7 @@ class Reporter:
         self._now_ns = now_ns
         self._report_s = report_s
         random = Random(f"sensors/{seed}")
+        sensors = [view for view in views if view.device.profile not in TALKERS]
         self._sensors = [
             Sensor(
                 view.device.id,
@@ -117,15 +124,18 @@ class Reporter:
                 Random(f"{seed}/{view.device.id}"),
                 view.state,
             )
-            for view in views
+            for view in sensors
         ]
-        self._views = list(views)
-        self._held: dict[int, bytes] = {}
-        """Reports that wait for the next one of their sensor, to be sent after it."""
+        self._views = sensors
+        self._talkers = [(view, TALKERS[view.device.profile](view)) for view in views if view.device.profile in TALKERS]
+        self._listening = {topic: pair for pair in self._talkers for topic in pair[1].topics}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._held: dict[str, Message] = {}
+        """Reports that wait for the next one of their device, to be sent after it."""
         self._due: list[tuple[float, int, bool]] = []
         # when, which sensor, and whether the report is one of the regular ones
-        count = max(1, len(views))
-        for index in range(len(views)):
+        count = max(1, len(sensors))
+        for index in range(len(sensors)):
             joined = first_s * (index + random.random()) / count
             regular = 60.0 + report_s * (index + random.random()) / count
             self._due += [(joined, index, False), (30.0 + 30.0 * random.random(), index, False), (regular, index, True)]
@@ -139,11 +149,30 @@ class Reporter:
         )
         if broker.user:
             client.username_pw_set(broker.user, broker.password)
-        client.max_queued_messages_set(1000)
+        client.max_queued_messages_set(10_000)
+        if self._listening:
+            self._loop = asyncio.get_running_loop()
+            client.on_connect = self._subscribe
+            client.on_message = self._pass_on
         client.reconnect_delay_set(1, 8)
         client.connect_async(broker.host, broker.port, keepalive=15)
         client.loop_start()
         self._client = client
+
+    def _subscribe(self, client: Client, *_: object) -> None:
+        """Listen anew after every connect (the client's own thread)."""
+        client.subscribe([(topic, 1) for topic in self._listening])
+
+    def _pass_on(self, _client: object, _data: object, message: MQTTMessage) -> None:
+        """Bring a command from the client's thread to the loop that owns the world."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._hear, message.topic, bytes(message.payload))
+
+    def _hear(self, topic: str, payload: bytes) -> None:
+        view, talker = self._listening[topic]
+        if not view.fault.disconnected:
+            for message in talker.hear(topic, payload, self._now_ns()):
+                self._send(view, message)
 
     @property
     def connected(self) -> bool:
@@ -161,6 +190,16 @@ class Reporter:
         """Publish everything that is due `elapsed_s` seconds after the start."""
         if not self.connected:
             return
+        for view, talker in self._talkers:
+            if view.fault.disconnected:
+                continue
+            now_ns = self._now_ns() + round(view.fault.clock_s * 1e9)
+            said = False
+            for message in talker.speak(now_ns, elapsed_s):
+                self._send(view, message)
+                said = True
+            if said:
+                view.served()
         while self._due and self._due[0][0] <= elapsed_s:
             at, index, regular = heapq.heappop(self._due)
             self.report(index)
@@ -177,24 +216,32 @@ class Reporter:
             return
         topic = self._sensors[index].topic
         now_ns = self._now_ns() + round(fault.clock_s * 1e9)
-        payloads = [self._sensors[index].uplink(now_ns, corrupt=fault.corrupt)]
+        payload = self._sensors[index].uplink(now_ns, corrupt=fault.corrupt)
         view.served()
-        held = self._held.pop(index, None)
+        self._send(view, Message(topic, payload))
+
+    def _send(self, view: View, message: Message) -> None:
+        """Publish as the faults of the device will have it: late, twice, in the wrong order, spoiled."""
+        fault = view.fault
+        if fault.corrupt and view.device.profile in TALKERS:
+            message = replace(message, payload=message.payload[: self._board.random.randrange(len(message.payload))])
+        messages = [message]
+        held = self._held.pop(view.device.id, None)
         if fault.disordered and held is None:
-            self._held[index] = payloads[0]
+            self._held[view.device.id] = message
             return
         if held is not None:
-            payloads.append(held)
-        for payload in payloads:
+            messages.append(held)
+        for each in messages:
             for _ in range(1 + fault.repeated):
                 if fault.delay_s > 0:
-                    asyncio.get_running_loop().call_later(fault.delay_s, self._publish, topic, payload)
+                    asyncio.get_running_loop().call_later(fault.delay_s, self._publish, each)
                 else:
-                    self._publish(topic, payload)
+                    self._publish(each)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def _publish(self, message: Message) -> None:
         if self._client is None or not self.connected:
             self.lost += 1
             return
-        self._client.publish(topic, payload, qos=0)
+        self._client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
         self.sent += 1

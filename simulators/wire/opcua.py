@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import sys
 from typing import TYPE_CHECKING, Any
 
 from simulators.plant.device import NotWritableError, RefusedError
-from simulators.wire.ddc import NODES
+from simulators.wire.address_space import KINDS
 from simulators.wire.port import free_port
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FIRE_MODE = 3.0
 
 
 class DdcLink:
-    """One OPC UA server of air handlers."""
+    """One OPC UA server of air handlers, doors or lifts."""
 
     def __init__(
         self,
@@ -51,6 +52,10 @@ class DdcLink:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._shown: dict[int, tuple[float | None, str]] = {}
+        self._last: list[tuple[float, ...]] = [()] * len(self._views)
+        """What each object showed at the last push; most of a building stands still most of the time."""
+        self._nodes = [KINDS[view.device.profile].nodes for view in self._views]
+        self._first = [0, *itertools.accumulate(len(nodes) for nodes in self._nodes)]
         self._up = False
         self._namespaces = 0
         board.changed.append(self.changed)
@@ -80,6 +85,7 @@ class DdcLink:
             if await self._spawn(port):
                 self.port = port
                 self._shown.clear()
+                self._last = [()] * len(self._views)
                 self._up = True
                 self.push()
                 return
@@ -115,7 +121,10 @@ class DdcLink:
             "user": self._credentials.user,
             "password": self._credentials.password,
             "namespaces": self._namespaces,
-            "objects": [str(view.device.options.get("node_prefix", view.device.id)) for view in self._views],
+            "objects": [
+                (view.device.profile, str(view.device.options.get("node_prefix", view.device.id)))
+                for view in self._views
+            ],
         }
         self._say(setup)
         assert process.stdout is not None
@@ -170,8 +179,12 @@ class DdcLink:
     def _push(self, number: int, view: View) -> None:
         fault = view.fault
         state = view.state()
+        now = tuple(state.values())
+        if now == self._last[number] and not fault.corrupt and not fault.disconnected:
+            return
+        self._last[number] = () if fault.disconnected else now
         entries: list[tuple[int, float | None, str]] = []
-        for at, node in enumerate(NODES):
+        for at, node in enumerate(self._nodes[number]):
             if fault.disconnected:
                 value: float | None = None
                 status = "BadNoCommunication"
@@ -182,7 +195,7 @@ class DdcLink:
                 if fault.corrupt and self._board.random.random() < 0.2:
                     status = self._board.random.choice(_SPOILT)
                     value, status = (None, "") if status == "nan" else (value, status)
-            index = number * len(NODES) + at
+            index = self._first[number] + at
             if self._shown.get(index) != (value, status):
                 self._shown[index] = (value, status)
                 entries.append((index, value, status))

@@ -30,12 +30,14 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from simulators.wire.address_space import KINDS
 from simulators.wire.certificate import SERVER_URI
-from simulators.wire.ddc import NAMESPACE, NODES, DdcNode
 
 if TYPE_CHECKING:
     from asyncua.server.internal_server import InternalServer
     from cryptography import x509
+
+    from simulators.wire.ddc import DdcNode
 
 __all__ = ["main"]
 
@@ -93,6 +95,8 @@ class _Ddc:
         self.setup = setup
         self.server = Server(user_manager=_Login(setup["user"], setup["password"]))  # type: ignore[arg-type]
         self._nodes: list[ua.NodeId] = []
+        self._places: list[tuple[int, DdcNode]] = []
+        """Object and variable of each of `_nodes`."""
         self._index: dict[ua.NodeId, int] = {}
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._count = 0
@@ -113,8 +117,7 @@ class _Ddc:
         await server.load_private_key(setup["private_key"])
         for number in range(int(setup.get("namespaces", 0))):
             await server.register_namespace(f"urn:taipei-city-hall:other:{number}")
-        namespace = await server.register_namespace(NAMESPACE)
-        await self._build(namespace)
+        await self._build()
         server.iserver.attribute_service = _Writes(self)
         await server.start()
         return int(setup["port"])
@@ -123,15 +126,28 @@ class _Ddc:
         if certificate.public_bytes(Encoding.PEM).decode() != self.setup["client"]:
             raise ServiceError(StatusCodes.BadCertificateUntrusted)
 
-    async def _build(self, namespace: int) -> None:
+    async def _build(self) -> None:
         items: list[ua.AddNodesItem] = []
-        folder = await self.server.nodes.objects.add_folder(_id("AHU", namespace), f"{namespace}:AHU")
-        for prefix in self.setup["objects"]:
-            parent = await folder.add_object(_id(prefix, namespace), f"{namespace}:{prefix.split('/')[-1]}")
-            for node in NODES:
+        namespaces: dict[str, int] = {}
+        folders: dict[tuple[int, str], Any] = {}
+        for number, (profile, prefix) in enumerate(self.setup["objects"]):
+            kind = KINDS[profile]
+            if kind.namespace not in namespaces:
+                namespaces[kind.namespace] = await self.server.register_namespace(kind.namespace)
+            namespace = namespaces[kind.namespace]
+            name = prefix.split("/")[0]
+            if (namespace, name) not in folders:
+                folders[namespace, name] = await self.server.nodes.objects.add_folder(
+                    _id(name, namespace), f"{namespace}:{name}"
+                )
+            parent = await folders[namespace, name].add_object(
+                _id(prefix, namespace), f"{namespace}:{prefix.split('/')[-1]}"
+            )
+            for node in kind.nodes:
                 nodeid = _id(f"{prefix}/{node.name}", namespace)
                 self._index[nodeid] = len(self._nodes)
                 self._nodes.append(nodeid)
+                self._places.append((number, node))
                 items += _variable(node, nodeid, parent.nodeid, namespace)
         for result in await self.server.iserver.isession.add_nodes(items):
             result.StatusCode.check()
@@ -140,7 +156,7 @@ class _Ddc:
         """Show new values: [node, value or null, name of the status code or ""]."""
         moment: Any = datetime.fromtimestamp(time_ns / 1e9, UTC)
         for index, value, status in values:
-            node = NODES[index % len(NODES)]
+            node = self._places[index][1]
             code = _status(getattr(StatusCodes, status) if status else StatusCodes.Good)
             data = ua.DataValue(_variant(node, value), code, SourceTimestamp=moment, ServerTimestamp=moment)
             await self.server.write_attribute_value(self._nodes[index], data)
@@ -151,7 +167,7 @@ class _Ddc:
         if index is None or item.AttributeId != AttributeIds.Value:
             known = item.NodeId in self.server.iserver.aspace
             return StatusCodes.BadNotWritable if known else StatusCodes.BadNodeIdUnknown
-        node = NODES[index % len(NODES)]
+        number_of_object, node = self._places[index]
         if not node.writable:
             return StatusCodes.BadNotWritable
         variant = item.Value.Value
@@ -163,7 +179,7 @@ class _Ddc:
         self._count += 1
         number = self._count
         answer = self._answers[number] = self._loop.create_future()
-        _say({"write": number, "object": index // len(NODES), "quantity": node.quantity, "value": value})
+        _say({"write": number, "object": number_of_object, "quantity": node.quantity, "value": value})
         try:
             got = await asyncio.wait_for(answer, _ANSWER_S)
         except TimeoutError:

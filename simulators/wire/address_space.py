@@ -1,0 +1,29 @@
+"""What an object of each model shows on its OPC UA server: the namespace and the variables below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulators.wire import ddc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simulators.wire.ddc import DdcNode
+
+__all__ = ["KINDS", "ObjectKind"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKind:
+    """One kind of object; its node ids are `<node_prefix>/<name>`, in the folder that the prefix begins with."""
+
+    namespace: str
+    nodes: tuple[DdcNode, ...]
+
+
+KINDS: Mapping[str, ObjectKind] = {
+    "site-standard-ahu": ObjectKind(ddc.NAMESPACE, ddc.NODES),
+}
+"""By the profile id that the site's files use."""
