@@ -22,14 +22,14 @@ router = APIRouter(tags=["site"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
 
 _SYSTEMS = {
-    "electrical": ("電力", "Electrical"),
+    "electrical": ("供電設備", "Electrical"),
     "standby": ("備援電力", "Standby power"),
-    "plant": ("冰水主機房", "Chilled-water plant"),
-    "hvac": ("空調", "Air conditioning"),
+    "plant": ("冰水系統", "Chilled-water plant"),
+    "hvac": ("空調", "Air-conditioning"),
     "carpark": ("停車場排風", "Car-park exhaust"),
-    "environment": ("環境品質", "Environment"),
-    "meter": ("電表", "Electricity meters"),
-    "water": ("水表", "Water meters"),
+    "environment": ("環境感測器", "Environment sensors"),
+    "meter": ("智慧型電表", "Smart meters"),
+    "water": ("智慧型水表", "Smart water meters"),
     "ev": ("電動車充電", "EV charging"),
     "parking": ("車位", "Parking"),
     "access": ("門禁", "Access control"),
