@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.alarm.engine import AlarmEngine
-    from controller.command.arbiter import Arbiter, Order
+    from controller.command.arbiter import Arbiter
+    from controller.command.order import Order
     from controller.field.inbox import Inbox
     from controller.point.table import PointTable
     from controller.rule.engine import RuleEngine

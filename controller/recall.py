@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from controller.alarm.definition import AlarmState
-from controller.command.arbiter import SlotRow
+from controller.command.order import SlotRow
 from controller.journal.entry import CommandRow
 from controller.journal.schema import alarm_state, command_entry, command_slot, overlay, point_number, setting
 from controller.settings.overlay import Change

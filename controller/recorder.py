@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from controller.alarm.definition import Alarm, AlarmEntry
     from controller.api.stream import StreamHub
-    from controller.command.arbiter import Command, Order, SlotRow
+    from controller.command.order import Command, Order, SlotRow
     from controller.cycle import Parts
     from controller.field.field import Field
     from controller.history.log import FrameLog

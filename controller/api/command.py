@@ -10,7 +10,7 @@ from controller.api.body import Address, Body, Cursor, Finite, Item, Limit, Line
 from controller.api.problem import Problem
 from controller.api.render import Json, command_json
 from controller.api.runtime import Runtime
-from controller.command.arbiter import Command
+from controller.command.order import Command
 from controller.command.priority import OPERATOR
 from controller.errors import ConflictError, NotFoundError, ShifuError, UnavailableError
 from controller.identity.identity import Principal

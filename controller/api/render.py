@@ -16,7 +16,7 @@ from drivers.reading import Quality
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from controller.command.arbiter import Command
+    from controller.command.order import Command
     from controller.command.priority import Slot
     from controller.field.field import DeviceStatus
     from controller.point.model import Equipment, Limits, Name, Point, Site

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from controller.alarm.engine import AlarmEngine
     from controller.api.stream import StreamHub
-    from controller.command.arbiter import Command
+    from controller.command.order import Command
     from controller.command.priority import Slot
     from controller.field.field import DeviceStatus
     from controller.history.store import HistoryStore

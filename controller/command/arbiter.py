@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from controller.command.admission import Request, admit
+from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.command.priority import (
     EMPTY,
     MINIMUM_TIME,
@@ -19,6 +20,9 @@ from controller.command.priority import (
     PriorityArray,
     Slot,
     expired,
+    explained,
+    filled,
+    wanted_value,
     winner,
 )
 from controller.errors import ConflictError, NotFoundError
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from controller.point.model import Point, Site, WriteSpec
     from drivers.driver import Clock
 
-__all__ = ["Arbiter", "Command", "Order", "Outcome", "SlotRow"]
+__all__ = ["Arbiter"]
 
 _TIME_TO_LIVE_S = 10.0
 """An order that could not be sent within this time is dropped as expired; a late command is a surprise."""
@@ -40,70 +44,6 @@ _COMPARE_AGAIN_S = 60.0
 _REASSERTED = "the device came back with another value than the one wanted"
 _KEPT = 2000
 """Finished commands kept in memory for the screens; the journal has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One request of somebody, and what became of it."""
-
-    id: str
-    point: str
-    slot: int
-    value: float | None
-    """None releases the slot."""
-    previous: float | None
-    """The value in effect before, as far as known."""
-    owner: str
-    reason: str
-    state: str
-    """`accepted`, `pending`, `verifying`, `done`, `failed`, `unknown`, `masked` or `expired`."""
-    message: str
-    requested_ns: int
-    finished_ns: int | None = None
-    until_ns: int | None = None
-    readback: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One write to carry out, in one attempt."""
-
-    point: Point
-    value: float
-    kind: str
-    """`command`, `release`, `refresh` (profile's refresh_s) or `reassert` (compare first, write when it differs)."""
-    command: str
-    """Id of the command that it belongs to; empty for refresh and reassert."""
-    expires: float
-    """Monotonic time after which it must not be sent."""
-    automatic: bool = False
-    """The arbiter's own: a slot ended or became the winner. It goes out even while the journal is down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an order."""
-
-    state: str
-    """`done`, `failed`, `unknown` or `expired`."""
-    readback: float | None = None
-    message: str = ""
-    sent: bool = True
-    """False when it is certain that nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRow:
-    """A slot as the state database keeps it."""
-
-    point: str
-    slot: int
-    value: float | None
-    """None empties it."""
-    owner: str = ""
-    reason: str = ""
-    since_ns: int = 0
-    until_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -125,6 +65,10 @@ class _Target:
     """Not before, monotonic s."""
     reasserted: float = -math.inf
     """When a comparison last ended in a write."""
+
+    def wanted(self) -> float | None:
+        """Return the value that the point should have; None leaves the device alone."""
+        return wanted_value(self.array, self.spec.default)
 
 
 @dataclass(slots=True)
@@ -192,7 +136,7 @@ class Arbiter:
             # An end that has passed in the meantime is the next step's work, so that it is recorded like any other.
             ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
             slot = Slot(row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns, ends)
-            self._hold(target, _with(target.array, row.slot, slot))
+            self._hold(target, filled(target.array, row.slot, slot))
             target.compare = True
             self._dirty[row.point] = None
 
@@ -247,10 +191,10 @@ class Arbiter:
             since_ns = held.since_ns if renewed and held is not None else now_ns
             new = Slot(slot, value, owner, reason, since_ns, until_ns, ends, lease_s)
             if renewed and lease_s is not None:
-                self._hold(target, _with(target.array, slot, new))
+                self._hold(target, filled(target.array, slot, new))
                 return replace(command, state="done", message="renewed", finished_ns=now_ns)
-        array = _with(target.array, slot, new)
-        top, before, wanted = winner(array), self._wanted(target), _wanted(array, target.spec)
+        array = filled(target.array, slot, new)
+        top, before, wanted = winner(array), target.wanted(), wanted_value(array, target.spec.default)
         send = False
         if top not in (slot, 0) and value is not None:
             command = replace(command, state="masked", message=f"slot {top} is stronger", finished_ns=now_ns)
@@ -287,7 +231,7 @@ class Arbiter:
             NotFoundError: no such commandable point.
         """
         target = self._target(point)
-        return self._wanted(target), winner(target.array)
+        return target.wanted(), winner(target.array)
 
     def winner(self, point: str) -> int:
         """Return the slot that wins; 0 is the relinquish default, or a point that is no longer there."""
@@ -390,7 +334,7 @@ class Arbiter:
         minimum = target.array[MINIMUM_TIME - 1]
         if minimum is not None and minimum.value == order.value != target.sent:
             # Slot 6 was filled for a change of state that did not come; left there it would send the value after all.
-            self._hold(target, _with(target.array, MINIMUM_TIME, None))
+            self._hold(target, filled(target.array, MINIMUM_TIME, None))
         self._dirty[order.point.address] = None
 
     def withdraw(self, command: str, message: str) -> None:
@@ -412,12 +356,12 @@ class Arbiter:
         elif target is not None:
             held = target.array[found.slot - 1]
             if (held.owner, held.value) == (found.owner, found.value) if held else found.value is None:
-                self._hold(target, _with(target.array, found.slot, former))
+                self._hold(target, filled(target.array, found.slot, former))
                 if found.slot in RESTORED and not target.spec.momentary:
-                    rows.append(_row(found.point, found.slot, former))
+                    rows.append(SlotRow.of(found.point, found.slot, former))
         if target is not None and target.pending == command:
             target.pending = ""
-            if not target.spec.momentary and winner(target.array) and self._wanted(target) != target.sent:
+            if not target.spec.momentary and winner(target.array) and target.wanted() != target.sent:
                 # It came before one that was not sent yet either, and now that one's slot wins again.
                 target.compare, target.compare_at = True, -math.inf
                 self._watch(target)
@@ -436,7 +380,7 @@ class Arbiter:
     def device_back(self, device: str) -> None:
         """A lost device answers again: compare its held points with what is wanted before anything is written."""
         for address, target in self._targets.items():
-            if target.point.device != device or target.spec.momentary or self._wanted(target) is None:
+            if target.point.device != device or target.spec.momentary or target.wanted() is None:
                 continue
             # A relinquish default that this controller never sent is nobody's wish.
             if winner(target.array) or target.sent is not None or target.compare:
@@ -452,12 +396,8 @@ class Arbiter:
         except KeyError:
             raise NotFoundError(f'no commandable point "{point}"') from None
 
-    @staticmethod
-    def _wanted(target: _Target) -> float | None:
-        return _wanted(target.array, target.spec)
-
     def _order(self, target: _Target, now: float) -> Order | None:
-        wanted = self._wanted(target)
+        wanted = target.wanted()
         command = self._pending(target, wanted)
         if wanted is None:
             return None
@@ -469,7 +409,7 @@ class Arbiter:
             return Order(target.point, wanted, "reassert", "", expires)
         if command or (target.sent is not None and wanted != target.sent):
             top = winner(target.array)
-            why = _why(target.array, top)
+            why = explained(target.array)
             self._minimum_time(target, wanted, now)
             kind = "command" if top else "release"
             if command:
@@ -538,11 +478,11 @@ class Arbiter:
                 self._clock.now_ns(),
                 ends=now + hold,
             )
-            self._hold(target, _with(target.array, MINIMUM_TIME, slot))
+            self._hold(target, filled(target.array, MINIMUM_TIME, slot))
 
     def _end(self, target: _Target, number: int) -> None:
         slot = target.array[number - 1]
-        self._hold(target, _with(target.array, number, None))
+        self._hold(target, filled(target.array, number, None))
         if slot is None or number == MINIMUM_TIME:
             return
         why = "lease ran out" if slot.lease_s is not None else "its time is over"
@@ -577,26 +517,3 @@ class Arbiter:
             oldest = next(iter(self._commands))
             del self._commands[oldest]
             self._replaced.pop(oldest, None)
-
-
-def _why(array: PriorityArray, top: int) -> str:
-    slot = array[top - 1] if top else None
-    if slot is None:
-        return "all slots are empty: relinquish default"
-    return f"slot {top} takes effect: {slot.owner}: {slot.reason}"[:500]
-
-
-def _row(point: str, number: int, slot: Slot | None) -> SlotRow:
-    if slot is None:
-        return SlotRow(point, number, None)
-    return SlotRow(point, number, slot.value, slot.owner, slot.reason, slot.since_ns, slot.until_ns)
-
-
-def _with(array: PriorityArray, number: int, slot: Slot | None) -> PriorityArray:
-    return (*array[: number - 1], slot, *array[number:])
-
-
-def _wanted(array: PriorityArray, spec: WriteSpec) -> float | None:
-    top = winner(array)
-    slot = array[top - 1] if top else None
-    return slot.value if slot else spec.default

@@ -17,6 +17,9 @@ __all__ = [
     "PriorityArray",
     "Slot",
     "expired",
+    "explained",
+    "filled",
+    "wanted_value",
     "winner",
 ]
 
@@ -69,3 +72,24 @@ def expired(array: PriorityArray, now: float) -> tuple[int, ...]:
         for number, slot in enumerate(array, 1)
         if slot is not None and slot.ends is not None and slot.ends <= now
     )
+
+
+def wanted_value(array: PriorityArray, default: float | None) -> float | None:
+    """Return the value of the slot that wins, or the relinquish default; None leaves the device alone."""
+    top = winner(array)
+    slot = array[top - 1] if top else None
+    return slot.value if slot else default
+
+
+def filled(array: PriorityArray, number: int, slot: Slot | None) -> PriorityArray:
+    """Return the array with one slot filled, or emptied by None."""
+    return (*array[: number - 1], slot, *array[number:])
+
+
+def explained(array: PriorityArray) -> str:
+    """Return in a sentence who decides, at most 500 characters."""
+    top = winner(array)
+    slot = array[top - 1] if top else None
+    if slot is None:
+        return "all slots are empty: relinquish default"
+    return f"slot {top} takes effect: {slot.owner}: {slot.reason}"[:500]

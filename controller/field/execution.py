@@ -6,13 +6,13 @@ import logging
 import math
 from typing import TYPE_CHECKING
 
-from controller.command.arbiter import Outcome
+from controller.command.order import Outcome
 from drivers.errors import ConnectError, DeviceTimeoutError, DriverError, GiveUpError, NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from controller.command.arbiter import Order
+    from controller.command.order import Order
     from controller.field.field import Field
     from controller.point.model import Site
     from drivers.driver import Clock

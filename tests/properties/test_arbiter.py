@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.clock import VirtualClock
-from controller.command.arbiter import Arbiter, Command, Order, Outcome, SlotRow
+from controller.command.arbiter import Arbiter
+from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.command.priority import RESTORED
 from controller.errors import ConflictError, ForbiddenError, UnavailableError
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec

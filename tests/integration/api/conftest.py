@@ -19,7 +19,8 @@ from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
 from controller.api.runtime import ApiSettings, Runtime
 from controller.clock import VirtualClock
-from controller.command.arbiter import Arbiter, Command, SlotRow
+from controller.command.arbiter import Arbiter
+from controller.command.order import Command, SlotRow
 from controller.field.field import DeviceStatus
 from controller.history.store import Before, Buckets, Series
 from controller.identity.identity import Identity

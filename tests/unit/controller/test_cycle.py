@@ -14,7 +14,8 @@ import pytest
 from controller.alarm.definition import AlarmDefinition, AlarmEntry
 from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
-from controller.command.arbiter import Arbiter, Order
+from controller.command.arbiter import Arbiter
+from controller.command.order import Order
 from controller.cycle import Cycle, Parts
 from controller.field.inbox import Inbox
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec

@@ -11,7 +11,8 @@ from controller import recall
 from controller.alarm.definition import AlarmDefinition
 from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
-from controller.command.arbiter import Arbiter, Outcome
+from controller.command.arbiter import Arbiter
+from controller.command.order import Outcome
 from controller.journal.journal import InlineExecutor, Journal
 from controller.journal.schema import command_entry
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec

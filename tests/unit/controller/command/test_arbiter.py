@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from controller.clock import VirtualClock
-from controller.command.arbiter import Arbiter, Command, Order, Outcome, SlotRow
+from controller.command.arbiter import Arbiter
+from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from controller.clock import VirtualClock
-from controller.command.arbiter import Order, Outcome
+from controller.command.order import Order, Outcome
 from controller.field.execution import execute
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
 from drivers.errors import ConnectError, DecodeError, DeviceRefusedError, DeviceTimeoutError, NotSentError
