@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from controller.point.model import Limits, Site
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
+    from controller.settings.file import InfluxRow
     from drivers.driver import Clock
 
 __all__ = ["Controller", "Options"]
@@ -76,6 +77,8 @@ class Options:
     port: int | None = None
     endpoints: Endpoints = field(default_factory=Endpoints)
     demo: bool = False
+    influx: InfluxRow | None = None
+    """An InfluxDB in place of the one that server.toml names."""
 
 
 class Controller:
@@ -349,7 +352,7 @@ class Controller:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _influx(self) -> Influx | None:
-        row = self.configuration.server.history.influx
+        row = self.options.influx or self.configuration.server.history.influx
         if row is None:
             return None
         named = {f"token_{kind}": where for kind, where in (("env", row.token_env), ("file", row.token_file)) if where}

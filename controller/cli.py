@@ -109,6 +109,9 @@ def demo(
         Path | None, typer.Option(help="Where the demo keeps its data; ~/.local/share/shifu/demo unless given.")
     ] = None,
     days: Annotated[int, typer.Option(help="Days of history that the first start writes.", min=1, max=366)] = 7,
+    influx: Annotated[
+        str, typer.Option(help="http://host:8086/org/bucket that gets the readings too; token in SHIFU_INFLUX_TOKEN.")
+    ] = "",
     reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's data and stop.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -117,14 +120,15 @@ def demo(
     Starts the simulators, the controller and the control room, prints the address and a sign-in link for each role,
     and stops them all on Ctrl-C. Keys, passwords and certificates are made anew at each start.
     """
-    from controller.demo import DemoOptions, demo_folder, reset_demo, run_demo  # noqa: PLC0415 - starts faster
+    from controller.demo import DemoOptions, demo_folder, demo_influx, reset_demo, run_demo  # noqa: PLC0415 - starts faster
 
     where = folder or demo_folder()
     if reset:
         print(f"Forgot {where}" if reset_demo(where) else f"Nothing to forget at {where}")
         return
     set_up_logging(json=False, verbose=verbose)
-    _loop(run_demo(DemoOptions(port, seed, mqtt, where, days), lambda text: print(text, flush=True)))
+    options = DemoOptions(port, seed, mqtt, where, days, demo_influx(influx))
+    _loop(run_demo(options, lambda text: print(text, flush=True)))
 
 
 @app.command()

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from controller.app import Controller, Options
 from controller.errors import InvalidError, UnavailableError
 from controller.journal.lock import FolderLock
 from controller.settings.build import Endpoints
+from controller.settings.file import InfluxRow
 from controller.share import share_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DemoOptions", "demo_folder", "free_port", "reset_demo", "run_demo"]
+__all__ = ["DemoOptions", "demo_folder", "demo_influx", "free_port", "reset_demo", "run_demo"]
 
 _log = logging.getLogger(__name__)
 _START_S = 60.0
@@ -42,12 +45,30 @@ class DemoOptions:
     """`host:port` of a broker to use in place of the embedded one."""
     folder: Path | None = None
     days: int = _DAYS
+    influx: InfluxRow | None = None
+    """An InfluxDB that gets the readings beside the embedded store."""
 
 
 def demo_folder() -> Path:
     """Return where the demo keeps its data: `$XDG_DATA_HOME/shifu/demo`."""
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(base) / "shifu" / "demo"
+
+
+def demo_influx(where: str) -> InfluxRow | None:
+    """Read `http://host:8086/org/bucket`; the token comes from the environment.
+
+    Raises:
+        InvalidError: it has another shape.
+    """
+    if not where:
+        return None
+    url, _, bucket = where.rpartition("/")
+    url, _, org = url.rpartition("/")
+    try:
+        return InfluxRow(url=url, org=org, bucket=bucket, token_env="SHIFU_INFLUX_TOKEN")  # noqa: S106 - a name
+    except ValidationError:
+        raise InvalidError(f'--influx: got "{where}", wanted http://host:8086/org/bucket') from None
 
 
 def reset_demo(folder: Path) -> bool:
@@ -139,7 +160,8 @@ async def _run(options: DemoOptions, say: Callable[[str], None]) -> None:
             # A process of its own, beside the simulators' start: its memory goes when it is done.
             await _import(site, folder / "data", history, run / "import.log")
             endpoints = await _endpoints(run / "endpoints.json", simulators, run / "simulators.log")
-            await _control(Options(site, folder / "data", "127.0.0.1", port, endpoints, demo=True), say)
+            data = folder / "data"
+            await _control(Options(site, data, "127.0.0.1", port, endpoints, demo=True, influx=options.influx), say)
         finally:
             _stop(simulators)
 

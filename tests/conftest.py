@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.services.city import City, Client
+from tests.services.influxdb import InfluxServer, influx_server
+
+__all__ = ["influx_server"]
+
+BUCKET = "city"
 
 
 @pytest.hookimpl(tryfirst=True)  # before the markers are turned into groups
@@ -18,9 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """One city for all tests of a session that do not break it for good."""
-    with City(tmp_path_factory.mktemp("city") / "demo") as running:
+def city(tmp_path_factory: pytest.TempPathFactory, influx_server: InfluxServer) -> Iterator[City]:
+    """One city for all tests of a session that do not break it for good; both its stores are real ones."""
+    influx_server.make_bucket(BUCKET)
+    where = f"{influx_server.url}/{influx_server.org}/{BUCKET}"
+    with City(tmp_path_factory.mktemp("city") / "demo", influx=where, token=influx_server.token) as running:
         yield running
 
 

@@ -23,13 +23,16 @@ ROLES = ("viewer", "operator", "engineer", "safety_officer", "administrator")
 class City:
     """`with City(folder) as city:` runs the demo; `city.links` has a sign-in link a role, good once."""
 
-    def __init__(self, folder: Path, *, days: int = 1, mqtt: str = "") -> None:
+    def __init__(self, folder: Path, *, days: int = 1, mqtt: str = "", influx: str = "", token: str = "") -> None:
         self.folder = folder
         self.url = ""
         self.links: dict[str, str] = {}
         self._arguments = ["demo", "--folder", str(folder), "--port", "0", "--days", str(days)]
         if mqtt:
             self._arguments += ["--mqtt", mqtt]
+        if influx:
+            self._arguments += ["--influx", influx]
+        self._token = token
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -47,7 +50,7 @@ class City:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "SHIFU_INFLUX_TOKEN": self._token},
             )
         wait_for(lambda: "Ctrl-C stops it" in self.log or self._process_ended(), 90, lambda: self.log[-2000:])
         if self._process_ended():
