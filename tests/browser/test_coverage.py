@@ -1,0 +1,157 @@
+"""Every row of the inventory with devices, from the wire to the screen; the outcome is docs/coverage.md.
+
+For each row one device is made to show a value that only this test can have set. The reading must arrive over its
+protocol, stand in the embedded history and in a real InfluxDB, raise its alarm, and be seen on the page of its system
+in both languages. The evidence is compared with docs/coverage.md; SHIFU_WRITE_COVERAGE=1 writes the page anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Building, Room, slashed
+from tests.conftest import BUCKET
+from tests.services.city import City, Client, wait_for
+from tests.services.influxdb import InfluxServer
+
+PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the inventory, shown by one of its devices."""
+
+    row: str
+    zh: str
+    en: str
+    device: str
+    point: str
+    """Address of the point whose value is looked for."""
+    quantity: str
+    value: float
+    """What the device is made to show; it stays within the plausible range and no other test uses it."""
+    alarm: str
+    """Id of the alarm that this value raises."""
+    page: str
+    shown: tuple[str, str]
+    """Text on the page in Chinese and in English, as a regular expression."""
+    where: str = ""
+    """CSS of the element; empty: the value that links to the point."""
+    on: float = field(default=float("nan"))
+    """What the controller makes of `value`, where its unit is another one."""
+
+
+CASES: list[Case] = []
+
+_HEAD = """# Coverage
+
+What every row of the building's inventory was seen doing by the tests: a reading that came over its protocol, the same
+reading in the embedded history and in InfluxDB, an alarm raised by a fault, and the value on the page of its system in
+both languages. Written by `tests/browser/test_coverage.py`; a run that sees anything else fails.
+
+| row | system | device (profile, protocol) | value set at the device → point | in both stores | alarm | page: Chinese / English |
+|---|---|---|---|---|---|---|
+"""
+
+
+@pytest.fixture(scope="module")
+def faulty(whole_city: City, people: Callable[[str], Client]) -> Iterator[dict[str, int]]:
+    """All devices of the cases at fault at once; the time of the start by device, ns."""
+    client = people("operator")
+    start = dt.datetime.now(dt.UTC)
+    for case in CASES:
+        whole_city.sim("fault", "set", case.device, case.quantity, f"{case.value:g}")
+    yield {"start": round(start.timestamp() * 1e9)}
+    for case in CASES:
+        whole_city.sim("fault", "clear", case.device)
+
+    def left() -> set[str]:
+        wanted = {case.alarm for case in CASES}
+        items = client.get("/alarms?state=active&limit=1000")["items"]
+        return {item["id"] for item in items if item["id"] in wanted and item["state"] != "returned"}
+
+    wait_for(lambda: not left(), 90, lambda: f"still active: {left()}")
+    client.post("/alarms/acknowledge", {"ids": [case.alarm for case in CASES], "comment": "coverage test"})
+
+
+@pytest.fixture(scope="module")
+def room(building: Building) -> Room:
+    found = building.room("operator", width=1366)
+    found.load("/")
+    return found
+
+
+def _wanted(case: Case) -> float:
+    return case.value if case.on != case.on else case.on  # noqa: PLR0124 - NaN alone differs from itself
+
+
+def _received(client: Client, case: Case) -> dict[str, object]:
+    item = client.value(case.point)
+    assert item["quality_name"] == "good", item
+    assert item["value"] == pytest.approx(_wanted(case), abs=0.06), item
+    return item
+
+
+def _stored(client: Client, influx: InfluxServer, case: Case, start_ns: int) -> bool:
+    start = dt.datetime.fromtimestamp(start_ns / 1e9 - 5, dt.UTC).isoformat().replace("+00:00", "Z")
+    end = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)).isoformat().replace("+00:00", "Z")
+    series = client.get(f"/history?points={case.point}&start={start}&end={end}&buckets=0")["series"][0]
+    embedded = any(value == pytest.approx(_wanted(case), abs=0.06) for value in series["value"] if value is not None)
+    building, system, equipment, tag = case.point.split(".")
+    rows = influx.query(
+        f'from(bucket: "{BUCKET}") |> range(start: {start}) |> filter(fn: (r) => r._measurement == "{system}"'
+        f' and r.building == "{building}" and r.equipment == "{equipment}" and r.point == "{tag}"'
+        ' and r._field == "value")'
+    )
+    return embedded and any(float(row["_value"]) == pytest.approx(_wanted(case), abs=0.06) for row in rows)
+
+
+def _line(case: Case, device: dict[str, str]) -> str:
+    set_ = f"`{case.quantity}` = {case.value:g} → `{case.point}`"
+    shown = " / ".join(re.sub(r"\\", "", text) for text in case.shown)
+    return (
+        f"| {case.row} | {case.zh} {case.en} | `{case.device}` ({device['profile']}, {device['protocol']}) | {set_} | yes |"
+        f" `{case.alarm}` | `{case.page}`: {shown} |"
+    )
+
+
+def test_every_row_with_devices_from_the_wire_to_the_screen(
+    room: Room, whole_city: City, people: Callable[[str], Client], influx_server: InfluxServer, faulty: dict[str, int]
+) -> None:
+    client = people("operator")
+    lines = []
+    for case in CASES:
+        wait_for(
+            lambda case=case: client.value(case.point)["value"] == pytest.approx(_wanted(case), abs=0.06),  # type: ignore[misc]
+            90,
+            lambda case=case: f"{case.device}: {client.value(case.point)}",  # type: ignore[misc]
+        )
+        _received(client, case)
+        wait_for(
+            lambda case=case: _stored(client, influx_server, case, faulty["start"]),  # type: ignore[misc]
+            60,
+            f"{case.point}: not in both stores",
+        )
+        wait_for(
+            lambda case=case: case.alarm in {i["id"] for i in client.get("/alarms?state=active&limit=1000")["items"]},  # type: ignore[misc]
+            60,
+            f"{case.alarm}: not raised",
+        )
+        page = room.go(case.page)
+        for language, text in zip(("zh", "en"), case.shown, strict=True):
+            room.language(language)
+            where = case.where or f'#content a[href$="/{slashed(case.point)}"]'
+            expect(page.locator(where).first).to_contain_text(re.compile(text), timeout=15_000)
+        lines.append(_line(case, client.get(f"/devices/{case.device}")))
+    text = _HEAD + "\n".join(lines) + "\n"
+    if os.environ.get("SHIFU_WRITE_COVERAGE"):
+        PAGE.write_text(text, "utf-8")
+    assert PAGE.read_text("utf-8") == text, "docs/coverage.md says something else: run with SHIFU_WRITE_COVERAGE=1"
