@@ -148,6 +148,26 @@ _CLASSES = (
         required=("supply_air_temp", "fan_run"),
     ),
     EquipmentClass(
+        "fcu", "小型送風機", "Fan-coil unit",
+        _points(celsius="zone_temp zone_temp_sp!", binary="valve_open occupied", multistate="fan_speed"),
+        required=("zone_temp", "fan_speed"),
+    ),
+    EquipmentClass(
+        "iaq_station", "環境品質監控設備", "Air-quality station",
+        _points(
+            celsius="temperature",
+            percent="humidity",
+            ppm="co2 co",
+            ppb="o3 no2 hcho tvoc",
+            ug_m3="pm1 pm25 pm10",
+            hPa="pressure",
+            dB="noise",
+            lx="illuminance",
+            d="days_since_calibration",
+        ),
+        required=("co2", "pm25"),
+    ),
+    EquipmentClass(
         "environment", "環境感測器", "Environment sensor",
         _points(
             celsius="temperature",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulators.plant.catalogue import model_of
-from simulators.plant.quantity import AHU, CHILLER, ENVIRONMENT, HEADER, METER, RELAY
+from simulators.plant.quantity import AHU, CHILLER, ENVIRONMENT, FCU, HEADER, METER, RELAY, WALL
 from simulators.world import World
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ _TAGS = {
     "drive": ("run", "speed", "power"),
     "header": HEADER[:9],
     "ahu": (*(tag for tag in AHU[:14] if tag != "chw_valve_cmd"), "fan_run", "outdoor_damper_position"),
+    "fcu": FCU,
     "environment": ENVIRONMENT[:8],
+    "wall": WALL,
 }  # fmt: skip
 _Group = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
 

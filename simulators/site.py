@@ -1,6 +1,6 @@
 """The simulators' own small reader of a site folder: devices, equipment, buildings.
 
-Format: `site.toml`, `equipment.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for many:
+Format: `site.toml`, `equipment.toml`, `equipment/*.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for many:
 `for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and
 whole-number arithmetic such as `{n-12}` or `{(n-1)//8+1:02}` in every text.
 """
@@ -108,7 +108,7 @@ def read_site(folder: Path) -> SimulatedSite:
         SimulatedBuilding(str(row["id"]), tuple(str(floor) for floor in row.get("floors", ())))
         for row in top.get("building", ())
     )
-    equipment = _equipment(folder / "equipment.toml")
+    equipment = _equipment(folder)
     return SimulatedSite(
         id=head["id"],
         timezone=str(head.get("timezone", "Asia/Taipei")),
@@ -121,9 +121,10 @@ def read_site(folder: Path) -> SimulatedSite:
     )
 
 
-def _equipment(path: Path) -> dict[str, SimulatedEquipment]:
+def _equipment(folder: Path) -> dict[str, SimulatedEquipment]:
     found: dict[str, SimulatedEquipment] = {}
-    for row in _rows(path, "equipment"):
+    paths = [folder / "equipment.toml", *sorted((folder / "equipment").glob("*.toml"))]
+    for path, row in ((path, row) for path in paths if path.exists() for row in _rows(path, "equipment")):
         address = _text(row, "id", path)
         if address in found:
             raise SiteError(f'{path}: equipment "{address}" is there twice')

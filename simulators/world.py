@@ -17,7 +17,26 @@ from simulators.plant.calendar import Calendar
 from simulators.plant.catalogue import PARTS, model_of
 from simulators.plant.cooling import CoolingPlant
 from simulators.plant.device import Device, State
+from simulators.plant.fancoil import FanCoilBank
 from simulators.plant.handler import HandlerBank
+from simulators.plant.layout import (
+    CONTROL,
+    CONTROL_KW,
+    FANCOIL_M2,
+    FANCOIL_ZONE,
+    FANCOILS,
+    FLOORS,
+    HANDLER_ZONE,
+    HOUSE,
+    ZONES,
+    fancoil_room,
+    glass_share,
+    handler_column,
+    place_of,
+    wall_share,
+    zone_area,
+    zone_heads,
+)
 from simulators.plant.memento import collect, restore
 from simulators.plant.meter import MeterBank
 from simulators.plant.network import BOARDS, FEEDERS, HouseLoad, Network, Topology
@@ -42,17 +61,17 @@ if TYPE_CHECKING:
 
 __all__ = ["World"]
 
-_FLOORS = 12
-_ZONES = _FLOORS + 1
-_WEST_M2, _REST_M2 = 1500.0, 36_000.0
-_WEST_HEADS = 125.0
 _AIR_KG_M2 = 10.8 / 1500.0
+_CONTROL_AIR = 1.6
+"""Each machine of the control room can carry its screens alone: so many times the air of an office."""
+_WATCH = 3.0
+"""People who are in the control room at any hour."""
 _LAMP_W, _PLUG_W, _DESK_W = 10.0, 2.0, 90.0
 _ROOM_KW, _ROOM_LS = 420.0, 17.0
 """Computer rooms: heat that goes into the chilled water day and night."""
 _METERS = 150
 _WARM_S, _WARM_STEP_S = 26 * 3600, 100.0
-_NUMBER = re.compile(r"(\d+)")
+_FLOOR = re.compile(r"(\d+)F")
 _NAMED = re.compile(r"([a-z]+)_?0*(\d+)?(.*)")
 
 
@@ -75,20 +94,18 @@ class World:
         self.site, self.seed, self.time_ns = site, seed, start
         self._calendar = Calendar(site.timezone)
         self._weather = Weather(seed, site.latitude, site.longitude)
-        area = np.array([_WEST_M2] * _FLOORS + [_REST_M2])
-        occupants = float(site.simulation.get("occupants", 6000))
-        self._design_heads = np.array([_WEST_HEADS] * _FLOORS + [max(occupants - _FLOORS * _WEST_HEADS, 100.0)])
+        area = zone_area()
+        self._design_heads = zone_heads(float(site.simulation.get("occupants", 6000)))
         self._people = People(seed, self._design_heads)
-        self.zones = ZoneBank(
-            area,
-            np.array([0.10] * _FLOORS + [0.06]),
-            np.array([[0.0, 0.0, 0.2, 0.8]] * _FLOORS + [[0.25, 0.25, 0.25, 0.25]]),
-        )
-        names = tuple(f"ahu-{n + 1:02}f-w" for n in range(_FLOORS))
-        self.handlers = HandlerBank(seed, area * _AIR_KG_M2, (*names, "rest"))
+        self.zones = ZoneBank(area, glass_share(), wall_share())
+        served = (area + np.bincount(FANCOIL_ZONE, FANCOIL_M2, ZONES))[HANDLER_ZONE]
+        served[HANDLER_ZONE == CONTROL] *= _CONTROL_AIR
+        self.handlers = HandlerBank(seed, served * _AIR_KG_M2)
+        self.fancoils = FanCoilBank(seed)
         self.plant = CoolingPlant(seed)
         models = [(row, model_of(row.profile, row.id)) for row in site.devices]
-        lone = [row.equipment for row, model in models if model.cls == "meter" and _node(row) is None]
+        self._house = f"{site.buildings[0].id}." if site.buildings else ""
+        lone = [row.equipment for row, model in models if model.cls == "meter" and self._node(row) is None]
         self.network = Network(seed, self._topology(site, list(dict.fromkeys(lone))))
         self.meters = self._meter_bank(models, list(dict.fromkeys(lone)))
         self.rooms = self._room_bank(models)
@@ -105,6 +122,7 @@ class World:
         """Heat that coils and computer rooms put into the chilled water, kW."""
         self.devices: dict[str, Device] = {}
         self._masters: list[tuple[Device, int]] = []
+        self._fans: list[tuple[Device, int]] = []
         for row, model in models:
             self.devices[row.id] = self._device(row, model)
         if warm:
@@ -126,6 +144,9 @@ class World:
         for device, column in self._masters:
             device.silent_s += dt_s
             drives.silent[column] = device.listening and device.silent_s > drives.loss_after_s
+        for device, column in self._fans:
+            while device.occurrences:
+                self.handlers.happen(column, device.occurrences.popleft().type)
         self._advance(dt_s, longest_s)
         self._show()
 
@@ -185,25 +206,29 @@ class World:
         outdoor = self._weather.at(self.time_ns, moment.day, moment.hour)
         self._outdoor = outdoor
         heads = self._people.at(moment)
+        heads[CONTROL] = max(heads[CONTROL], _WATCH)
         lamps = light_share(moment.hour, workday=moment.workday)
-        zones, handlers, plant = self.zones, self.handlers, self.plant
+        zones, handlers, rooms, plant = self.zones, self.handlers, self.fancoils, self.plant
         light_w = zones.area * (_LAMP_W * lamps)
         socket_w = zones.area * _PLUG_W + _DESK_W * heads
+        socket_w[CONTROL] += 1000.0 * CONTROL_KW
         handlers.step(dt_s, moment, outdoor, zones, plant.supply_c, plant.dp_kpa)
+        rooms.step(dt_s, moment, zones, lamps, plant.supply_c, plant.dp_kpa)
         zones.step(
-            dt_s, outdoor, heads, light_w + socket_w,
-            handlers.air_kg, handlers.supply_c, handlers.supply_ratio, handlers.outdoor_share,
+            dt_s, outdoor, heads, light_w + socket_w - rooms.people_w(), *handlers.supply(), rooms.to_zone_w
         )  # fmt: skip
-        self.coil_kw = float(handlers.heat_kw.sum()) + _ROOM_KW
-        plant.step(dt_s, outdoor, float(handlers.conductance().sum()) + _ROOM_LS, self.coil_kw)
+        self.coil_kw = float(handlers.heat_kw.sum()) + rooms.heat_kw + _ROOM_KW
+        valves = float(handlers.conductance().sum()) + rooms.conductance()
+        plant.step(dt_s, outdoor, valves + _ROOM_LS, self.coil_kw)
         fans = handlers.power_kw
+        room_light, room_socket = rooms.socket_kw(lamps)
         house = HouseLoad(
             chillers=np.array([chiller.power_kw for chiller in plant.chillers]),
             drives=float(plant.drives.power_kw.sum()),
-            handlers_west=float(fans[:_FLOORS].sum()),
-            handlers_rest=float(fans[_FLOORS:].sum()),
-            light=float(light_w.sum()) / 1000.0,
-            socket=float(socket_w.sum()) / 1000.0,
+            handlers_west=float(fans[:FLOORS].sum()),
+            handlers_rest=float(fans[FLOORS:].sum()) + rooms.power_kw,
+            light=float(light_w[HOUSE].sum()) / 1000.0 + room_light,
+            socket=float(socket_w[HOUSE].sum()) / 1000.0 + room_socket,
             parts=self._step_parts(dt_s, moment, outdoor, heads, lamps),
         )
         self.network.step(dt_s, moment, outdoor.temperature, house)
@@ -215,7 +240,7 @@ class World:
         self, dt_s: float, moment: Moment, outdoor: Outdoor, heads: NDArray[np.float64], lamps: float
     ) -> dict[str, float]:
         """Advance the parts and return what they draw, kW, by kind of feeder."""
-        crowd = float(heads.sum() / self._design_heads.sum())
+        crowd = float(heads[HOUSE].sum() / self._design_heads[HOUSE].sum())
         scene = Scene(self.time_ns, moment, outdoor, self.zones, heads, crowd, lamps)
         drawn: dict[str, float] = {}
         for part in self.parts.values():
@@ -229,7 +254,8 @@ class World:
             part.show()
         self.plant.show(self.outdoor)
         self.handlers.show(self.outdoor, self.zones)
-        self.rooms.show(self.outdoor, self.zones, self._crowd, self._lamps)
+        self.fancoils.show()
+        self.rooms.show(self.outdoor, self.zones, self.fancoils.air, self._crowd, self._lamps)
         self.network.transformers.show()
         self.meters.show()
 
@@ -244,7 +270,7 @@ class World:
                 rated[number - 1] = float(equipment.parameters.get("rated_kva", 2000.0))
             elif name == "feeder" and 1 <= number <= FEEDERS and parent is not None and parent <= BOARDS:
                 board[number - 1] = parent - 1
-            elif name == "em" and 1 <= number <= _METERS and parent is not None and parent <= FEEDERS:
+            elif name == "em" and address.startswith(self._house) and 1 <= number <= _METERS and parent is not None and parent <= FEEDERS:
                 feeder[number - 1] = parent - 1
         ratings = [
             float(site.equipment[a].parameters.get("rated_kw", 40.0)) if a in site.equipment else 40.0 for a in lone
@@ -255,24 +281,26 @@ class World:
         names, nodes, accuracy = [], [], []
         for row, model in models:
             if model.cls == "meter":
-                node = _node(row)
+                node = self._node(row)
                 names.append(row.id)
                 nodes.append(self.network.lone + lone.index(row.equipment) if node is None else node)
                 accuracy.append(model.accuracy_percent)
         return MeterBank(self.seed, self.network, names, nodes, accuracy)
 
+    def _node(self, row: SimulatedDevice) -> int | None:
+        """Return the node of the grid that a meter sits at; None for one that stands alone or in another building."""
+        return _node(row) if row.equipment.startswith(self._house) else None
+
     def _room_bank(self, models: list[tuple[SimulatedDevice, Model]]) -> RoomBank:
-        names, zone, height = [], [], []
+        names, zone, height, fancoil = [], [], [], []
         for row, model in models:
-            if model.cls == "environment":
-                equipment = self.site.equipment.get(row.equipment)
-                floor, wing = (equipment.floor, equipment.wing or equipment.area) if equipment else ("", "")
-                match = _NUMBER.match(floor)
-                level = int(match[1]) if match and floor.endswith("F") and not floor.startswith("B") else 1
+            if model.cls in ("environment", "wall"):
                 names.append(row.id)
-                zone.append(min(level, _FLOORS) - 1 if wing == "west" else _FLOORS)
-                height.append(4.0 * (level - 1))
-        return RoomBank(self.seed, names, zone, height)
+                zone.append(place_of(self.site, row.equipment))
+                equipment = self.site.equipment.get(row.equipment)
+                height.append(4.0 * (_level(equipment.floor if equipment else "") - 1))
+                fancoil.append(fancoil_room(equipment.area) if equipment else None)
+        return RoomBank(self.seed, names, zone, height, fancoil)
 
     def _device(self, row: SimulatedDevice, model: Model) -> Device:
         if row.id in self._part_of:
@@ -283,6 +311,8 @@ class World:
                 return Device(row, State(self.meters.rows, self.meters.table, self.meters.names.index(row.id)))
             case "environment":
                 return Device(row, State(self.rooms.rows, self.rooms.table, self.rooms.names.index(row.id)))
+            case "wall":
+                return Device(row, State(self.rooms.wall_rows, self.rooms.table, self.rooms.names.index(row.id)))
             case "relay":
                 return Device(row, State(bank.relay_rows, bank.relay, _place(row, "tx", BOARDS)))
             case "cubicle":
@@ -300,10 +330,24 @@ class World:
             case "header":
                 state = State(self.plant.header_rows, self.plant.header_table, 0)
                 return Device(row, state, self.plant.take_header, self.plant.forget_header)
+            case "fcu":
+                column = _place(row, "fcu", FANCOILS)
+                state = State(self.fancoils.rows, self.fancoils.table, column)
+                return Device(row, state, partial(self.fancoils.take, column), partial(self.fancoils.forget, column))
             case _:
-                column = _place(row, "ahu", _FLOORS)
-                state = State(self.handlers.rows, self.handlers.table, column)
-                return Device(row, state, partial(self.handlers.take, column), partial(self.handlers.forget, column))
+                return self._handler(row)
+
+    def _handler(self, row: SimulatedDevice) -> Device:
+        column = handler_column(row.equipment)
+        if column is None:
+            raise SiteError(
+                f'device "{row.id}" equipment: got "{row.equipment}", wanted …ahu_01f_w to ahu_12f_n, w, sw, e or n, '
+                f"or …ahu_cr_1 and ahu_cr_2"
+            )
+        state = State(self.handlers.rows, self.handlers.table, column)
+        device = Device(row, state, partial(self.handlers.take, column), partial(self.handlers.forget, column))
+        self._fans.append((device, column))
+        return device
 
     def _drive(self, row: SimulatedDevice) -> Device:
         name, _ = _split(row.equipment)
@@ -320,7 +364,12 @@ class World:
         return device
 
 
-_CORE = ("zones", "handlers", "plant", "network", "meters", "rooms")
+_CORE = ("zones", "handlers", "fancoils", "plant", "network", "meters", "rooms")
+
+
+def _level(floor: str) -> int:
+    match = _FLOOR.fullmatch(floor)
+    return int(match[1]) if match else 1
 
 
 def _split(address: str) -> tuple[str, int]:

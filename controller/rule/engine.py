@@ -169,16 +169,17 @@ class RuleEngine:
         return spans
 
     async def refill(self, history: RawHistory) -> None:
-        """Fill the windows from history, once, before the first `evaluate`.
+        """Fill the windows from history, once, with what was before the first `evaluate`.
 
-        Durations and rates of whole expressions begin anew. History of the points is asked for in one call.
+        Durations and rates of whole expressions begin anew. No point's history is asked for further back than its
+        longest window.
         """
-        spans = self.window_spans()
-        if not spans:
-            return
-        end_ns = self._clock.now_ns()
-        start_ns = end_ns - round(max(spans.values()) * 1e9)
-        self.fill(await history.raw(sorted(spans), start_ns, end_ns))
+        numbers: dict[float, list[int]] = {}
+        for number, span_s in self.window_spans().items():
+            numbers.setdefault(span_s, []).append(number)
+        for span_s in sorted(numbers):
+            end_ns = self._clock.now_ns()
+            self.fill(await history.raw(sorted(numbers[span_s]), end_ns - round(span_s * 1e9), end_ns))
 
     def fill(self, series: Iterable[RawSeries]) -> None:
         """Fill the windows from series that end now; see `refill`."""

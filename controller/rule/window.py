@@ -63,11 +63,18 @@ class Window:
         self._held_at = np.zeros(size)
         self._at: float | None = None
         self._bucket = 0
+        self._began = np.inf
+        """Moment of the first update; what is filled in ends there."""
+        self._settled: int | None = None
+        """Bucket at which the sums below were made; all buckets but that one are in them and change no more."""
+        self._settled_seconds = np.zeros(size)
+        self._settled_sum = np.zeros(size)
 
     def update(self, now: float, value: NDArray[np.float64], known: NDArray[np.bool_]) -> None:
         """Take the values of the moment `now` (monotonic s, never smaller than before)."""
         if self._at is None:
             self._at, self._bucket = now, int(now // self._step)
+        self._began = min(self._began, now)
         self._pass(now)
         self._held = np.where(known, value, 0.0)
         self._held_known = np.array(np.broadcast_to(known, self.size))
@@ -80,10 +87,15 @@ class Window:
         `rate` is the change a second, between the oldest and the newest known value of the window, each taken for the
         moment of its update.
         """
-        seconds = self._seconds.sum(axis=0)
+        row = self._bucket % (_BUCKETS + 1)
+        if self._settled != self._bucket:
+            self._settled = self._bucket
+            self._settled_seconds = self._seconds.sum(axis=0) - self._seconds[row]
+            self._settled_sum = self._sum.sum(axis=0) - self._sum[row]
+        seconds = self._settled_seconds + self._seconds[row]
         known = seconds >= COVERAGE * self.span_s * (1 - 1e-9)
         if self.aggregate == "mean":
-            value = self._sum.sum(axis=0) / np.where(known, seconds, 1.0)
+            value = (self._settled_sum + self._sum[row]) / np.where(known, seconds, 1.0)
         elif self.aggregate == "min":
             value = self._low.min(axis=0)
         elif self.aggregate == "max":
@@ -100,7 +112,9 @@ class Window:
     def fill(
         self, column: int, at: NDArray[np.float64], value: NDArray[np.float64], known: NDArray[np.bool_], now: float
     ) -> None:
-        """Put the past of one column in, before its first update.
+        """Put the past of one column in, once: what was before its first update.
+
+        History is asked for while the building is already looked at; what has been seen since is not touched.
 
         Args:
             column: which of the `size` values.
@@ -108,17 +122,19 @@ class Window:
             value: the values at these times.
             known: whether each is good.
             now: the present moment, the same for all columns.
-
-        Raises:
-            ValueError: there were updates already.
         """
-        if self._at is not None and self._at != now:
-            raise ValueError("a window is filled before its first update")
-        self._at, self._bucket = now, int(now // self._step)
+        fresh = self._began > now
+        if fresh:
+            self._at, self._bucket = now, int(now // self._step)
+        self._settled = None
         begin = (self._bucket - _BUCKETS) * self._step
-        if not len(at):
+        now = min(now, self._began)
+        before = at < now if not fresh else np.ones(len(at), np.bool_)
+        at, value, known = at[before], value[before], known[before]
+        if not len(at) or now <= begin:
             return
         edges = np.arange(self._bucket - _BUCKETS, self._bucket + 1) * self._step
+        edges = edges[edges < now]
         times = np.union1d(edges, at[(at > begin) & (at < now)])
         source = np.searchsorted(at, times, side="right") - 1
         usable = (source >= 0) & (times < now)
@@ -132,8 +148,10 @@ class Window:
         np.add.at(self._sum[:, column], row, length * held)
         np.minimum.at(self._low[:, column], row, held)
         np.maximum.at(self._high[:, column], row, held)
-        for k in range(len(row) - 1, -1, -1):  # backwards, so that the first of each bucket stays
-            self._first_at[row[k], column], self._first[row[k], column] = at[source[k]], held[k]
+        # Of a row that is there several times the last one written stays: backwards, so that it is the first.
+        self._first_at[row[::-1], column], self._first[row[::-1], column] = at[source[::-1]], held[::-1]
+        if not fresh:
+            return
         self._held_known[column] = bool(known[-1])
         self._held[column] = value[-1] if known[-1] else 0.0
         self._held_at[column] = at[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulators.plant.quantity import MODELS as CORE
+from simulators.plant.station import AirStations
 from simulators.site import SiteError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "PARTS", "model_of"]
 
-PARTS: tuple[type[Part], ...] = ()
+PARTS: tuple[type[Part], ...] = (AirStations,)
 """In the order in which they are stepped."""
 
 MODELS: Mapping[str, Model] = {**CORE, **{name: model for part in PARTS for name, model in part.models.items()}}

@@ -1,6 +1,6 @@
 """Air handlers with their own controls (DDC): coil, valve, fan, filter, dampers, modes, schedule, watchdog.
 
-Column 0 to 11 are the twelve west-wing machines, column 12 stands for all the others of the building and is on no wire.
+One machine a floor and wing, and two for the control room, of which one runs and the other takes over from it.
 A VAV machine: the room's controller moves the flow, the fan holds the duct pressure, the valve the supply temperature.
 """
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulators.plant.air import enthalpy, relative_humidity
+from simulators.plant.air import relative_humidity
 from simulators.plant.coil import cool
 from simulators.plant.device import NotWritableError, RefusedError
+from simulators.plant.layout import FLOORS, HANDLER_NAMES, HANDLER_ZONE, WING_ZONES, ZONES
 from simulators.plant.quantity import AHU
 from simulators.plant.weather import stream
 
@@ -43,6 +44,11 @@ _ACTUATORS = ("fan_cmd", "fan_speed_cmd", "chw_valve_cmd", "outdoor_damper_cmd")
 _ROW = {tag: row for row, tag in enumerate(AHU)}
 _SLOT = {tag: row for row, tag in enumerate((*_SETPOINTS, *_ACTUATORS))}
 _VALVE_RANGE = 50.0
+_TAKE_OVER_S = 20.0
+"""How long the control room's standby machine waits for the other one."""
+_HELP_K, _ENOUGH_K = 2.0, 0.5
+"""Both machines of the control room run when it is so much too warm, until it is nearly right again."""
+_CR = slice(WING_ZONES, WING_ZONES + 2)
 
 
 def _limit(value: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
@@ -55,10 +61,12 @@ class HandlerBank:
 
     rows = _ROW
 
-    def __init__(self, seed: int, design_kg: NDArray[np.float64], names: tuple[str, ...]) -> None:
-        """`design_kg` is the design air flow, kg/s; `names` label the machines in messages."""
+    def __init__(self, seed: int, design_kg: NDArray[np.float64]) -> None:
+        """`design_kg` (N,) is the design air flow of each machine of `simulators.plant.layout`, kg/s."""
         n = len(design_kg)
-        self._names = names
+        self._names = HANDLER_NAMES
+        self._zone = HANDLER_ZONE
+        self._first = np.searchsorted(HANDLER_ZONE, np.arange(WING_ZONES + 1))
         self._design_kg = design_kg
         self.design_water_kg = design_kg * 0.75
         self._transfer_kg = 1.1 * design_kg
@@ -72,6 +80,15 @@ class HandlerBank:
         self._silent_s = np.full(n, np.inf)
         self._counter = 0.0
         self._local_zone_sp = np.full(n, 26.0)
+        self._local_zone_sp[_CR] = 24.0
+        self._tripped = np.zeros(n, np.bool_)
+        self._slack = np.zeros(n, np.bool_)
+        """The belt is off: the motor turns and moves no air."""
+        self._alone_s = np.zeros(2)
+        """How long each machine of the control room has waited for the other one."""
+        self._both = False
+        on, off, always = _hours(n)
+        self._on, self._off, self._always = on, off, always
         self.opening = np.full(n, 0.6)
         self.valve = np.full(n, 0.4)
         self._damper = np.full(n, 0.2)
@@ -147,6 +164,14 @@ class HandlerBank:
         if self._mode[column] != FIRE:
             self._set_mode(column, AUTO)
 
+    def happen(self, column: int, what: str) -> bool:
+        """Let a fan fail or be repaired: `fan_trip`, `belt_off`, `repaired`; False for a word that is none of these."""
+        if what not in ("fan_trip", "belt_off", "repaired"):
+            return False
+        self._tripped[column] = what == "fan_trip"
+        self._slack[column] = what == "belt_off"
+        return True
+
     def fire(self, column: int, *, active: bool) -> None:
         """The fire panel's hard wire: dampers shut, fan off; afterwards the machine is back in auto."""
         self._set_mode(column, FIRE if active else AUTO)
@@ -162,14 +187,17 @@ class HandlerBank:
         self._counter += dt_s
         written = self._written
         zone_sp = np.where(np.isnan(written[2]), self._local_zone_sp, written[2])
-        error = zones.air - zone_sp
+        room_c, room_ratio = zones.air[self._zone], zones.ratio[self._zone]
+        error = room_c - zone_sp
         # Supply temperature is reset upwards where the room is cold at minimum flow.
         local_sp = _limit(15.0 - 4.0 * np.minimum(error + 0.3, 0.0), 15.0, 21.0)
         supply_sp = np.where(np.isnan(written[0]), local_sp, written[0])
         duct_sp = np.where(np.isnan(written[1]), _DUCT_PA, written[1])
-        fan_cmd = np.where(np.isnan(written[3]), self._schedule(moment), written[3])
         stopped = (self._mode == OFF) | (self._mode == FIRE)
-        run = (fan_cmd >= 0.5) & ~stopped
+        schedule = self._schedule(moment)
+        schedule[_CR] = self._stand_by(dt_s, error[_CR], stopped[_CR])
+        fan_cmd = np.where(np.isnan(written[3]), schedule, written[3])
+        run = (fan_cmd >= 0.5) & ~stopped & ~self._tripped
         self.opening = _limit(self.opening + 0.5 * (error - self._error) + error * min(dt_s / 900.0, 0.3), 0.25, 1.0)
         self._error = error
         # Duct: 0.4 of the design pressure at the sensor, 0.6 in coil and filter, a fan curve 1.2 n² - 0.2 q².
@@ -182,6 +210,8 @@ class HandlerBank:
         self._speed = self._speed + _limit(wanted - self._speed, -ramp, ramp)
         duct = 1.2 * self._speed**2 / resistance
         flow = self.opening * np.sqrt(duct)
+        flow = np.where(self._slack, 0.0, flow)
+        duct = np.where(self._slack, 0.0, duct)
         self.air_kg = np.where(self._speed > 0.02, self._design_kg * flow, 0.0)
         self._step_dampers(dt_s, zones, run)
         # The valve integrates on the coil's own outlet; closed with the fan off.
@@ -193,8 +223,8 @@ class HandlerBank:
         self.valve = _limit(self.valve + _limit(target - self.valve, -stroke, stroke), 0.0, 1.0)
         self.water_kg = self.conductance() * np.sqrt(max(dp_kpa, 0.0) / _DESIGN_DP_KPA)
         share = self.outdoor_share
-        mixed_c = zones.air + 0.3 + share * (outdoor.temperature - zones.air - 0.3)
-        mixed_ratio = zones.ratio + share * (outdoor.ratio - zones.ratio)
+        mixed_c = room_c + 0.3 + share * (outdoor.temperature - room_c - 0.3)
+        mixed_ratio = room_ratio + share * (outdoor.ratio - room_ratio)
         flow_share = np.maximum(self.air_kg / self._design_kg, 1e-3)
         water_share = np.maximum(self.water_kg / self.design_water_kg, 1e-4)
         outlet = cool(
@@ -203,7 +233,7 @@ class HandlerBank:
         )  # fmt: skip
         self._coil_c = outlet.celsius
         lag = 1.0 - np.exp(-dt_s / 60.0)
-        blown = np.where(self._speed > 0.02, outlet.celsius + 0.9 * self._speed, zones.air)
+        blown = np.where(self.air_kg > 0.0, outlet.celsius + 0.9 * self._speed, room_c)
         self._supply_c = self._supply_c + lag * (blown - self._supply_c)
         self.supply_ratio = self.supply_ratio + lag * (outlet.ratio - self.supply_ratio)
         self.heat_kw = outlet.heat_kw
@@ -213,7 +243,7 @@ class HandlerBank:
 
     def _step_dampers(self, dt_s: float, zones: ZoneBank, run: NDArray[np.bool_]) -> None:
         # House rule: outside air moderated in summer; more only when CO2 asks for it.
-        local = _limit(0.15 + (zones.co2 - 750.0) / 400.0, 0.15, 0.8)
+        local = _limit(0.15 + (zones.co2[self._zone] - 750.0) / 400.0, 0.15, 0.8)
         written = self._written[6]
         target = np.where(np.isnan(written), local, written / 100.0)
         target = np.where(run, target, 0.0)
@@ -223,36 +253,52 @@ class HandlerBank:
         self.outdoor_share = self._damper
 
     def _schedule(self, moment: Moment) -> NDArray[np.float64]:
-        """The DDC's own time table: central air 08:00 to 17:30 by house rule, hall longer, control room always."""
-        n = len(self._design_kg)
-        start, stop = np.full(n, 7.75), np.full(n, 17.5)
-        if n > 2:
-            start[0], stop[0] = 7.0, 20.5
-            start[1], stop[1] = 0.0, 24.0
-            start[-1], stop[-1] = 7.5, 18.0
-        on = (moment.hour >= start) & (moment.hour < stop)
+        """The DDC's own time table."""
+        on = (moment.hour >= self._on) & (moment.hour < self._off)
         if not moment.workday:
-            on &= np.arange(n) < 2
+            on &= self._always
         return on.astype(np.float64)
+
+    def _stand_by(self, dt_s: float, error: NDArray[np.float64], stopped: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The control room's own logic: the first machine runs, the second when it cannot or cannot do it alone."""
+        asked_off = self._written[3, _CR] < 0.5
+        able = ~(stopped | self._tripped[_CR] | self._slack[_CR] | asked_off)
+        self._alone_s = np.where(able[::-1], 0.0, self._alone_s + dt_s)
+        warm = float(error.max())
+        self._both = warm > (_ENOUGH_K if self._both else _HELP_K)
+        return np.array([1.0, float(self._both or self._alone_s[1] >= _TAKE_OVER_S)])
+
+    def supply(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return what the machines blow into each zone (ZONES,): kg/s, °C, kg/kg, and its share of outdoor air."""
+        kg = np.zeros(ZONES)
+        air = np.zeros((3, ZONES))
+        served = slice(0, WING_ZONES + 1)
+        kg[served] = np.add.reduceat(self.air_kg, self._first)
+        each = self.air_kg * np.array([self._supply_c, self.supply_ratio, self.outdoor_share])
+        air[:, served] = np.add.reduceat(each, self._first, axis=1)
+        air /= np.maximum(kg, 1e-9)
+        return kg, air[0], air[1], air[2]
 
     def show(self, outdoor: Outdoor, zones: ZoneBank) -> None:
         """Bring the table up to date with the last step."""
         supply_sp, duct_sp, zone_sp, fan_cmd, speed, valve, duct, mixed_c, run = self._shown
         noise = self._noise.standard_normal((8, len(speed)))
         table, offset = self.table, self._offset
+        room_c = zones.air[self._zone]
         jitter = 0.15 * offset[:5] + 0.03 * noise[:5]
         table[0] = self._supply_c + jitter[0]
-        table[1] = zones.air + 0.3 + jitter[1]
-        table[2] = np.where(self._speed > 0.02, mixed_c, zones.air) + jitter[2]
+        table[1] = room_c + 0.3 + jitter[1]
+        table[2] = np.where(self._speed > 0.02, mixed_c, room_c) + jitter[2]
         table[3] = outdoor.temperature + jitter[3]
         table[4] = supply_sp
         table[5] = np.maximum(duct * _DUCT_PA * (1.0 + 0.01 * noise[5]), 0.0)
         table[6] = duct_sp
-        table[7] = zones.co2 + 12.0 * offset[6] + 3.0 * noise[6]
-        table[8] = _limit(relative_humidity(zones.air, zones.ratio) + offset[7] + 0.2 * noise[7], 1.0, 100.0)
+        table[7] = zones.co2[self._zone] + 12.0 * offset[6] + 3.0 * noise[6]
+        damp = relative_humidity(room_c, zones.ratio[self._zone])
+        table[8] = _limit(damp + offset[7] + 0.2 * noise[7], 1.0, 100.0)
         table[9] = 100.0 * valve
         table[10] = 100.0 * self.valve
-        table[11] = zones.air + jitter[4]
+        table[11] = room_c + jitter[4]
         table[12] = zone_sp
         flow = self.air_kg / self._design_kg
         table[13] = 140.0 * flow**2 * (1.0 + self._dirt) * (1.0 + 0.005 * noise[5])
@@ -260,6 +306,7 @@ class HandlerBank:
         table[15] = (mixed_c < 3.0) & run
         table[16] = self._mode == FIRE
         table[17] = self._speed > 0.05
+        table[18] = self._tripped
         table[19] = fan_cmd
         table[20] = 100.0 * speed
         table[21] = 100.0 * self._damper_target
@@ -267,8 +314,13 @@ class HandlerBank:
         table[23] = self._mode
         table[24] = float(int(self._counter) & 0xFFFFFFFF)
 
-    def heat_from_air_kw(self, zones: ZoneBank) -> float:
-        """Return enthalpy that all zones give to their supply air, kW (for the heat balance)."""
-        return float(
-            np.sum(self.air_kg * (enthalpy(zones.air, zones.ratio) - enthalpy(self._supply_c, self.supply_ratio)))
-        )
+
+def _hours(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return start and end of each machine's day, and which run on days off too.
+
+    Central air 08:00 to 17:30 by house rule, started a little before; the hall of the west wing longer and every day.
+    """
+    start, stop = np.full(n, 7.75), np.full(n, 17.5)
+    start[FLOORS:WING_ZONES], stop[FLOORS:WING_ZONES] = 7.5, 18.0
+    start[0], stop[0] = 7.0, 20.5
+    return start, stop, np.arange(n) == 0

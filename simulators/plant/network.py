@@ -94,8 +94,11 @@ class Network:
         self._jitter, self._jitter_s = _JITTER[kind], _JITTER_S[kind]
         self._weight = draw.gamma(4.0, 0.25, self.meters)
         self._board = topology.board_of_feeder
-        shares = draw.normal(1.0, 0.02, (3, self.nodes))
-        shares[:, self.METER :] = draw.normal(1.0, 0.06, (3, self.nodes - self.METER))
+        shares = np.empty((3, self.nodes))
+        shares[:, : self.lone] = draw.normal(1.0, 0.02, (3, self.lone))
+        shares[:, self.METER : self.lone] = draw.normal(1.0, 0.06, (3, self.meters))
+        # Lone meters draw from a stream of their own: the tree is the same with and without them.
+        shares[:, self.lone :] = stream(seed, "lone meter").normal(1.0, 0.06, (3, self.nodes - self.lone))
         # Larger nodes are sums of many: their phases are closer together.
         shares[:, : self.FEEDER] = draw.normal(1.0, 0.008, (3, self.FEEDER))
         self.shares = shares / shares.sum(axis=0)
@@ -106,6 +109,7 @@ class Network:
         node_board[self.METER : self.lone] = self._board[topology.feeder_of_meter]
         self.node_board = node_board
         self._noise = stream(seed, "network noise")
+        self._lone_noise = stream(seed, "lone meter noise")
         self._feeder_noise = np.zeros(FEEDERS)
         self._meter_noise = np.zeros(self.meters + len(topology.lone_kw))
         self._supply_noise = self._frequency_noise = 0.0
@@ -118,12 +122,13 @@ class Network:
 
     def step(self, dt_s: float, moment: Moment, outdoor_c: float, house: HouseLoad) -> None:
         """Advance by `dt_s` under what the house draws."""
-        draw = self._noise.standard_normal(FEEDERS + len(self._meter_noise) + 2)
+        draw = self._noise.standard_normal(FEEDERS + self.meters + 2)
+        lone = self._lone_noise.standard_normal(self.nodes - self.lone)
         keep = np.exp(-dt_s / self._jitter_s)
         self._feeder_noise = keep * self._feeder_noise + np.sqrt(1.0 - keep * keep) * draw[:FEEDERS]
         slow = float(np.exp(-dt_s / 900.0))
         root = float(np.sqrt(1.0 - slow * slow))
-        self._meter_noise = slow * self._meter_noise + root * draw[FEEDERS:-2]
+        self._meter_noise = slow * self._meter_noise + root * np.concatenate((draw[FEEDERS:-2], lone))
         self._supply_noise = slow * self._supply_noise + root * float(draw[-2])
         quick = float(np.exp(-dt_s / 20.0))
         self._frequency_noise = quick * self._frequency_noise + float(np.sqrt(1.0 - quick * quick) * draw[-1])

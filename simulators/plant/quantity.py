@@ -14,10 +14,12 @@ __all__ = [
     "CUBICLE",
     "DRIVE",
     "ENVIRONMENT",
+    "FCU",
     "HEADER",
     "METER",
     "MODELS",
     "RELAY",
+    "WALL",
     "Model",
 ]
 
@@ -61,9 +63,12 @@ AHU = (
     "smoke_damper_closed", "fan_run", "fan_fault", "fan_cmd", "fan_speed_cmd",
     "outdoor_damper_cmd", "outdoor_damper_position", "mode", "watchdog", "controller_alive",
 )  # fmt: skip
+FCU = ("zone_temp", "zone_temp_sp", "fan_speed", "valve_open", "occupied")
 ENVIRONMENT = (
     "temperature", "humidity", "co2", "pm25", "pm10", "tvoc", "hcho", "pressure", "light_level", "occupied", "battery",
 )  # fmt: skip
+WALL = ("co2", "voc_level", "temperature", "humidity", "tvoc", "pm25")
+"""A wall sensor on a bus: no light, no battery, its volatiles as a signal in % and as ppb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +103,7 @@ MODELS = {
     "danfoss-fc102": Model("drive"),
     "site-standard-plant-header": Model("header"),
     "site-standard-ahu": Model("ahu"),
+    "site-standard-fcu": Model("fcu"),
     "milesight-am319": Model("environment"),
+    "aerasgard-rftm": Model("wall"),
 }

@@ -74,12 +74,16 @@ class ZoneBank:
         supply_c: NDArray[np.float64],
         supply_ratio: NDArray[np.float64],
         outdoor_share: NDArray[np.float64],
+        rooms_w: NDArray[np.float64],
     ) -> None:
-        """Advance by `dt_s`: `heads` people, `appliances_w` lamps and plugs, supply air kg/s with its state."""
+        """Advance by `dt_s`: `heads` people, `appliances_w` lamps and plugs, supply air kg/s with its state.
+
+        `rooms_w` comes from rooms with a coil of their own that lie in the zone.
+        """
         inner = 75.0 * heads + appliances_w
         sun = self._sun @ np.array(outdoor.walls)
         radiant = 0.5 * inner + sun
-        to_air = 0.5 * inner
+        to_air = 0.5 * inner + rooms_w
         to_mass = self._mass_share * radiant
         to_surface = self._surface_share * radiant
         # Infiltration 0.1 changes an hour under the fan's pressure, 0.4 without, with wind.

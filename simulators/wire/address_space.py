@@ -25,5 +25,6 @@ class ObjectKind:
 
 KINDS: Mapping[str, ObjectKind] = {
     "site-standard-ahu": ObjectKind(ddc.NAMESPACE, ddc.NODES),
+    "site-standard-fcu": ObjectKind(ddc.NAMESPACE, ddc.FCU_NODES),
 }
 """By the profile id that the site's files use."""

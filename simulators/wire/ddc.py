@@ -1,4 +1,4 @@
-"""What an air handler shows on its DDC server: node names, types, ranges and who may write.
+"""What air handlers and fan coils show on their DDC server: node names, types, ranges and who may write.
 
 Source: site standard "AHU / FCU DDC over OPC UA". Typed here a second time; shared by both ends of the pipe between the
 world and the server process.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["NAMESPACE", "NODES", "DdcNode"]
+__all__ = ["FCU_NODES", "NAMESPACE", "NODES", "DdcNode"]
 
 NAMESPACE = "urn:taipei-city-hall:ddc"
 
@@ -71,4 +71,11 @@ NODES: tuple[DdcNode, ...] = (
     DdcNode("Mode", "mode", "Int32", high=2.0, writable=True, states=("off", "auto", "manual", "fire")),
     DdcNode("Watchdog", "watchdog", "UInt32"),
     DdcNode("ControllerAlive", "controller_alive", "UInt32", high=4_294_967_295.0, writable=True),
+)
+FCU_NODES: tuple[DdcNode, ...] = (
+    _temperature("ZoneTemp", "zone_temp"),
+    DdcNode("ZoneTempSp", "zone_temp_sp", unit="°C", low=18.0, high=28.0, writable=True),
+    DdcNode("FanSpeed", "fan_speed", "Int32", high=3.0, states=("off", "low", "medium", "high")),
+    _flag("ValveOpen", "valve_open"),
+    _flag("Occupied", "occupied"),
 )

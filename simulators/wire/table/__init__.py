@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulators.wire.table import drive, meter, plant, transformer
+from simulators.wire.table import air, drive, meter, plant, transformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ __all__ = ["TABLES"]
 TABLES: dict[str, Callable[[int], Table]] = {
     "abb-ach580": drive.abb_ach580,
     "abb-b23": meter.abb_b23,
+    "aerasgard-rftm": air.aerasgard_rftm,
     "carlo-gavazzi-em24": meter.carlo_gavazzi_em24,
     "carrier-23xrv": plant.carrier_23xrv,
     "danfoss-fc102": drive.danfoss_fc102,
@@ -30,6 +31,7 @@ TABLES: dict[str, Callable[[int], Table]] = {
     "siemens-pac3200": meter.siemens_pac3200,
     "site-standard-chiller": plant.site_standard_chiller,
     "site-standard-cubicle": transformer.site_standard_cubicle,
+    "site-standard-iaq-station": air.site_standard_iaq_station,
     "site-standard-plant-header": plant.site_standard_plant_header,
     "tecsystem-nt935": transformer.tecsystem_nt935,
 }

@@ -1,35 +1,36 @@
-// Air quality against the limits. Source of the limits: 室內空氣品質標準 (Indoor Air Quality Standards, Taiwan):
-// CO2 1000 ppm (8 h), HCHO 0.08 ppm (1 h), PM10 75 and PM2.5 35 µg/m³ (24 h). HCHO ppm = mg/m³ × 0.814 at 25 °C.
+// Air quality against the act. Source of limits and averaging times: 室內空氣品質標準 (Indoor Air Quality Standards, Taiwan):
+// CO2 1000 ppm, CO 9 ppm and O3 0.06 ppm of 8 h, HCHO 0.08 ppm and TVOC 0.56 ppm of 1 h, PM10 75 and PM2.5 35 µg/m³ of 24 h.
+// HCHO ppm = mg/m³ × 0.814 at 25 °C.
 
-export const POLLUTANTS = ['co2', 'pm25', 'pm10', 'hcho'] as const;
-export type Pollutant = (typeof POLLUTANTS)[number];
+/** What the act limits: the virtual point with the mean of its averaging time, and the readings it is made of. */
+export interface ActRow { id: 'co2' | 'co' | 'o3' | 'hcho' | 'tvoc' | 'pm25' | 'pm10'; mean: string; hours: number; limit: number; unit: string; decimals: number }
+export const ACT: readonly ActRow[] = [
+  { id: 'co2', mean: 'co2_8h', hours: 8, limit: 1000, unit: 'ppm', decimals: 0 },
+  { id: 'co', mean: 'co_8h', hours: 8, limit: 9, unit: 'ppm', decimals: 1 },
+  { id: 'o3', mean: 'o3_8h', hours: 8, limit: 0.06, unit: 'ppm', decimals: 3 },
+  { id: 'hcho', mean: 'hcho_1h', hours: 1, limit: 0.08, unit: 'ppm', decimals: 3 },
+  { id: 'tvoc', mean: 'tvoc_1h', hours: 1, limit: 0.56, unit: 'ppm', decimals: 3 },
+  { id: 'pm25', mean: 'pm25_24h', hours: 24, limit: 35, unit: 'µg/m³', decimals: 0 },
+  { id: 'pm10', mean: 'pm10_24h', hours: 24, limit: 75, unit: 'µg/m³', decimals: 0 },
+];
 
-export const LIMITS: Record<Pollutant, { value: number; unit: string; shown: number; shownUnit: string }> = {
-  co2: { value: 1000, unit: 'ppm', shown: 1000, shownUnit: 'ppm' },
-  pm25: { value: 35, unit: 'µg/m³', shown: 35, shownUnit: 'µg/m³' },
-  pm10: { value: 75, unit: 'µg/m³', shown: 75, shownUnit: 'µg/m³' },
-  hcho: { value: 0.08 / 0.814, unit: 'mg/m³', shown: 0.08, shownUnit: 'ppm' },
-};
-
-/** Value over limit; NaN without a value. */
-export function ratio(pollutant: Pollutant, value: number): number {
-  return value / LIMITS[pollutant].value;
+/** A reading in the unit of the act; NaN where the unit is none of a concentration (a rating). */
+export function inActUnit(value: number, unit: string, row: ActRow): number {
+  if (unit === row.unit) return value;
+  if (unit === 'ppb' && row.unit === 'ppm') return value / 1000;
+  if (unit === 'mg/m³' && row.id === 'hcho') return value * 0.814;
+  return Number.NaN;
 }
 
-export interface Place { values: Record<Pollutant, number>; usable: boolean }
+/** Steps of the heat-map, 0 to 5, by the share of the limit. */
+export function heat(share: number): number {
+  return Number.isFinite(share) ? Math.min(5, Math.max(0, Math.floor(share * 5))) : 0;
+}
 
-/** The worst pollutant of a place and its ratio; NaN when there is no usable value. */
-export function worst(place: Place): { pollutant: Pollutant; ratio: number } {
-  let pollutant: Pollutant = 'co2';
-  let most = Number.NaN;
-  if (place.usable) {
-    for (const p of POLLUTANTS) {
-      const r = ratio(p, place.values[p]);
-      if (Number.isFinite(r) && !(r <= most)) {
-        most = r;
-        pollutant = p;
-      }
-    }
-  }
-  return { pollutant, ratio: most };
+const CHILDREN = ['childcare', 'kindergarten'];
+
+/** Children first, stations before room sensors there; everybody else by how bad it is. */
+export function rank(area: string, cls: string): number {
+  const at = CHILDREN.indexOf(area);
+  return at < 0 ? 9 : at * 2 + (cls === 'iaq_station' ? 0 : 1);
 }

@@ -1,10 +1,10 @@
 // Small decisions of the pages: keys, ranges, order of alarms and devices, air quality, comfort, scales.
 import { describe, expect, it } from 'vitest';
 import { needsAcknowledge, worstFirst } from '../../src/lib/alarms.svelte';
-import { reason, type AirHandler } from '../../src/lib/comfort';
+import { reason, roomReason, type AirHandler, type FanCoil } from '../../src/lib/comfort';
 import { errorRate, worstDevice } from '../../src/lib/devices.svelte';
 import { held } from '../../src/lib/hold';
-import { LIMITS, ratio, worst } from '../../src/lib/iaq';
+import { ACT, heat, inActUnit, rank, type ActRow } from '../../src/lib/iaq';
 import { Keys, type KeyPress } from '../../src/lib/keyboard';
 import { bucketsFor, isoTaipei, resolve } from '../../src/lib/range';
 import { scaleOf } from '../../src/lib/scale';
@@ -79,22 +79,43 @@ describe('devices', () => {
 });
 
 describe('air quality', () => {
-  it('is judged by the standard; formaldehyde is converted from mg/m³', () => {
-    expect(LIMITS.hcho.value).toBeCloseTo(0.0983, 4);
-    expect(ratio('co2', 1100)).toBeCloseTo(1.1);
+  const act = (id: string): ActRow => ACT.find((a) => a.id === id) as ActRow;
+  it('is judged in the unit of the act, and an indicator is not judged at all', () => {
+    expect(inActUnit(0.1, 'mg/m³', act('hcho'))).toBeCloseTo(0.0814, 6);
+    expect(inActUnit(80, 'ppb', act('hcho'))).toBeCloseTo(0.08, 6);
+    expect(inActUnit(60, 'ppb', act('o3'))).toBeCloseTo(act('o3').limit, 6);
+    expect(inActUnit(1001, 'ppm', act('co2')) / act('co2').limit).toBeGreaterThan(1);
+    expect(inActUnit(0.37, '', act('tvoc'))).toBeNaN();
   });
-  it('names the worst pollutant and ignores what is missing', () => {
-    expect(worst({ usable: true, values: { co2: 500, pm25: 40, pm10: Number.NaN, hcho: 0.01 } })).toMatchObject({ pollutant: 'pm25' });
-    expect(worst({ usable: false, values: { co2: 5000, pm25: 0, pm10: 0, hcho: 0 } }).ratio).toBeNaN();
+  it('knows the averaging time of each limit', () => {
+    expect(ACT.map((a) => [a.id, a.limit, a.hours])).toEqual([['co2', 1000, 8], ['co', 9, 8], ['o3', 0.06, 8], ['hcho', 0.08, 1], ['tvoc', 0.56, 1], ['pm25', 35, 24], ['pm10', 75, 24]]);
+    for (const a of ACT) expect(a.mean).toBe(`${a.id}_${a.hours}h`);
   });
+  it('shows children first and their station before their room sensors', () => {
+    const places = [['west', 'iaq_station'], ['kindergarten', 'environment'], ['childcare', 'environment'], ['kindergarten', 'iaq_station'], ['childcare', 'iaq_station']] as const;
+    expect([...places].sort((a, b) => rank(a[0], a[1]) - rank(b[0], b[1])).map(([area, cls]) => `${area} ${cls}`)).toEqual(['childcare iaq_station', 'childcare environment', 'kindergarten iaq_station', 'kindergarten environment', 'west iaq_station']);
+  });
+  it('fills the heat-map by share of the limit', () => expect([Number.NaN, -1, 0, 0.19, 0.2, 0.99, 1, 7].map(heat)).toEqual([0, 0, 0, 0, 1, 4, 5, 5]));
 });
 
 describe('comfort', () => {
-  const air = (more: Partial<AirHandler>): AirHandler => ({ zone: 27, deviation: 3, supply: 16, supplySetpoint: 16, valve: 50, filter: 100, filterLimit: 250, fan: true, fanFault: false, smoke: false, freeze: false, dirty: false, ...more });
+  const air = (more: Partial<AirHandler>): AirHandler => ({ zone: 27, deviation: 3, supply: 16, supplySetpoint: 16, valve: 50, filter: 100, filterLimit: 250, fan: true, fanFault: false, smoke: false, freeze: false, dirty: false, told: true, noAirflow: false, ...more });
   it.each([
     [{ smoke: true, fan: false }, 'floors.why.smoke'], [{ fan: false }, 'floors.why.fan-off'], [{ valve: 100 }, 'floors.why.valve-full'], [{ supply: 19 }, 'floors.why.supply-warm'],
     [{ filter: 260 }, 'floors.why.filter'], [{}, 'floors.why.unknown'], [{ deviation: -2 }, 'floors.why.overcooled'], [{ deviation: 0.2 }, 'floors.why.ok'], [{ deviation: Number.NaN }, 'floors.why.no-data'],
+    [{ noAirflow: true, deviation: 0 }, 'air.why.no-airflow'], [{ told: false, fan: false }, 'air.why.off-hours'],
   ])('%j → %s', (more, key) => expect(reason(air(more)).key).toBe(key));
+  it('says in one word what is measured, at any hour, and counts only who is there to feel it', () => {
+    expect(reason(air({ told: false, fan: false }))).toMatchObject({ uncomfortable: false, word: 'air.word.warm' });
+    expect(reason(air({}))).toMatchObject({ uncomfortable: true, word: 'air.word.warm' });
+    expect(reason(air({ deviation: -2 })).word).toBe('air.word.cold');
+    expect(reason(air({ deviation: 1.4 })).word).toBe('');
+  });
+  const coil = (more: Partial<FanCoil>): FanCoil => ({ zone: 28, deviation: 2, speed: 2, valve: true, occupied: true, ...more });
+  it.each([
+    [{ deviation: 0.5 }, 'floors.why.ok'], [{ occupied: false }, 'air.why.vacant'], [{ speed: 0 }, 'floors.why.fan-off'], [{ valve: false }, 'air.why.valve-shut'], [{ speed: 3 }, 'air.why.full-speed'],
+    [{ deviation: -2 }, 'air.why.coil-on'], [{ deviation: -2, valve: false }, 'floors.why.unknown'], [{ deviation: Number.NaN }, 'floors.why.no-data'],
+  ])('of a room: %j → %s', (more, key) => expect(roomReason(coil(more)).key).toBe(key));
 });
 
 describe('range bar', () => {

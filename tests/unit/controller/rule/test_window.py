@@ -104,9 +104,32 @@ def test_filling() -> None:
     value, known = window.result()
     assert known.tolist() == [False, True]
     assert value[1] == 3.0
-    window.update(6.0, np.array([1.0, 1.0]), np.array([True, True]))
-    with pytest.raises(ValueError, match="before its first update"):
-        window.fill(0, np.array([0.0]), np.array([1.0]), YES, 7.0)
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "min", "max", "rate"])
+def test_a_window_that_is_filled_late_is_the_same_as_one_that_was_filled_in_time(aggregate: str) -> None:
+    at = np.array([-55.0, -20.0, 2.0, 7.0])
+    value = np.array([3.0, 9.0, -50.0, 70.0])
+    early, late = Window(aggregate, 60.0, 2), Window(aggregate, 60.0, 2)
+    early.fill(1, at[:2], value[:2], np.array([True, True]), 1.0)
+    for moment, number in ((1.0, 5.0), (4.0, 6.0), (9.0, 4.0)):
+        for window in (early, late):
+            window.update(moment, np.array([2.0, number]), np.array([True, True]))
+            window.result()
+    # History came late, and by then it had what the window has seen itself since 1.0: that is not counted twice.
+    late.fill(1, at, value, np.ones(4, np.bool_), 9.0)
+    for moment in (9.0, 30.0, 45.0, 66.0, 200.0):
+        for window in (early, late):
+            window.update(moment, np.array([2.0, 8.0]), np.array([True, True]))
+        np.testing.assert_allclose(late.result()[0], early.result()[0], err_msg=f"at {moment}")
+
+
+def test_a_window_that_has_run_for_its_whole_span_needs_no_past() -> None:
+    window = Window("mean", 60.0, 1)
+    for moment in (0.0, 50.0, 100.0):
+        window.update(moment, np.array([4.0]), YES)
+    window.fill(0, np.array([-50.0]), np.array([90.0]), YES, 100.0)
+    assert window.result()[0] == 4.0
 
 
 def held(span: float, states: list[tuple[float, str]]) -> str:

@@ -307,7 +307,7 @@ export const core: Words<typeof zh> = {
   'overview.power-factor': 'Power factor',
   'overview.transformers': 'Transformers',
   'overview.plant': 'Chilled water',
-  'overview.air': 'West wing air',
+  'overview.air': 'Air-conditioning',
   'overview.iaq': 'Air quality',
   'overview.devices': 'Devices',
   'overview.devices.good': '{good} / {total} good',

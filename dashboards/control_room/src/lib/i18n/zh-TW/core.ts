@@ -305,7 +305,7 @@ export const core = {
   'overview.power-factor': '功率因數',
   'overview.transformers': '高壓變壓器',
   'overview.plant': '冰水系統',
-  'overview.air': '西區空調',
+  'overview.air': '空調',
   'overview.iaq': '空氣品質',
   'overview.devices': '裝置',
   'overview.devices.good': '{good} / {total} 良好',
