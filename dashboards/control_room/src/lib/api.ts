@@ -13,6 +13,8 @@ export class Problem extends Error {
 
 export const BASE = '/api/v1';
 const DEADLINE_MS = 10_000;
+/** Of a file that is sent: 5 MiB over a slow line. */
+const UPLOAD_MS = 60_000;
 
 type Query = Record<string, string | number | boolean | null | undefined>;
 
@@ -35,7 +37,7 @@ export class Api {
     if (method !== 'GET') headers['X-CSRF-Token'] = this.csrf;
     if (etag) headers['If-Match'] = etag;
     if (body !== undefined) headers['Content-Type'] = file ? body.type : 'application/json';
-    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    const deadline = AbortSignal.timeout(file ? UPLOAD_MS : DEADLINE_MS);
     let response: Response;
     try {
       response = await fetch(BASE + path, {
