@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
 from controller.local import LocalServer
+from controller.plan.store import DrawingStore
 from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
@@ -48,7 +49,17 @@ from controller.rule.engine import RuleEngine
 from controller.settings.build import Endpoints
 from controller.settings.difference import compare
 from controller.settings.load import load
-from controller.settings.overlay import LIMITS, Change, forget, lay_over, limit_change, store
+from controller.settings.overlay import (
+    LIMITS,
+    Change,
+    apply_plans,
+    forget,
+    lay_over,
+    limit_change,
+    plan_change,
+    plan_key,
+    store,
+)
 from controller.settings.secret import resolve
 from controller.share import product_version, share_dir
 
@@ -56,6 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from controller.history.log import Committed
+    from controller.plan.plan import Plan
     from controller.point.model import Limits, Site
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
@@ -300,6 +312,22 @@ class Controller:
             self._changes = changes
             self._use_limits(new)
 
+    async def _set_plan(self, building: str, floor: str, plan: Plan | None, owner: str, reason: str) -> None:
+        """Use a plan in place of the files'; None, or that of the files, ends the change.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            made = Change(plan_key(building, floor), None, owner, reason, None, self.clock.now_ns())
+            change = None if plan is None else plan_change(self._files, plan, made)
+            changes = {key: old for key, old in self._changes.items() if key != made.key}
+            if change is not None:
+                changes[change.key] = change
+            await self.journal.write(forget(made.key) if change is None else store(change))
+            self._changes = changes
+            self.configuration = replace(self.configuration, plans=apply_plans(self._files, changes.values()))
+
     def _use_limits(self, new: Configuration) -> None:
         """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
         self.configuration = new
@@ -342,7 +370,13 @@ class Controller:
         await self.journal.change(row, forget(change.key, made_ns=change.time_ns))
 
     def _limit_change(self, address: str) -> LimitChange | None:
-        change = self._changes.get(LIMITS + address)
+        return self._change(LIMITS + address)
+
+    def _plan_change(self, building: str, floor: str) -> LimitChange | None:
+        return self._change(plan_key(building, floor))
+
+    def _change(self, key: str) -> LimitChange | None:
+        change = self._changes.get(key)
         return None if change is None else LimitChange(change.who, change.why, change.time_ns, change.expires_ns)
 
     def _base_limits(self, address: str) -> Limits | None:
@@ -396,6 +430,12 @@ class Controller:
             base_limits=self._base_limits,
             limit_change=self._limit_change,
             overview=self._overview,
+            folder=self.options.site,
+            drawings=DrawingStore(self.options.data / "drawings"),
+            plans=lambda: self.configuration.plans,
+            base_plans=lambda: self._files.plans,
+            plan_change=self._plan_change,
+            set_plan=self._set_plan,
             ready=lambda: {
                 "started": self._started,
                 "log": self.log.status().healthy,

@@ -198,7 +198,7 @@ def apply(
 
 def _show_difference(difference: dict[str, Any], *, dry_run: bool) -> None:
     quiet = True
-    for noun in ("site", "equipment", "points", "devices", "alarms", "rules"):
+    for noun in ("site", "equipment", "points", "devices", "alarms", "rules", "plans"):
         for word, mark in (("added", "+"), ("removed", "-"), ("changed", "~")):
             names = difference[noun][word]
             quiet = quiet and not names
@@ -273,6 +273,7 @@ def check(
         "commandable": sum(point.write is not None for point in site_model.points.values()),
         "alarms": len(configuration.alarms),
         "rules": len(configuration.rules),
+        "plans": len(configuration.plans),
     }
     holding = configuration.holding()
     if as_json:
@@ -287,6 +288,26 @@ def check(
             print(f"  {address}")
         if len(holding) > 10:
             print(f"  … and {len(holding) - 10} more (--json lists all)")
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Argument(help="haystack (JSON) or brick (Turtle).", show_default=False)],
+    site: Site,
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output unless given.")] = None,
+) -> None:
+    """Write the model of a site's folder in the words of Project Haystack 4 or Brick 1.4.
+
+    Buildings, floors, zones, equipment and points with units and relations; no values. The controller may run or not.
+    """
+    from controller.export import export_model  # noqa: PLC0415
+
+    text = export_model(site, form)
+    if out is None:
+        print(text.rstrip("\n"))
+    else:
+        out.write_text(text, "utf-8")
+        print(out)
 
 
 @app.command()

@@ -1,9 +1,10 @@
-"""History of a data folder on this machine: CSV out, history files in. Works beside the API, without a sign-in."""
+"""What leaves and enters on this machine, beside the API and without a sign-in: history, and the site's model."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ from controller.history.importer import import_history
 from controller.history.log import FrameLog
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
+from controller.ontology.brick import brick_turtle
+from controller.ontology.haystack import haystack_grid
 from controller.point.registry import Registry
 from controller.settings.load import load
 from drivers.reading import Quality
@@ -24,7 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["export_csv", "import_file"]
+__all__ = ["export_csv", "export_model", "import_file"]
+
+
+def export_model(site: Path, form: str) -> str:
+    """Return the model of a site's folder: `haystack` (a JSON grid) or `brick` (Turtle).
+
+    Raises:
+        InvalidError: there is no such form, or the folder cannot be used.
+    """
+    forms = {"haystack": lambda model: json.dumps(haystack_grid(model), ensure_ascii=False), "brick": brick_turtle}
+    if form not in forms:
+        raise InvalidError(f'"{form}" is no form; wanted one of {", ".join(forms)}')
+    return forms[form](load(site, Registry(), clock=SystemClock()).site)
 
 
 async def export_csv(site: Path, data: Path, points: Sequence[str], start: str, end: str, out: TextIO) -> None:

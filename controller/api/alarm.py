@@ -17,7 +17,7 @@ from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import among, page
 
-__all__ = ["router"]
+__all__ = ["AlarmEntryReply", "entry_json", "router"]
 
 router = APIRouter(tags=["alarms"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
@@ -169,7 +169,8 @@ def _find(runtime: Runtime, principal: Principal, alarm_id: str) -> Alarm:
     return found
 
 
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
+def entry_json(row: dict[str, Any]) -> dict[str, Any]:
+    """Return one line of the alarm journal."""
     return {
         "id": row["id"],
         "alarm": row["definition"],
@@ -272,7 +273,7 @@ async def read_alarm_journal(
     found = _find(runtime, principal, alarm_id)
     rows = schema.alarm_entry
     result = await page(runtime.journal, rows, rows.c.definition == found.id, cursor=cursor, limit=limit)
-    return Json({"items": [_entry(row) for row in result.items], "next": result.next})
+    return Json({"items": [entry_json(row) for row in result.items], "next": result.next})
 
 
 @router.post("/alarms/{alarm_id}/comment", response_model=AlarmReply)
@@ -300,7 +301,7 @@ async def read_journal(runtime: RuntimeDep, principal: Viewer, cursor: Cursor = 
         else [among(rows.c.definition, _seen(runtime, principal))]
     )
     result = await page(runtime.journal, rows, *where, cursor=cursor, limit=limit)
-    return Json({"items": [_entry(row) for row in result.items], "next": result.next})
+    return Json({"items": [entry_json(row) for row in result.items], "next": result.next})
 
 
 def _seen(runtime: Runtime, principal: Principal) -> set[str]:

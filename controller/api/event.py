@@ -14,7 +14,7 @@ from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import among, page
 
-__all__ = ["router"]
+__all__ = ["EventReply", "router"]
 
 router = APIRouter(prefix="/events", tags=["events"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ CSP = (
 
 _PREFIX = "/api/v1"
 
+_STRICTER = ("Content-Security-Policy",)
+"""A route may send its own: files that people brought along are shut into a sandbox."""
+UPLOAD = re.compile(rf"{_PREFIX}/drawings")
+"""Paths that take a file: their bodies may be as long as `ApiSettings.upload_limit`."""
+
 BODY_S = 20.0
 """A body that takes longer is given up (slow senders)."""
 _HEADERS = {
@@ -51,10 +57,11 @@ _HEADERS = {
 class BodyGuard:
     """Reads the body itself, at most `limit` bytes and 20 s, chunked or not; 413, 408 and 415 come from here."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        """Wrap `app`."""
+    def __init__(self, app: ASGIApp, limit: int, upload_limit: int) -> None:
+        """Wrap `app`; `upload_limit` is for the paths of `UPLOAD`."""
         self._app = app
         self._limit = limit
+        self._upload_limit = upload_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -67,14 +74,15 @@ class BodyGuard:
             problem = problem_response(415, "compressed bodies are not taken", headers=close)
             await problem(scope, receive, send)
             return
+        limit = self._upload_limit if UPLOAD.fullmatch(scope["path"]) else self._limit
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > self._limit:
-            problem = problem_response(413, f"the body is longer than {self._limit} bytes", headers=close)
+        if not length.isdigit() or int(length[:20]) > limit:
+            problem = problem_response(413, f"the body is longer than {limit} bytes", headers=close)
             await problem(scope, receive, send)
             return
         try:
             async with asyncio.timeout(BODY_S):
-                body = await self._read(receive)
+                body = await self._read(receive, limit)
         except TimeoutError:
             problem = problem_response(408, f"the body did not arrive within {BODY_S:g} s", headers=close)
             await problem(scope, receive, send)
@@ -82,7 +90,7 @@ class BodyGuard:
         except ClientDisconnect:
             return
         if body is None:
-            problem = problem_response(413, f"the body is longer than {self._limit} bytes", headers=close)
+            problem = problem_response(413, f"the body is longer than {limit} bytes", headers=close)
             await problem(scope, receive, send)
             return
         given = False
@@ -96,7 +104,7 @@ class BodyGuard:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
+    async def _read(self, receive: Receive, limit: int) -> bytes | None:
         parts, size = [], 0
         while True:
             message = await receive()
@@ -104,7 +112,7 @@ class BodyGuard:
                 raise ClientDisconnect
             part = message.get("body", b"")
             size += len(part)
-            if size > self._limit:
+            if size > limit:
                 return None
             parts.append(part)
             if not message.get("more_body", False):
@@ -193,7 +201,8 @@ class HeaderGuard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    if name not in _STRICTER or name not in headers:
+                        headers[name] = value
                 if self._https:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
                 if api and "cache-control" not in headers:

@@ -152,6 +152,8 @@ async def list_points(
     equipment: Address | None = None,
     system: Address | None = None,
     area: Address | None = None,
+    building: Address | None = None,
+    floor: Address | None = None,
     q: Line | None = None,
     cursor: Cursor = None,
     limit: Limit = 200,
@@ -169,6 +171,10 @@ async def list_points(
         if system is not None and (owner is None or owner.system != system):
             continue
         if area is not None and point.area != area:
+            continue
+        if building is not None and (owner is None or owner.building != building):
+            continue
+        if floor is not None and (owner is None or owner.floor != floor):
             continue
         text = f"{point.address} {point.name.zh} {point.name.en}".casefold()
         if all(word in text for word in wanted):

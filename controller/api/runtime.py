@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Protocol
 
+from controller.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
 
     from controller.alarm.engine import AlarmEngine
     from controller.api.stream import StreamHub
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
     from controller.journal.journal import Journal
+    from controller.plan.plan import Plan
+    from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
     from drivers.driver import Clock
@@ -74,6 +79,8 @@ class ApiSettings:
     """Host names that the server answers to (without port). Empty: loopback names on plain HTTP, any on HTTPS."""
     body_limit: int = 1 << 20
     """Bytes of a request body; beyond it 413."""
+    upload_limit: int = 5 << 20
+    """Bytes of a file that is uploaded (drawings alone); beyond it 413."""
     requests_per_s: float = 50.0
     """Sustained requests per session, token or address; twice ten seconds of it may come at once."""
     sign_ins_per_min: float = 10.0
@@ -86,13 +93,21 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitChange:
-    """Who laid limits over those of the files, and until when."""
+    """Who laid limits, or a plan, over those of the files, and until when."""
 
     owner: str
     reason: str
     since_ns: int
     until_ns: int | None
     """None: until somebody sets them back."""
+
+
+def _no_plans() -> Mapping[tuple[str, str], Plan]:
+    return {}
+
+
+async def _keep_no_plan(building: str, floor: str, plan: Plan | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("plans cannot be changed here")
 
 
 def _ready() -> Mapping[str, bool]:
@@ -125,7 +140,20 @@ class Runtime:
     ready: Callable[[], Mapping[str, bool]] = _ready
     """Named conditions for /readyz beside the journal, such as {"started": True}."""
     changing: asyncio.Lock = dataclass_field(default_factory=asyncio.Lock)
-    """Held while somebody changes limits: of two who read the same state, one is told so."""
+    """Held while somebody changes limits or a plan: of two who read the same state, one is told so."""
+    folder: Path | None = None
+    """The site's folder, for the drawings and documents that the configuration names."""
+    drawings: DrawingStore | None = None
+    """Uploaded drawings."""
+    plans: Callable[[], Mapping[tuple[str, str], Plan]] = _no_plans
+    """The plans in effect, by building and floor."""
+    base_plans: Callable[[], Mapping[tuple[str, str], Plan]] = _no_plans
+    """Those of the files."""
+    plan_change: Callable[[str, str], LimitChange | None] = lambda _building, _floor: None
+    """The change that lies over the files' plan of a floor; None when there is none."""
+    set_plan: Callable[[str, str, Plan | None, str, str], Awaitable[None]] = _keep_no_plan
+    """Persist and use a plan: (building, floor, plan, owner, reason); None, or that of the files, ends the change.
+    Durable and in effect when it returns; when it raises, nothing was changed."""
     hub: StreamHub | None = None
     """Set by `create_app`; the cycle publishes into it."""
     metrics: Callable[[], Mapping[str, float]] = dict

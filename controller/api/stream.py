@@ -387,6 +387,10 @@ class StreamHub:
         elif kind == "system" and name:
             inside = {entry.address for entry in site.equipment.values() if entry.system == name}
             wanted = (point for point in site.points.values() if point.equipment in inside)
+        elif kind == "floor" and name:
+            building, _, floor = name.partition("/")
+            here = {e.address for e in site.equipment.values() if (e.building, e.floor) == (building, floor)}
+            wanted = (point for point in site.points.values() if point.equipment in here)
         elif kind == "equipment" and name:
             wanted = site.of_equipment(name)
         elif kind == "point" and name in site.points:

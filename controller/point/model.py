@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Area", "Building", "Equipment", "Floor", "Limits", "Name", "Point", "Site", "WriteSpec"]
+__all__ = ["Area", "Building", "Document", "Equipment", "Floor", "Limits", "Name", "Point", "Site", "WriteSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A checked file of the site's folder that belongs to equipment."""
+
+    kind: str
+    """`photo`, `manual` or `drawing`."""
+    title: Name
+    file: str
+    """Below the site's folder."""
+    media: str
+    size: int
+    digest: str
+    """SHA-256 in hex."""
+
+
+@dataclass(frozen=True, slots=True)
 class Equipment:
     """A thing that has points: a transformer, a chiller, a meter, a room sensor."""
 
@@ -70,6 +85,8 @@ class Equipment:
     serial: str = ""
     parameters: Mapping[str, float | str] = field(default_factory=dict)
     """Nameplate and topology: `rated_kva`, `rated_kw`, `feeds`, `fed_by`."""
+    documents: tuple[Document, ...] = ()
+    """Its own first, then those of its class."""
 
 
 @dataclass(frozen=True, slots=True)

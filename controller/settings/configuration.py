@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from controller.alarm.definition import AlarmDefinition
+    from controller.plan.plan import Plan
     from controller.point.model import Site
     from controller.rule.definition import RuleDefinition
     from controller.settings.file import ServerFile
@@ -32,6 +33,9 @@ class Configuration:
     server: ServerFile
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
+
+    plans: Mapping[tuple[str, str], Plan] = field(default_factory=dict)
+    """By building and floor."""
 
     def holding(self) -> tuple[str, ...]:
         """Return the commandable points that keep their last value when the controller dies."""

@@ -37,13 +37,15 @@ class Difference:
     devices: Change
     alarms: Change
     rules: Change
+    plans: Change
+    """By building and floor, as `main 1F`."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
     """Keys of server.toml that have changed; they take effect at the next start."""
 
     def __bool__(self) -> bool:
-        return any((self.site, self.equipment, self.points, self.devices, self.alarms, self.rules))
+        return any((self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, for programs."""
@@ -68,6 +70,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         devices=devices,
         alarms=_change({item.id: item for item in old.alarms}, {item.id: item for item in new.alarms}),
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
+        plans=_change(_plans(old), _plans(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
     )
@@ -79,6 +82,10 @@ def _places(site: Site) -> dict[str, Any]:
         **{f"building {item.id}": item for item in site.buildings.values()},
         **{f"area {item.id}": item for item in site.areas.values()},
     }
+
+
+def _plans(configuration: Configuration) -> dict[str, Any]:
+    return {" ".join(key): plan for key, plan in configuration.plans.items()}
 
 
 def _restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,16 +9,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
+from controller.plan.plan import MOST_PLACEMENTS, MOST_VERTICES, MOST_ZONES
+
 __all__ = [
     "FORMS",
     "AlarmFile",
     "AlarmRow",
     "DeviceFile",
     "DeviceRow",
+    "DocumentFile",
+    "DocumentRow",
     "EquipmentFile",
     "EquipmentRow",
     "InputRow",
     "NameRow",
+    "PlanFile",
+    "PlanRow",
     "RuleFile",
     "RuleRow",
     "ServerFile",
@@ -34,6 +40,13 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Long = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=300)]
+PlanPath = Annotated[str, StringConstraints(pattern=r"^plans/[A-Za-z0-9][\w.-]{0,100}\.(svg|png)$")]
+DocumentPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^documents/([A-Za-z0-9][\w.-]{0,100}/)?[A-Za-z0-9][\w.-]{0,100}\.(svg|png|jpe?g|pdf)$"),
+]
+Place = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+){2,3}$", max_length=200)]
+Vertex = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 Endpoint = Annotated[
     str,
     StringConstraints(
@@ -48,6 +61,11 @@ FORMS = {
     "^[a-z][a-z0-9_]{0,47}$": "a tag: a lower-case letter, then letters, digits and _, at most 48, such as power_l1",
     "^([a-z][a-z0-9_]{0,23})?$": "a lower-case letter, then letters, digits and _, at most 24, such as spare_",
     r"^(B[1-9]|[1-9]\d?F|RF)$": "a floor: B9 to B1, 1F to 99F, or RF",
+    r"^plans/[A-Za-z0-9][\w.-]{0,100}\.(svg|png)$": "a drawing such as plans/main-1f.svg, or .png",
+    r"^documents/([A-Za-z0-9][\w.-]{0,100}/)?[A-Za-z0-9][\w.-]{0,100}\.(svg|png|jpe?g|pdf)$": (
+        "a file such as documents/meter.pdf; svg, png, jpg and pdf are taken"
+    ),
+    r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+){2,3}$": "an equipment or a point, such as main.electrical.tx1",
     r"^https?://\S+$": "an address such as http://127.0.0.1:8086",
     r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$": (
         "tcp://host:502, rtu+tcp://host:4001, serial:/dev/ttyUSB0?baudrate=9600&parity=N, opc.tcp://host:4840 "
@@ -112,6 +130,14 @@ class SiteFile(_Row):
     """For the simulators; the controller does not look at it."""
 
 
+class DocumentItem(_Row):
+    """One document of a piece of equipment: a file of the site's folder `documents`."""
+
+    kind: Literal["photo", "manual", "drawing"]
+    file: DocumentPath
+    title: NameRow
+
+
 class EquipmentRow(_Row):
     """`[[equipment]]`, expanded."""
 
@@ -126,6 +152,7 @@ class EquipmentRow(_Row):
     serial: Short = ""
     parameters: Annotated[dict[str, FiniteFloat | int | str], Field(max_length=100)] = {}
     """Numbers that alarms and rules may use by name, and texts for screens."""
+    documents: Annotated[list[DocumentItem], Field(max_length=50)] = []
 
 
 class DeviceRow(_Row):
@@ -206,6 +233,53 @@ class RuleRow(_Row):
     expression: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 
+class ZoneRow(_Row):
+    """`[[plan.zones]]`: a part of a floor."""
+
+    id: Word
+    name: NameRow
+    polygon: Annotated[list[Vertex], Field(min_length=3, max_length=MOST_VERTICES)]
+    """Corners `[x, y]` in the order of the outline, from the upper left corner of the drawing."""
+    holds: Annotated[list[Word], Field(max_length=50)] = []
+    """Wings and areas whose equipment is laid out in it where nobody placed it; the zone's own id unless given."""
+
+
+class PlacementRow(_Row):
+    """`[[plan.placements]]`: where an equipment, or a single point, stands."""
+
+    address: Place
+    at: Vertex
+
+
+class PlanRow(_Row):
+    """`[[plan]]`, expanded: the plan of one floor."""
+
+    building: Word
+    floor: FloorId
+    file: PlanPath | None = None
+    """An SVG or PNG of the site's folder `plans`, at most 5 MiB."""
+    size: Annotated[list[Annotated[FiniteFloat, Field(gt=0, le=100_000)]], Field(min_length=2, max_length=2)] | None = (
+        None
+    )
+    """Width and height of the coordinates; the drawing's own unless given."""
+    zones: Annotated[list[ZoneRow], Field(max_length=MOST_ZONES)] = []
+    placements: Annotated[list[PlacementRow], Field(max_length=MOST_PLACEMENTS)] = []
+
+
+class DocumentRow(DocumentItem):
+    """`[[document]]`, expanded: a document of a class of equipment, or of addresses by pattern."""
+
+    cls: Annotated[Word | None, Field(alias="class")] = None
+    equipment: str | None = None
+    """Address, with `*` for any text."""
+
+    @model_validator(mode="after")
+    def _owned(self) -> Self:
+        if (self.cls is None) == (self.equipment is None):
+            raise ValueError('exactly one of "class" and "equipment"')
+        return self
+
+
 class HttpRow(_Row):
     """`[http]`."""
 
@@ -271,3 +345,15 @@ class RuleFile(_Row):
     """rules.toml and rules/*.toml."""
 
     rule: Annotated[list[RuleRow], Field(max_length=2_000)] = []
+
+
+class PlanFile(_Row):
+    """plans.toml and plans/*.toml, before expansion."""
+
+    plan: list[dict[str, Any]] = []
+
+
+class DocumentFile(_Row):
+    """documents.toml, before expansion."""
+
+    document: list[dict[str, Any]] = []

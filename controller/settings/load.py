@@ -10,8 +10,10 @@ from controller.point.model import Name, Site
 from controller.settings.alarm import communication_alarms, point_alarms, with_limits
 from controller.settings.build import Builder, Endpoints
 from controller.settings.configuration import Configuration
+from controller.settings.document import with_documents
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
+from controller.settings.plan import floor_plans
 from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
 from controller.settings.rule import check_rules, rules, virtual_points
@@ -79,6 +81,8 @@ def load(
     definitions = rules(rows.rules, problems)
     builder.points |= virtual_points(definitions, builder.equipment, builder.points, registry, problems)
     alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems)
+    equipment = with_documents(rows, builder.equipment, folder, problems)
+    plans = floor_plans(rows.plans, builder.buildings, builder.equipment, builder.points, folder, problems)
     _raise(problems)
     alarms = apply_limits(alarms, changes, clock.now_ns())
     alarms |= communication_alarms(rows.alarms, builder.equipment_of, builder.equipment)
@@ -89,7 +93,7 @@ def load(
         generation=generation,
         buildings=builder.buildings,
         areas=builder.areas,
-        equipment=builder.equipment,
+        equipment=equipment,
         points=with_limits(builder.points, alarms.values()),
     )
     _raise(check_rules(definitions, site, clock))
@@ -102,6 +106,7 @@ def load(
         rules=definitions,
         server=rows.server,
         notices=builder.notices,
+        plans=plans,
     )
 
 

@@ -1,10 +1,12 @@
 """The overlay: what was changed while running, over what the files say. Kept in the state database with who and why.
 
-A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away).
+A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away) or
+`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it).
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 from controller.alarm.definition import LIMIT_KINDS
 from controller.errors import NotFoundError
 from controller.journal.schema import overlay
+from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
 
 if TYPE_CHECKING:
@@ -25,9 +28,23 @@ if TYPE_CHECKING:
     from controller.alarm.definition import AlarmDefinition
     from controller.settings.configuration import Configuration
 
-__all__ = ["LIMITS", "Change", "apply_limits", "forget", "lay_over", "limit_change", "store"]
+__all__ = [
+    "LIMITS",
+    "PLAN",
+    "Change",
+    "apply_limits",
+    "apply_plans",
+    "forget",
+    "lay_over",
+    "limit_change",
+    "plan_change",
+    "plan_key",
+    "store",
+]
 
 LIMITS = "limits/"
+PLAN = "plan/"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +90,53 @@ def apply_limits(
     return result
 
 
+def apply_plans(base: Configuration, changes: Iterable[Change]) -> dict[tuple[str, str], Plan]:
+    """Return the plans of the files with those that were changed in their place.
+
+    A change outlives what it speaks of: placements of equipment that the files no longer have do nothing, a drawing of
+    the files is the one that they have now, and a change that no longer fits at all is left out and said so.
+    """
+    plans = dict(base.plans)
+    for change in changes:
+        if not change.key.startswith(PLAN):
+            continue
+        building, _, floor = change.key.removeprefix(PLAN).partition("/")
+        known = base.site.buildings.get(building)
+        if known is None or floor not in [item.id for item in known.floors]:
+            continue
+        try:
+            plan = Plan.parse(building, floor, change.value)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning(
+                "the changed plan of %s %s cannot be read (%r); that of the files is shown", building, floor, error
+            )
+            continue
+        if plan.drawing is not None and plan.drawing.file:
+            old = plans.get(plan.key)
+            plan = replace(plan, drawing=old.drawing if old else None)
+        wrong = {
+            fault.path[1]
+            for fault in faults(plan, base.site.equipment, base.site.points)
+            if fault.path[0] == "placements"
+        }
+        kept = tuple(item for place, item in enumerate(plan.placements) if place not in wrong)
+        plans[plan.key] = replace(plan, placements=kept)
+    return plans
+
+
+def plan_key(building: str, floor: str) -> str:
+    """Return the key of a floor's plan in the overlay."""
+    return f"{PLAN}{building}/{floor}"
+
+
+def plan_change(base: Configuration, plan: Plan, change: Change) -> Change | None:
+    """Return `change` with the value of this plan; None when it is that of the files, so that nothing changes."""
+    old = base.plans.get(plan.key)
+    return None if old == plan else replace(change, key=plan_key(*plan.key), value=plan.to_json())
+
+
 def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, generation: int) -> Configuration:
-    """Return the configuration of the files with changed limits, in its alarms and at its points."""
+    """Return the configuration of the files with changed limits, in its alarms and at its points, and changed plans."""
     live = [change for change in changes if not change.over(now_ns)]
     alarms = apply_limits({alarm.id: alarm for alarm in base.alarms}, live, now_ns)
     points = dict(base.site.points)
@@ -84,7 +146,8 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
             kept = {kind: alarms.get(f"{address}#{kind}") for kind in LIMIT_KINDS}
             limits = Limits(**{kind: alarm.limit for kind, alarm in kept.items() if alarm is not None})
             points[address] = replace(points[address], limits=limits)
-    return replace(base, alarms=tuple(alarms.values()), site=replace(base.site, points=points, generation=generation))
+    site = replace(base.site, points=points, generation=generation)
+    return replace(base, alarms=tuple(alarms.values()), site=site, plans=apply_plans(base, live))
 
 
 def limit_change(base: Configuration, address: str, limits: Limits, change: Change) -> Change | None:

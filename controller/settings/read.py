@@ -12,7 +12,9 @@ from controller.settings.file import (
     AlarmFile,
     AlarmRow,
     DeviceRow,
+    DocumentRow,
     EquipmentRow,
+    PlanRow,
     RuleFile,
     RuleRow,
     ServerFile,
@@ -41,8 +43,10 @@ _FILES = (
     "devices.csv",
     "alarms.toml",
     "rules.toml",
+    "plans.toml",
+    "documents.toml",
 )
-_FOLDERS = ("equipment", "devices", "alarms", "rules", "profiles", "schema")
+_FOLDERS = ("equipment", "devices", "alarms", "rules", "plans", "documents", "profiles", "schema")
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -105,6 +109,8 @@ class Rows:
     devices: list[Placed[DeviceRow]] = field(default_factory=list)
     alarms: list[Placed[AlarmRow]] = field(default_factory=list)
     rules: list[Placed[RuleRow]] = field(default_factory=list)
+    plans: list[Placed[PlanRow]] = field(default_factory=list)
+    documents: list[Placed[DocumentRow]] = field(default_factory=list)
 
 
 def read_site(folder: Path) -> Rows:
@@ -133,6 +139,10 @@ def read_site(folder: Path) -> Rows:
         rules = _checked(RuleFile, source.data, source, (), problems)
         for place, rule in enumerate(rules.rule if rules else []):
             rows.rules.append(Placed(rule, source, ("rule", place)))
+    for source in _sources(folder, "plans", "plan", problems, csv=False):
+        rows.plans += _expanded(source, "plan", PlanRow, problems, len(rows.plans))
+    for source in _sources(folder, "documents", "document", problems, csv=False):
+        rows.documents += _expanded(source, "document", DocumentRow, problems, len(rows.documents))
     if problems:
         raise SettingsError(problems)
     return rows

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from controller.settings.file import (
     AlarmFile,
     DeviceRow,
+    DocumentRow,
     EquipmentRow,
+    PlanRow,
     RuleFile,
     ServerFile,
     SiteFile,
@@ -40,6 +42,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "rules": RuleFile.model_json_schema(by_alias=True),
         "equipment": _rows("equipment", EquipmentRow),
         "devices": _rows("device", DeviceRow),
+        "plans": _rows("plan", PlanRow),
+        "documents": _rows("document", DocumentRow),
     }
 
 

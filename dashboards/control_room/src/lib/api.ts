@@ -13,6 +13,8 @@ export class Problem extends Error {
 
 export const BASE = '/api/v1';
 const DEADLINE_MS = 10_000;
+/** Of a file that is sent: 5 MiB over a slow line. */
+const UPLOAD_MS = 60_000;
 
 type Query = Record<string, string | number | boolean | null | undefined>;
 
@@ -29,17 +31,19 @@ export class Api {
   /** Called when the server says that nobody is signed in. */
   onUnauthorized: () => void = () => undefined;
 
-  async #send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  async #send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, etag?: string): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json' };
+    const file = body instanceof Blob;
     if (method !== 'GET') headers['X-CSRF-Token'] = this.csrf;
-    if (body !== undefined) headers['Content-Type'] = 'application/json';
-    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    if (etag) headers['If-Match'] = etag;
+    if (body !== undefined) headers['Content-Type'] = file ? body.type : 'application/json';
+    const deadline = AbortSignal.timeout(file ? UPLOAD_MS : DEADLINE_MS);
     let response: Response;
     try {
       response = await fetch(BASE + path, {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined || file ? body : JSON.stringify(body),
         signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
         credentials: 'same-origin',
       });
@@ -69,11 +73,16 @@ export class Api {
   post<T>(path: string, body: unknown): Promise<T> {
     return this.#send<T>('POST', path, body);
   }
-  put<T>(path: string, body: unknown): Promise<T> {
-    return this.#send<T>('PUT', path, body);
+  /** With the ETag of what was read, so that nobody's change is overwritten unseen. */
+  put<T>(path: string, body: unknown, etag?: string): Promise<T> {
+    return this.#send<T>('PUT', path, body, undefined, etag);
   }
-  delete<T>(path: string): Promise<T> {
-    return this.#send<T>('DELETE', path);
+  delete<T>(path: string, etag?: string): Promise<T> {
+    return this.#send<T>('DELETE', path, undefined, undefined, etag);
+  }
+  /** A file as it is, with its own media type. */
+  upload<T>(path: string, file: Blob): Promise<T> {
+    return this.#send<T>('POST', path, file);
   }
 
   /** All pages of a list, bounded. */

@@ -47,6 +47,7 @@ export const href = {
   alarm: (id: string): string => `/alarms/${segments(id)}`,
   camera: (address: string): string => `/security/cameras/${segments(address)}`,
   floor: (building: string, floor: string): string => `/floors/${encodeURIComponent(building)}/${encodeURIComponent(floor)}`,
+  planEdit: (building: string, floor: string): string => `/floors/${encodeURIComponent(building)}/${encodeURIComponent(floor)}/edit`,
   device: (id: string): string => `/devices/${encodeURIComponent(id)}`,
   trend: (addresses: string[], range = '24h'): string => `/trend?${new URLSearchParams({ points: addresses.join(','), range })}`,
 };
@@ -56,9 +57,20 @@ class Router {
   search = $state(location.search);
   route = $derived(match(this.path));
   query = $derived(new URLSearchParams(this.search));
+  /** Asked before another page is shown; a page with unsaved work answers false, keeps `target` and asks the person. */
+  guard: ((target: string) => boolean) | null = null;
 
   constructor() {
-    addEventListener('popstate', () => this.#sync());
+    addEventListener('popstate', () => {
+      const target = location.pathname + location.search;
+      // Back is over when it is told: the address of the page that stays is put there again.
+      if (this.#stays(location.pathname, target)) history.pushState(null, '', this.path + this.search);
+      else this.#sync();
+    });
+  }
+
+  #stays(path: string, target: string): boolean {
+    return path !== this.path && this.guard !== null && !this.guard(target);
   }
 
   #sync(): void {
@@ -68,6 +80,7 @@ class Router {
 
   go(target: string, replace = false): void {
     const url = new URL(target, location.origin);
+    if (this.#stays(url.pathname, url.pathname + url.search)) return;
     if (replace) history.replaceState(null, '', url);
     else if (url.href !== location.href) history.pushState(null, '', url);
     this.#sync();

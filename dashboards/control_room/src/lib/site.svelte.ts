@@ -35,7 +35,7 @@ class SiteState {
     this.version += 1;
   }
 
-  async points(query: { system?: string; equipment?: string }): Promise<Point[]> {
+  async points(query: { system?: string; equipment?: string; building?: string; floor?: string }): Promise<Point[]> {
     const key = JSON.stringify(query);
     let list = this.#lists.get(key);
     if (!list) {
@@ -100,6 +100,9 @@ class SiteState {
   }
   bySystem(system: string): Equipment[] {
     return this.site?.equipment.filter((e) => e.system === system) ?? [];
+  }
+  onFloor(building: string, floor: string): Equipment[] {
+    return this.site?.equipment.filter((e) => e.building === building && e.floor === floor) ?? [];
   }
   floorName(id: string): Name {
     return this.#floors.get(id) ?? { zh: id, en: id };

@@ -3,15 +3,17 @@ import { live } from './live.svelte';
 import { sites } from './site.svelte';
 import { Resource } from './resource.svelte';
 
-export interface Wanted { system?: string; equipment?: string }
+export interface Wanted { system?: string; equipment?: string; /** With its building. */ floor?: string; building?: string }
 
-/** Subscribe to systems and equipment and fetch their points; the resource says how the fetch goes. */
+const topicOf = (w: Wanted): string => (w.system ? `system:${w.system}` : w.floor ? `floor:${w.building}/${w.floor}` : `equipment:${w.equipment}`);
+
+/** Subscribe to systems, floors and equipment and fetch their points; the resource says how the fetch goes. */
 export function useTopics(wanted: () => Wanted[]): Resource<true> {
   const resource = new Resource<true>();
   const key = $derived(JSON.stringify(wanted()));
   $effect(() => {
     const list = JSON.parse(key) as Wanted[];
-    const releases = list.map((w) => live.stream.subscribe(w.system ? `system:${w.system}` : `equipment:${w.equipment}`));
+    const releases = list.map((w) => live.stream.subscribe(topicOf(w)));
     return () => {
       for (const release of releases) release();
     };

@@ -44,6 +44,12 @@ export interface AlarmEntry {
   id: number; alarm: string; occurrence: string; time: string | null; event: string; from_state: string; to_state: string;
   value: number | null; limit: number | null; user: string; comment: string;
 }
+export interface CommandEntry {
+  id: number; command: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: string;
+  state: CommandState; message: string; time: string | null; until: string | null;
+}
+export interface DeviceEvent { id: number; source: string; key: string; type: string; time: string | null; data: Record<string, string | number | boolean | null> }
+export interface EquipmentDocument { id: string; kind: 'photo' | 'manual' | 'drawing'; title: Name; file: string; media: string; size: number }
 export type DeviceState = 'starting' | 'good' | 'lost' | 'refused' | 'disabled';
 export interface Device {
   id: string; profile: string; protocol: string; endpoint: string; unit: number | string | null; equipment: string; points: number;

@@ -1,0 +1,1 @@
+"""The site in the words of others: Project Haystack and Brick."""
