@@ -3,7 +3,7 @@
 // Comfort: set-point ± 1.5 K, or 20 to 28 °C without one (ISO 7730 category B begins at 20 °C in winter; government offices
 // in Taiwan cool to 26 to 28 °C, 政府機關及學校用電效率管理計畫); 30 to 70 % RH (ISO 7730, 4.2). Limits of the air: lib/iaq.ts.
 import { UNCOMFORTABLE_K } from './comfort';
-import { LIMITS } from './iaq';
+import { ACT } from './iaq';
 import type { Equipment, Point } from './types';
 
 export const MEASURES = ['temperature', 'humidity', 'co2', 'pm25', 'people', 'equipment'] as const;
@@ -22,7 +22,8 @@ const TAGS: Record<Measure, string[]> = {
   ],
 };
 const SETPOINTS = ['zone_temp_sp', 'room_temp_sp'];
-const BANDS: Partial<Record<Measure, [number, number]>> = { temperature: [20, 28], humidity: [30, 70], co2: [0, LIMITS.co2.value], pm25: [0, LIMITS.pm25.value] };
+const limit = (id: string): number => ACT.find((row) => row.id === id)?.limit ?? Number.POSITIVE_INFINITY;
+const BANDS: Partial<Record<Measure, [number, number]>> = { temperature: [20, 28], humidity: [30, 70], co2: [0, limit('co2')], pm25: [0, limit('pm25')] };
 
 /** How pages look points up; given, so that this stays pure. */
 export interface Lookup { tag: (equipment: string, tag: string) => Point | undefined; points: (equipment: string) => Point[] }
