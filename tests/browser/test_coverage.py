@@ -57,7 +57,7 @@ What every row of the building's inventory was seen doing by the tests: a readin
 reading in the embedded history and in InfluxDB, an alarm raised by a fault, and the value on the page of its system in
 both languages. Written by `tests/browser/test_coverage.py`; a run that sees anything else fails.
 
-| row | system | device (profile, protocol) | set at the device → point | both stores | alarm | page: Chinese / English |
+| row | system | device (profile, protocol) | set → point | both stores | alarm | page: zh / en |
 |---|---|---|---|---|---|---|
 """
 
