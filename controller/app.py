@@ -28,7 +28,7 @@ from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
 from controller.enrolment import enrolment
 from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
-from controller.field.field import Field
+from controller.field.field import Field, Idle
 from controller.field.inbox import Inbox
 from controller.gauge import cycle_gauges, store_gauges
 from controller.history.delivery import Influx
@@ -46,9 +46,11 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
+from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
 from controller.settings.difference import compare
-from controller.settings.load import load
+from controller.settings.inventory import Inventory
+from controller.settings.load import build, read_files
 from controller.settings.overlay import (
     LIMITS,
     Change,
@@ -60,8 +62,11 @@ from controller.settings.overlay import (
     plan_key,
     store,
 )
+from controller.settings.problem import SettingsError
 from controller.settings.secret import resolve
 from controller.share import product_version, share_dir
+from controller.trial import Trials
+from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +77,7 @@ if TYPE_CHECKING:
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
     from controller.settings.file import InfluxRow
+    from controller.settings.load import Files
     from drivers.driver import Clock
 
 __all__ = ["Controller", "Options"]
@@ -106,8 +112,10 @@ class Controller:
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = asyncio.Event()
         self._applying = asyncio.Lock()
+        self._text: Files
+        """What the files said when they were applied."""
         self._files: Configuration
-        """What the files say, without the changes."""
+        """What that amounts to with the equipment and devices of the screen, without changed limits."""
         self._changes: dict[str, Change] = {}
         self._exit = AsyncExitStack()
         """Closes what was opened, the last first."""
@@ -191,7 +199,7 @@ class Controller:
         self._task(self._watch_changes(), "change watch")
         self._task(self._refill(), "window refill")
         self._started = True
-        await self.field.apply(self.configuration.devices, self.configuration.equipment)
+        await self._occupy()
         for notice in self.configuration.notices:
             _log.warning("%s", notice)
         self.journal.audit(
@@ -245,13 +253,29 @@ class Controller:
         async with self._applying:
             new = await self._load(dry_run=dry_run)
             difference = compare(self.configuration, new)
-            if dry_run or not difference:
+            if dry_run:
+                return difference
+            await self._forget_same(who)
+            if not difference:
                 return difference
             await self._swap(new)
+            for notice in new.notices:
+                _log.warning("%s", notice)
             self.journal.audit(
                 AuditRow(self.clock.now_ns(), who, "apply", self.options.site.name, data=difference.to_json())
             )
             return difference
+
+    async def _forget_same(self, who: str) -> None:
+        """End the changes of the screen that the files say too by now."""
+        for key in self._files.same:
+            change = self._changes.pop(key)
+            said = AuditRow(
+                self.clock.now_ns(), who, "device_change", key, reason="the files say the same", data={"by": change.who}
+            )
+            await self.journal.change(said, forget(key, made_ns=change.time_ns))
+        self._files = replace(self._files, same=())
+        self._inventory = Inventory(self._text, self._changes, self._files, self.options.endpoints)
 
     async def _swap(self, new: Configuration) -> None:
         # Everything that can fail is made before anything is changed; the changes themselves do not wait.
@@ -267,8 +291,20 @@ class Controller:
             if server is not None:
                 server.configure(_addresses(new.site))
         self.runtime.alarms = alarms
-        await self.field.apply(new.devices, new.equipment)
+        await self._occupy()
         self._task(self._refill(), "window refill")
+
+    async def _occupy(self) -> None:
+        """Run the links of the devices in service; the points of the others say that they are out of service."""
+        configuration = self.configuration
+        idle = [Idle(item.device, item.message, item.since_ns) for item in configuration.retired]
+        await self.field.apply(configuration.devices, configuration.equipment, idle)
+        for item in idle:
+            numbers = item.device.numbers[item.device.numbers >= 0]
+            # Behind what its link had delivered: the last word is that nothing is read any more.
+            self.inbox.readings(item.device, Readings.bad(numbers, self.clock.now_ns(), Quality.BAD_OUT_OF_SERVICE))
+        if self.runtime.hub is not None:
+            self.runtime.hub.publish_devices()
 
     async def _load(self, *, dry_run: bool = False) -> Configuration:
         registry = Registry(await recall.point_numbers(self.journal))
@@ -276,21 +312,52 @@ class Controller:
         generation = (
             self.configuration.site.generation if dry_run else await recall.next_generation(self.journal, self.clock)
         )
-        files = await asyncio.to_thread(self._read, registry, generation)
+        text, files = await asyncio.to_thread(self._read, registry, generation, tuple(changes.values()))
         if not dry_run:
             await recall.keep_numbers(self.journal, registry.new, self.clock)
-            self._files, self._changes = files, changes
+            self._text, self._files, self._changes = text, files, changes
+            self._inventory = Inventory(text, changes, files, self.options.endpoints)
         return lay_over(files, changes.values(), self.clock.now_ns(), generation)
 
-    def _read(self, registry: Registry, generation: int) -> Configuration:
-        return load(
-            self.options.site,
+    def _read(self, registry: Registry, generation: int, changes: Sequence[Change]) -> tuple[Files, Configuration]:
+        text = read_files(self.options.site)
+        return text, self._build(text, registry, generation, changes)
+
+    def _build(self, text: Files, registry: Registry, generation: int, changes: Sequence[Change]) -> Configuration:
+        return build(
+            text,
             registry,
             clock=self.clock,
             generation=generation,
+            changes=[change for change in changes if is_amendment(change.key)],
             endpoints=self.options.endpoints,
             check_devices=check_devices,
         )
+
+    async def _amend(self, made: Sequence[Change], ended: Sequence[str]) -> None:
+        """Make and end changes of equipment and devices over the files as they were applied, all or none.
+
+        Raises:
+            SettingsError: one of them does not fit, or would set another aside; nothing was changed.
+            UnavailableError: they cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            changes = {key: change for key, change in self._changes.items() if key not in ended}
+            changes |= {change.key: change for change in made}
+            registry = Registry(await recall.point_numbers(self.journal))
+            self._text.library.look_again()
+            files = await asyncio.to_thread(self._build, self._text, registry, 0, tuple(changes.values()))
+            wrong = [said for key, said in files.aside.items() if self._files.aside.get(key) != said]
+            wrong += [files.aside[change.key] for change in made if change.key in files.aside]
+            if wrong:
+                raise SettingsError(list(dict.fromkeys(problem for said in wrong for problem in said)))
+            generation = await recall.next_generation(self.journal, self.clock)
+            new = lay_over(files, changes.values(), self.clock.now_ns(), generation)
+            await recall.keep_numbers(self.journal, registry.new, self.clock)
+            await self.journal.write(*map(forget, ended), *map(store, made))
+            self._files, self._changes = files, changes
+            self._inventory = Inventory(self._text, changes, files, self.options.endpoints)
+            await self._swap(new)
 
     async def _set_limits(self, address: str, limits: Limits, owner: str, reason: str, until_ns: int | None) -> None:
         """Lay limits over the files' and put them into effect; those of the files end the change.
@@ -427,6 +494,9 @@ class Controller:
             clock=self.clock,
             version=product_version(),
             set_limits=self._set_limits,
+            amend=self._amend,
+            inventory=lambda: self._inventory,
+            test_read=Trials(self.clock, self.options.endpoints).read,
             base_limits=self._base_limits,
             limit_change=self._limit_change,
             overview=self._overview,

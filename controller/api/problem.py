@@ -21,6 +21,7 @@ from controller.errors import (
     UnavailableError,
 )
 from controller.identity.identity import LockedError, SignInError
+from controller.settings.problem import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,7 @@ _WHAT_TO_DO = {
     503: "Try again later; /readyz says what is missing.",
 }
 
+_MOST_PROBLEMS = 20
 _STATUS: tuple[tuple[type[ShifuError], int], ...] = (
     (LockedError, 429),
     (SignInError, 401),
@@ -118,8 +120,26 @@ async def _of_shifu(_request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.seconds)
     elif status == 503:
         headers["Retry-After"] = "5"
+    if isinstance(error, SettingsError):
+        return _of_settings(status, error)
     detail, _, advice = str(error).partition("; ")
     return problem_response(status, detail, f"{advice[:1].upper()}{advice[1:]}." if advice else "", headers)
+
+
+def _of_settings(status: int, error: SettingsError) -> Response:
+    """Answer with every mistake by itself, so that a form can show each at its field."""
+    problems = [
+        {
+            "key": _printable(item.key),
+            "got": _printable(item.got[:500]),
+            "wanted": _printable(item.wanted[:500]),
+            "what_to_do": _printable(item.todo[:500]),
+            "where": _printable(f"{item.file}:{item.line}" if item.line else item.file),
+        }
+        for item in error.problems[:_MOST_PROBLEMS]
+    ]
+    first = error.problems[0]
+    return problem_response(status, str(first)[:1000], first.todo[:500], problems=problems)
 
 
 async def _of_http(_request: Request, error: Exception) -> Response:

@@ -36,6 +36,7 @@ __all__ = [
     "name_json",
     "parse_time",
     "point_json",
+    "quality_name",
     "value_json",
 ]
 
@@ -90,6 +91,11 @@ def parse_time(text: str, name: str) -> int:
     if not 0 <= time_ns <= _LATEST_NS:
         raise InvalidError(f"{name} {text[:40]!r} is not between 1970 and 2100; {wanted}")
     return time_ns
+
+
+def quality_name(quality: int) -> str:
+    """Return the word of a quality; of an unknown one that of its severity."""
+    return _QUALITY.get(quality, "bad" if quality >= 128 else "uncertain")
 
 
 def name_json(name: Name) -> dict[str, str]:
@@ -184,7 +190,7 @@ def value_json(points: Iterable[Point], table: PointTable, clock: Clock) -> list
                 "address": point.address,
                 "value": finite(float(table.value[number])),
                 "quality": quality,
-                "quality_name": _QUALITY.get(quality, "bad" if quality >= 128 else "uncertain"),
+                "quality_name": quality_name(quality),
                 "time": iso(time_ns) if time_ns > 0 else None,
                 "received": iso(now_ns - round((now - received) * 1e9)) if read else None,
                 "good_value": finite(float(table.good_value[number])),

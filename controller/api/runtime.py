@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
+    from controller.settings.inventory import Inventory
+    from controller.settings.overlay import Change
     from drivers.driver import Clock
+    from drivers.profile import Profile
+    from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "FieldView", "LimitChange", "Runtime"]
+__all__ = ["ApiSettings", "ArbiterView", "FieldView", "LimitChange", "Runtime", "TestRead"]
 
 
 class ArbiterView(Protocol):
@@ -67,6 +71,21 @@ class FieldView(Protocol):
 
     def statuses(self) -> Sequence[DeviceStatus]:
         """Return the state of every device."""
+
+
+class TestRead(Protocol):
+    """The call of `controller.trial.Trials` that a router makes."""
+
+    async def __call__(
+        self,
+        who: str,
+        profile: Profile,
+        endpoint: str,
+        unit: int,
+        options: Mapping[str, object],
+        secrets: Mapping[str, str],
+    ) -> Trial:
+        """Return what the device said; a silent one is a trial too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,13 @@ class Runtime:
     set_limits: Callable[[str, Limits, str, str, int | None], Awaitable[None]]
     """Persist and apply limits of a point: (address, limits, owner, reason, end in ns or None). Those of the files end
     the change. Durable and in effect when it returns; when it raises, nothing was changed."""
+    amend: Callable[[Sequence[Change], Sequence[str]], Awaitable[None]]
+    """Make and end changes of equipment and devices: (made, keys ended). In effect when it returns; when it raises,
+    nothing was changed."""
+    inventory: Callable[[], Inventory]
+    """The rows of equipment and devices, as the files and the screen say them."""
+    test_read: TestRead
+    """Read a device that is not configured, once."""
     base_limits: Callable[[str], Limits | None] = lambda _: None
     """The limits of the files, below the overlay; None when not known."""
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
@@ -140,7 +166,7 @@ class Runtime:
     ready: Callable[[], Mapping[str, bool]] = _ready
     """Named conditions for /readyz beside the journal, such as {"started": True}."""
     changing: asyncio.Lock = dataclass_field(default_factory=asyncio.Lock)
-    """Held while somebody changes limits or a plan: of two who read the same state, one is told so."""
+    """Held while somebody changes limits, devices or a plan: of two who read the same state, one is told so."""
     folder: Path | None = None
     """The site's folder, for the drawings and documents that the configuration names."""
     drawings: DrawingStore | None = None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drivers.driver import Clock, Device, Driver, Sink
     from drivers.link import DeviceHealth
 
-__all__ = ["DeviceStatus", "Field"]
+__all__ = ["DeviceStatus", "Field", "Idle"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +52,15 @@ class DeviceStatus:
     message: str
     keepalives: int
     writes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A device that is configured and out of service: it has a state, and no link."""
+
+    device: Device
+    message: str
+    since_ns: int
 
 
 @dataclass(slots=True)
@@ -85,11 +94,14 @@ class Field:
         self._links: dict[str, _Running] = {}
         self._where: dict[str, str] = {}
         self._equipment: Mapping[str, str] = {}
+        self._idle: dict[str, Idle] = {}
 
-    async def apply(self, devices: Iterable[Device], equipment: Mapping[str, str]) -> tuple[str, ...]:
+    async def apply(
+        self, devices: Iterable[Device], equipment: Mapping[str, str], idle: Iterable[Idle] = ()
+    ) -> tuple[str, ...]:
         """Run exactly these devices; links whose devices are the same go on untouched.
 
-        `equipment` gives each device's equipment address.
+        `equipment` gives each device's equipment address; `idle` are those that are out of service.
 
         Returns:
             The endpoints that were started or stopped.
@@ -107,6 +119,7 @@ class Field:
                 self._start(endpoint, tuple(group))
                 changed.append(endpoint)
         self._equipment = equipment
+        self._idle = {item.device.id: item for item in idle}
         self._where = {device.id: endpoint for endpoint, run in self._links.items() for device in run.devices}
         return tuple(dict.fromkeys(changed))
 
@@ -142,13 +155,14 @@ class Field:
 
     def statuses(self) -> list[DeviceStatus]:
         """Return how every device is, in the order of the configuration."""
-        return [self._status(run.link, device) for run in self._links.values() for device in run.devices]
+        running = [self._status(run.link, device) for run in self._links.values() for device in run.devices]
+        return running + [self._still(item) for item in self._idle.values()]
 
     def status(self, device: str) -> DeviceStatus | None:
         """Return how one device is; None when the site has none of that id."""
         run = self._links.get(self._where.get(device, ""))
         if run is None:
-            return None
+            return self._still(self._idle[device]) if device in self._idle else None
         return next((self._status(run.link, item) for item in run.devices if item.id == device), None)
 
     def _status(self, link: Link, device: Device) -> DeviceStatus:
@@ -175,8 +189,33 @@ class Field:
             writes=health.writes,
         )
 
+    def _still(self, item: Idle) -> DeviceStatus:
+        device = item.device
+        return DeviceStatus(
+            id=device.id,
+            profile=device.profile.id,
+            protocol=device.profile.protocol,
+            endpoint=device.endpoint,
+            unit=device.unit,
+            equipment=self._equipment.get(device.id, ""),
+            points=int(np.count_nonzero(device.numbers >= 0)),
+            state="disabled",
+            last_good_ns=None,
+            since_ns=item.since_ns,
+            polls=0,
+            errors=0,
+            timeouts=0,
+            refused=0,
+            latency_p95_ms=None,
+            message=item.message,
+            keepalives=0,
+            writes=0,
+        )
+
     def _link(self, device: str) -> Link:
         run = self._links.get(self._where.get(device, ""))
+        if run is None and device in self._idle:
+            raise NotSentError(f'device "{device}" is out of service: {self._idle[device].message}')
         if run is None:
             raise NotSentError(f'no device "{device}" in the running configuration')
         return run.link

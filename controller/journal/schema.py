@@ -28,6 +28,7 @@ __all__ = [
     "audit_entry",
     "command_entry",
     "command_slot",
+    "commissioning_entry",
     "event_entry",
     "metadata",
     "overlay",
@@ -143,6 +144,29 @@ event_entry = Table(
     sqlite_autoincrement=True,
 )
 """Device events; (source, key) is idempotent."""
+
+commissioning_entry = Table(
+    "commissioning_entry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("device", String, nullable=False),
+    Column("point", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("unit", String, nullable=False, default=""),
+    Column("value", Float),
+    Column("quality", Integer, nullable=False),
+    Column("raw", String, nullable=False, default=""),
+    Column("reference", Float),
+    Column("deviation", Float),
+    Column("verdict", String, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("who", String, nullable=False),
+    Index(None, "device", "id"),
+    Index(None, "point", "id"),
+    sqlite_autoincrement=True,
+)
+"""Points compared with an instrument at commissioning: what was read, with what it was compared, by whom."""
 
 audit_entry = Table(
     "audit_entry",

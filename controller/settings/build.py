@@ -18,7 +18,7 @@ from controller.settings.secret import KEYS, resolve
 from drivers.driver import Device
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from controller.point.registry import Registry
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from controller.settings.read import Placed, Rows
     from drivers.profile import Profile, ProfilePoint
 
-__all__ = ["MAX_POINTS", "Builder", "Endpoints"]
+__all__ = ["MAX_POINTS", "SCHEMES", "Builder", "Endpoints"]
 
 MAX_POINTS = 200_000
 """Points of one controller."""
 _ROOF_INDEX = 99
-_SCHEMES = {"modbus": ("tcp", "rtu+tcp", "serial"), "opcua": ("opc.tcp",), "mqtt": ("mqtt", "mqtts")}
+SCHEMES = {"modbus": ("tcp", "rtu+tcp", "serial"), "opcua": ("opc.tcp",), "mqtt": ("mqtt", "mqtts")}
 _STALE_PERIODS = 3
 _STALE_S = 10.0
 
@@ -85,14 +85,19 @@ class Builder:
         folder: Path,
         environment: Mapping[str, str],
         endpoints: Endpoints,
+        retired: Collection[str] = (),
     ) -> None:
-        """Prepare; nothing is read from the network."""
+        """Prepare; nothing is read from the network.
+
+        A device of `retired` gives way: another may have its address on the wire and its points.
+        """
         self._rows = rows
         self._library = library
         self._registry = registry
         self._folder = folder
         self._environment = environment
         self._endpoints = endpoints
+        self._retired = retired
         self.problems: list[Problem] = []
         self._missing: dict[str, list[str]] = {}
         self._where: dict[str, str] = {}
@@ -119,7 +124,7 @@ class Builder:
                 todo = "Split the site among several controllers."
                 self._say(placed, "", f"more than {MAX_POINTS} points up to here", f"at most {MAX_POINTS}", todo)
                 return
-        for placed in self._rows.devices:
+        for placed in sorted(self._rows.devices, key=lambda item: item.row.id in self._retired):
             if len(self.problems) >= MOST:
                 return
             self._device(placed, self._library.get(placed.row.profile), seen)
@@ -211,7 +216,7 @@ class Builder:
             self._say(placed, "equipment", f'"{row.equipment}"', "an address of equipment.toml", todo)
             return
         self._endpoint(placed, profile)
-        if profile.protocol == "modbus":
+        if profile.protocol == "modbus" and row.id not in self._retired:
             twin = seen.setdefault((row.endpoint, row.unit), (row.id, placed.file, placed.line))
             if twin[0] != row.id:
                 got = f"{row.endpoint} unit {row.unit}"
@@ -259,6 +264,9 @@ class Builder:
         for tag in row.omit:
             if tag not in tags:
                 self._say(placed, "omit", f'"{tag}"', f"a tag of the profile {profile.id}", nearest(tag, tags))
+        for tag in row.names:
+            if tag not in tags:
+                self._say(placed, f"names.{tag}", f'"{tag}"', f"a tag of the profile {profile.id}", nearest(tag, tags))
         overlap: dict[str, list[str]] = {}
         heartbeat = profile.keepalive.tag if profile.keepalive else None
         numbers = np.full(len(profile.points), -1, np.int32)
@@ -267,6 +275,8 @@ class Builder:
                 continue
             address = f"{piece.address}.{row.prefix}{source.tag}"
             twin = self.points.get(address)
+            if twin is not None and row.id in self._retired:
+                continue
             if twin is not None:
                 overlap.setdefault(twin.device or "", []).append(source.tag)
                 continue
@@ -277,7 +287,7 @@ class Builder:
                 address=address,
                 kind=source.kind,
                 unit=source.unit,
-                name=Name(source.zh, source.en),
+                name=_name(row.names[source.tag]) if source.tag in row.names else Name(source.zh, source.en),
                 equipment=piece.address,
                 device=row.id,
                 tag=source.tag,
@@ -305,8 +315,8 @@ class Builder:
         """Check what the form of an endpoint cannot say: its port, and that its protocol is the profile's."""
         endpoint = placed.row.endpoint
         scheme = endpoint.split(":", 1)[0]
-        if scheme not in _SCHEMES[profile.protocol]:
-            wanted = f"one that begins with {' or '.join(f'{name}:' for name in _SCHEMES[profile.protocol])}"
+        if scheme not in SCHEMES[profile.protocol]:
+            wanted = f"one that begins with {' or '.join(f'{name}:' for name in SCHEMES[profile.protocol])}"
             todo = f"The profile {profile.id} speaks {profile.protocol}."
             self._say(placed, "endpoint", f'"{endpoint}"', wanted, todo)
         port = re.search(r":(\d+)(?:/|$)", endpoint.split("://", 1)[-1])

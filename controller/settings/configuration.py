@@ -14,9 +14,25 @@ if TYPE_CHECKING:
     from controller.point.model import Site
     from controller.rule.definition import RuleDefinition
     from controller.settings.file import ServerFile
+    from controller.settings.problem import Problem
     from drivers.driver import Device
 
-__all__ = ["Configuration"]
+__all__ = ["Configuration", "Retirement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A device that was taken out of service on the screen: its link is not opened."""
+
+    device: Device
+    who: str
+    why: str
+    since_ns: int
+
+    @property
+    def message(self) -> str:
+        """Who and why, for the device's state."""
+        return f"taken out of service by {self.who}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,12 @@ class Configuration:
     server: ServerFile
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
+    retired: tuple[Retirement, ...] = ()
+    """Devices out of service; they are not in `devices`, their points are in the site."""
+    aside: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    """Changes of the overlay that do not go with the files, by key, and why; they have no effect."""
+    same: tuple[str, ...] = ()
+    """Keys of the overlay that say what the files say too."""
 
     plans: Mapping[tuple[str, str], Plan] = field(default_factory=dict)
     """By building and floor."""

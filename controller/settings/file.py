@@ -169,6 +169,8 @@ class DeviceRow(_Row):
     """Put before every tag, for two devices of one kind on one piece of equipment."""
     omit: list[Tag] = []
     """Tags of the profile that this site does not use."""
+    names: Annotated[dict[Tag, NameRow], Field(max_length=2_000)] = {}
+    """Names of points where they differ from the profile's, by tag."""
     options: dict[str, Any] = {}
     secrets: dict[str, str] = {}
 

@@ -29,12 +29,20 @@ class Library:
 
     def __init__(self, folder: Path | None = None) -> None:
         """Look in the site's `folder / profiles` first, then in those that come along."""
-        roots = [share_dir("config") / "profiles"]
-        if folder is not None:
-            roots.append(folder / "profiles")
-        self._paths = {path.stem: path for root in roots for path in sorted(root.rglob("*.toml"))}
         self._folder = folder
         self._read: dict[str, Profile | Problem] = {}
+        self._paths = self._found()
+
+    def look_again(self) -> None:
+        """Find profiles that came since; what was read stays as it was read, what was wrong may have been mended."""
+        self._paths = self._found()
+        self._read = {name: found for name, found in self._read.items() if not isinstance(found, Problem)}
+
+    def _found(self) -> dict[str, Path]:
+        roots = [share_dir("config") / "profiles"]
+        if self._folder is not None:
+            roots.append(self._folder / "profiles")
+        return {path.stem: path for root in roots for path in sorted(root.rglob("*.toml"))}
 
     def names(self) -> tuple[str, ...]:
         """Return the ids of all profiles, sorted."""

@@ -2,6 +2,7 @@
 
 A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away) or
 `plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it).
+Those of equipment and devices are in `controller.settings.amendment`.
 """
 
 from __future__ import annotations

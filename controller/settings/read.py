@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Placed", "Rows", "read_site"]
+__all__ = ["Placed", "Rows", "check_row", "read_site"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Row = TypeVar("_Row")
@@ -146,6 +146,14 @@ def read_site(folder: Path) -> Rows:
     if problems:
         raise SettingsError(problems)
     return rows
+
+
+def check_row(
+    model: type[_Model], data: Mapping[str, Any], source: Source, path: Sequence[str | int]
+) -> tuple[_Model | None, list[Problem]]:
+    """Check one row that is in no file by the same model as those of files; return it, or what is wrong with it."""
+    problems: list[Problem] = []
+    return _checked(model, data, source, path, problems), problems
 
 
 def _strangers(folder: Path) -> list[Problem]:

@@ -149,6 +149,8 @@ class Connection:
         self.endpoint = endpoint
         self.rejected = 0
         """Answers that were not what was asked for, or that nobody waited for."""
+        self.watch: Callable[[bool, bytes], None] | None = None
+        """Called with (sent, bytes) of everything that goes over the line, for a trial."""
         self._quiet_s = quiet_s if endpoint.kind != "serial" else max(quiet_s or 0.0, _SERIAL_QUIET_S)
         self._rtu = endpoint.rtu
         self._gap_s = _SERIAL_GAP_S if endpoint.kind == "serial" else 0.0
@@ -263,7 +265,10 @@ class Connection:
             self._unit = unit
             self._buffer = b""
             timer = loop.call_later(timeout_s, self._expire, pending, timeout_s)
-            transport.write(self._framer.encode(pdu, unit, self._transaction))
+            frame = self._framer.encode(pdu, unit, self._transaction)
+            if self.watch is not None:
+                self.watch(True, frame)
+            transport.write(frame)
             answer = await pending
         except asyncio.CancelledError:
             if self._rtu:
@@ -345,6 +350,8 @@ class Connection:
         """Take bytes from the line."""
         if line is not self._line:
             return
+        if self.watch is not None:
+            self.watch(False, data)
         self._buffer = self._buffer + data if self._buffer else data
         if self._rtu:
             self._receive_rtu()

@@ -5,29 +5,39 @@ A wrong word order or scale shows at a glance: only one row of the table looks l
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drivers.driver import Device
-from drivers.errors import ProfileError
+from drivers.errors import DriverError, ProfileError, TryAgainError
 from drivers.modbus.client import Connection, parse_endpoint, read_request
 from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.plan import plan_profile
+from drivers.modbus.station import NOT_READ, PlannedProfile
+from drivers.trial import Exchange, Trial, TrialPoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drivers.driver import Clock
+    from drivers.modbus.plan import Request
+    from drivers.modbus.register import Register
     from drivers.profile import Profile, ProfilePoint
 
-__all__ = ["Probe", "ProfileProbe", "probe", "probe_profile"]
+__all__ = ["Probe", "ProfileProbe", "probe", "probe_profile", "try_profile"]
 
 _TYPES = MappingProxyType(
     {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "f32": ">f", "u64": ">Q", "i64": ">q", "f64": ">d"}
 )
+
+_SILENT = 2
+"""Blocks without an answer after which a device is taken for silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,79 @@ async def probe_profile(
     for number, one, good in zip(batch.point.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True):
         value[number], quality[number] = one, good
     return ProfileProbe(profile.points, tuple(value), tuple(quality))
+
+
+async def try_profile(
+    profile: Profile, endpoint: str, unit: int, options: Mapping[str, object] | None = None, *, within_s: float = 10.0
+) -> Trial:
+    """Ask for every block of a profile once, and keep the bytes of each; a silent device ends it after two blocks.
+
+    Raises:
+        ProfileError: the profile, an option, the endpoint or the unit is wrong.
+        ConnectError: nobody there, or refused.
+    """
+    if not 0 <= unit <= 255:
+        raise ProfileError(f"unit: got {unit}, wanted 0 to 255")
+    plan = plan_profile(profile, options)
+    made = PlannedProfile(plan)
+    connection = Connection(parse_endpoint(endpoint), quiet_s=plan.quiet_s)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within_s
+    value, quality = made.blank.copy(), made.unread.copy()
+    exchanges: list[Exchange] = []
+    raw: dict[int, str] = {}
+    silent, error = 0, ""
+    try:
+        for request, read in zip(plan.requests, made.reads, strict=True):
+            await connection.connect()
+            if (left := end - loop.time()) <= 0 or silent >= _SILENT:
+                error = exchanges[-1].error or f"not everything was read within {within_s:g} s"
+                break
+            sent, received = bytearray(), bytearray()
+            connection.watch = partial(_keep, sent, received)
+            failure = ""
+            try:
+                data = await connection.read(unit, read.pdu, read.decoder.size, min(plan.timeout_s, left))
+            except DriverError as fault:
+                failure = str(fault)
+                silent = silent + 1 if isinstance(fault, TryAgainError) else 0
+            else:
+                silent = 0
+                read.decoder.decode(data, value, quality)
+                raw |= {item.place: _own(item, request, data) for item in request.registers}
+            exchanges.append(Exchange(_what(request), sent.hex(" "), received.hex(" "), failure))
+    finally:
+        connection.close()
+    if not error and exchanges and all(item.error for item in exchanges):
+        error = exchanges[0].error
+    points = [
+        TrialPoint(
+            place=item.place,
+            where=f"{item.function}:{item.address}" + (f"–{item.address + item.size - 1}" if item.size > 1 else ""),
+            raw=raw.get(item.place, ""),
+            value=float(value[item.place]),
+            quality=None if quality[item.place] == NOT_READ else int(quality[item.place]),
+        )
+        for item in plan.registers.values()
+    ]
+    return Trial(tuple(exchanges), tuple(points), error)
+
+
+def _keep(sent: bytearray, received: bytearray, out: bool, data: bytes) -> None:  # noqa: FBT001 - a call-back
+    (sent if out else received).extend(data)
+
+
+def _what(request: Request) -> str:
+    last = request.address + request.count - 1
+    return f"FC{request.function:02} {request.address}–{last}"
+
+
+def _own(item: Register, request: Request, data: bytes) -> str:
+    """Return the registers of one point in hexadecimal, or its bit."""
+    at = item.address - request.address
+    if request.function in (1, 2):
+        return "".join(str(data[place >> 3] >> (place & 7) & 1) for place in range(at, at + item.size))
+    return data[2 * at : 2 * (at + item.size)].hex(" ", 2)
 
 
 def _bits(raw: bytes, count: int) -> dict[str, tuple[float, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,22 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from drivers.errors import ConnectError, DeviceRefusedError
-from drivers.opcua.request import REQUEST_S, raw_text, text_of
-from drivers.opcua.status import nanoseconds, quality_of, status_name
-from drivers.opcua.trust import Credentials, secure
+from drivers.opcua.node import parse_nodes, resolve
+from drivers.opcua.request import REQUEST_S, raw_text, text_of, translated
+from drivers.opcua.session import Session
+from drivers.opcua.status import decode, nanoseconds, quality_of, status_name
+from drivers.opcua.trust import Credentials, credentials_of, secure
+from drivers.reading import Quality
+from drivers.trial import Trial, TrialPoint
 
 if TYPE_CHECKING:
-    from drivers.driver import Clock
+    from drivers.driver import Clock, Device
 
-__all__ = ["Finding", "probe"]
+__all__ = ["Finding", "probe", "try_device"]
 
 _MAX = 500
+_PART = 200
+"""Nodes of one read request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,43 @@ async def probe(
                 await asyncio.wait_for(step(), 1.0)
         with contextlib.suppress(Exception):
             client.disconnect_socket()
+
+
+async def try_device(device: Device, clock: Clock) -> Trial:
+    """Read every node of a device's profile once; one that is not there says so by itself.
+
+    Raises:
+        ProfileError: the profile or an option is wrong.
+        ConnectError: nobody there, refused, or the server's certificate is not trusted.
+        DeviceTimeoutError, DeviceRefusedError: the server did not answer, or refused the read as a whole.
+    """
+    nodes = parse_nodes(device.profile).nodes
+    names = [resolve(node, device) for node in nodes]
+    session = Session(device.endpoint, credentials_of([device]), clock)
+    try:
+        await session.open()
+        ids = [session.node_id(node.namespace, name) for node, name in zip(nodes, names, strict=True)]
+        known = [node_id for node_id in ids if node_id is not None]
+        answers: list[ua.DataValue] = []
+        with translated(device.endpoint):
+            for start in range(0, len(known), _PART):
+                answers += await session.read(known[start : start + _PART])
+    finally:
+        await session.close()
+    told = iter(answers)
+    points = []
+    for node, node_id in zip(nodes, ids, strict=True):
+        if node_id is None:
+            where = f"{node.namespace};{node.template}"
+            points.append(TrialPoint(node.place, where, "", math.nan, Quality.BAD_CONFIG, "no such namespace"))
+            continue
+        data = next(told)
+        value, quality = decode(data, node)
+        code = data.StatusCode.value if data.StatusCode is not None else 0
+        points.append(TrialPoint(node.place, node_id.to_string(), raw_text(data), value, quality, status_name(code)))
+    absent = all(point.quality == Quality.BAD_CONFIG for point in points)
+    error = f"{device.endpoint}: none of the nodes is there; look at the options of the device" if absent else ""
+    return Trial((), tuple(points), error)
 
 
 def _node_id(text: str, uris: list[str], endpoint: str) -> ua.NodeId:

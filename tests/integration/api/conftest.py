@@ -31,6 +31,7 @@ from controller.journal.journal import InlineExecutor, Journal
 from controller.point.model import Area, Building, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
 from drivers.reading import Readings
+from tests.services.stock import Stock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -196,6 +197,7 @@ class House:
     history: MemoryHistory
     arbiter: Arbiter
     path: Path
+    stock: Stock
     limits: list[tuple[str, Limits, str, str, int | None]] = dataclass_field(default_factory=list)
     site: Site = dataclass_field(default_factory=build_site)
 
@@ -322,6 +324,7 @@ async def open_house(
     arbiter = Arbiter(site, clock, new_id=lambda: f"c-{next(ids)}", record=record_command)
     table = PointTable(site, clock)
     field_, history = MemoryField(), MemoryHistory()
+    stock = Stock.of(path.with_name(f"{path.name}-site"), clock)
     house: House
 
     async def set_limits(address: str, limits: Limits, owner: str, reason: str, until_ns: int | None) -> None:
@@ -342,11 +345,14 @@ async def open_house(
         clock=clock,
         version="0.1.0",
         set_limits=set_limits,
+        amend=stock.amend,
+        inventory=stock.inventory,
+        test_read=stock.test_read,
         overview=lambda: ["hall.electrical.tx1.power", "hall.plant.ch1.cop"],
     )
     settings = settings or ApiSettings(requests_per_s=10_000, sign_ins_per_min=10_000)
     app = create_app(runtime, static_dir=static, settings=settings)
-    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, site=site)
+    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, site=site)
     return house
 
 

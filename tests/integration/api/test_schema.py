@@ -91,6 +91,11 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
         "/commands/{command_id}": ["/commands/c-1"],
         "/devices/{device_id}": ["/devices/dev-tx1"],
         "/users/{name}": ["/users/u.administrator"],
+        "/profiles/{profile_id}": ["/profiles/site-standard-ahu"],
+        "/profiles/{profile_id}/suggestion": ["/profiles/eastron-sdm630/suggestion", "/profiles/abb-ach580/suggestion"],
+        "/inventory/devices/{device_id}": ["/inventory/devices/dev-tx1"],
+        "/inventory/secrets": ["/inventory/secrets?endpoint=opc.tcp://10.0.0.3:4840"],
+        "/inventory/export": [],
     }
     checked = 0
     for context in iter_route_contexts(house.app.routes):
@@ -130,6 +135,62 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                 "headers": {"If-Match": etag},
             },
         ),
+        ("POST", "/test-reads"): (
+            engineer,
+            "",
+            {"json": {"profile": "eastron-sdm630", "endpoint": "tcp://10.0.0.5:502"}},
+        ),
+        ("POST", "/inventory/devices"): (
+            engineer,
+            "",
+            {
+                "json": {
+                    "device": {
+                        "id": "em004-meter",
+                        "equipment": "hall.meter.em004",
+                        "profile": "eastron-sdm630",
+                        "endpoint": "tcp://10.0.0.2:502",
+                        "unit": 4,
+                    },
+                    "equipment": {
+                        "id": "hall.meter.em004",
+                        "class": "meter",
+                        "name": {"zh": "電表 4", "en": "Meter 4"},
+                    },
+                    "reason": "new",
+                }
+            },
+        ),
+        ("PUT", "/inventory/devices/{device_id}"): (
+            engineer,
+            "/inventory/devices/dev-tx1",
+            {
+                "json": {
+                    "device": {
+                        "id": "dev-tx1",
+                        "equipment": "hall.electrical.tx1",
+                        "profile": "tecsystem-nt935",
+                        "endpoint": "rtu+tcp://10.0.0.9:4002",
+                    },
+                    "reason": "other port",
+                }
+            },
+        ),
+        ("POST", "/inventory/devices/{device_id}/retire"): (
+            engineer,
+            "/inventory/devices/dev-tx1/retire",
+            {"json": {"reason": "away"}},
+        ),
+        ("POST", "/inventory/devices/{device_id}/restore"): (
+            engineer,
+            "/inventory/devices/dev-tx1/restore",
+            {"json": {"reason": "back"}},
+        ),
+        ("POST", "/commissioning"): (
+            engineer,
+            "",
+            {"json": {"point": "hall.electrical.tx1.power", "reference": 811.0, "verdict": "ok"}},
+        ),
         ("POST", "/users"): (admin, "", {"json": user}),
         ("PATCH", "/users/{name}"): (admin, "/users/chen", {"json": {"display_name": "陳小姐"}}),
         ("POST", "/users/{name}/link"): (admin, "/users/chen/link", {}),
@@ -149,6 +210,9 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
         for method in route.methods or ():
             if (method, path) in calls:
                 person, address, more = calls[method, path]
+                if "/inventory/devices/" in path:
+                    read = await engineer("GET", "/inventory/devices/dev-tx1")
+                    more = {**more, "headers": {"If-Match": read.headers["etag"]}}
                 if method == "PATCH":
                     more = {**more, "headers": {"If-Match": (await admin("GET", "/users/chen")).headers["etag"]}}
                 reply = await person(method, address or path, **more)
