@@ -84,6 +84,11 @@ class WordServer:
             return pdu[:5]
         return bytes([function | 0x80, 1])
 
+    def idle(self, seconds: float) -> bool:
+        """Tell whether nobody is connected, after a moment in which a closed connection is noticed."""
+        wait_for(lambda: not self._sockets, seconds, "a connection is open")
+        return True
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
