@@ -304,7 +304,7 @@ class Controller:
             # Behind what its link had delivered: the last word is that nothing is read any more.
             self.inbox.readings(item.device, Readings.bad(numbers, self.clock.now_ns(), Quality.BAD_OUT_OF_SERVICE))
         if self.runtime.hub is not None:
-            self.runtime.hub.publish_devices()
+            self.runtime.hub.publish_lists()
 
     async def _load(self, *, dry_run: bool = False) -> Configuration:
         registry = Registry(await recall.point_numbers(self.journal))

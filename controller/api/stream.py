@@ -201,12 +201,11 @@ class StreamHub:
         found = self._site().equipment.get(str(item.get("equipment") or ""))
         self._publish("devices", "device", item, found.area if found else "")
 
-    def publish_devices(self) -> None:
-        """Send the whole list to everybody who looks at devices: some came or went."""
+    def publish_lists(self) -> None:
+        """Send alarms and devices whole to everybody who looks at them: with a new configuration some came or went."""
         for client in self._clients:
-            if "devices" in client.lists:
-                client.stale_lists.add("devices")
-                client.wake.set()
+            client.stale_lists.update(client.lists & {"alarms", "devices"})
+            client.wake.set()
 
     def publish_command(self, item: Mapping[str, Any]) -> None:
         """Send one command as it is now."""

@@ -116,7 +116,8 @@ export type Step = (typeof STEPS)[number];
 export function stepOf(key: string): Step {
   if (/^device\.(endpoint|unit|period_s|options|secrets|prefix)/.test(key)) return 'address';
   if (key.startsWith('device.profile')) return 'profile';
-  if (/^(device\.(id|equipment|names|omit)|equipment)/.test(key) || key === 'device') return 'names';
+  // An alarm or rule of the class that cannot be made lacks a parameter or a point of the equipment.
+  if (/^(device\.(id|equipment|names|omit)|equipment|alarm|rule)/.test(key) || key === 'device') return 'names';
   return 'review';
 }
 
