@@ -269,11 +269,12 @@ class Controller:
     async def _forget_same(self, who: str) -> None:
         """End the changes of the screen that the files say too by now."""
         for key in self._files.same:
-            change = self._changes.pop(key)
+            change = self._changes[key]
             said = AuditRow(
                 self.clock.now_ns(), who, "device_change", key, reason="the files say the same", data={"by": change.who}
             )
             await self.journal.change(said, forget(key, made_ns=change.time_ns))
+            del self._changes[key]
         self._files = replace(self._files, same=())
         self._inventory = Inventory(self._text, self._changes, self._files, self.options.endpoints)
 

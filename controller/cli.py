@@ -206,6 +206,8 @@ def _show_difference(difference: dict[str, Any], *, dry_run: bool) -> None:
                 print(f"{mark} {noun}: {name}")
             if len(names) > 20:
                 print(f"{mark} {noun}: … and {len(names) - 20} more")
+    for sentence in difference["aside"]:
+        print(f"note: {sentence}")
     for key in difference["restart"]:
         print(f"note: server.toml: {key} takes effect at the next start")
     if quiet:

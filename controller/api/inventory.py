@@ -41,6 +41,7 @@ from controller.settings.problem import Problem, SettingsError, shown
 __all__ = ["router"]
 
 router = APIRouter(prefix="/inventory", tags=["commissioning"])
+_MOST_CHANGES = 2_000
 Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
 Reason = Annotated[Line, StringConstraints(min_length=1)]
 IfMatch = Annotated[str | None, Header(max_length=200)]
@@ -344,7 +345,15 @@ async def _amend(
     data: dict[str, Any],
     if_match: str | None = None,
 ) -> None:
-    """Make and end changes between two lines of audit, if the device is still as it was when it was read."""
+    """Make and end changes between two lines of audit, if the device is still as it was when it was read.
+
+    Raises:
+        ConflictError: more changes lie over the files than they should carry.
+    """
+    if made and len(runtime.inventory().changes) + len(made) > _MOST_CHANGES:
+        raise ConflictError(
+            f"{_MOST_CHANGES} changes lie over the files; export them and put them into the files first"
+        )
 
     async def act() -> tuple[None, dict[str, Any]]:
         async with runtime.changing:

@@ -1,6 +1,7 @@
 """The sheet of a device: its rows as the files and the screen say them, checked, and shown with an ETag."""
 
 import hashlib
+import re
 from typing import Any, Literal
 
 import orjson
@@ -27,6 +28,7 @@ __all__ = [
     "ProblemReply",
     "SheetReply",
     "area_of",
+    "check_endpoint",
     "check_options",
     "check_secrets",
     "checked_row",
@@ -34,6 +36,7 @@ __all__ = [
     "sheet_of",
 ]
 
+_SERIAL = re.compile(r"/dev/(tty|serial/|rs\d|rfcomm|com)[\w./:-]*(\?|$)")
 _MOST_OPTIONS = 50
 _LONGEST_OPTION = 200
 DEVICE_EXAMPLE: dict[str, Any] = {
@@ -118,7 +121,7 @@ def checked_row(model: type[DeviceRow | EquipmentRow], data: dict[str, Any], nou
         found = plain_row(row)
         problems = list(_texts(found, noun))
         if isinstance(row, DeviceRow):
-            problems += check_options(row.options)
+            problems += check_options(row.options) + check_endpoint(row.endpoint)
         if not problems:
             return found
     raise SettingsError(problems)
@@ -138,6 +141,15 @@ def _texts(value: Any, key: str) -> list[Problem]:
     if "{" in value or "}" in value:
         return [Problem("", 0, key, shown(value), "a text without braces", "The files take a brace for a template.")]
     return []
+
+
+def check_endpoint(endpoint: str) -> list[Problem]:
+    """Return what is wrong with a serial line: opening another file of the machine could set something off."""
+    scheme, _, path = endpoint.partition(":")
+    if scheme != "serial" or (_SERIAL.match(path) and ".." not in path):
+        return []
+    wanted = "a serial port such as serial:/dev/ttyUSB0?baudrate=9600&parity=N"
+    return [Problem("", 0, "device.endpoint", shown(endpoint), wanted, "Other names are given in the site's files.")]
 
 
 def check_options(options: dict[str, Any]) -> list[Problem]:

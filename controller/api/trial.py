@@ -10,7 +10,7 @@ from controller.api.body import Body, Item, Line, NameReply
 from controller.api.change import audited
 from controller.api.render import Json, finite, quality_name
 from controller.api.runtime import Runtime
-from controller.api.sheet import area_of, check_options, check_secrets, sheet_of
+from controller.api.sheet import area_of, check_endpoint, check_options, check_secrets, sheet_of
 from controller.errors import ConflictError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
@@ -184,14 +184,13 @@ def _profile(inventory: Inventory, body: TestReadBody) -> Profile:
         todo = nearest(body.profile, library.names())
         raise SettingsError([Problem("", 0, "device.profile", shown(body.profile), "a profile that exists", todo)])
     problems = check_options(body.options)
-    scheme, _, rest = body.endpoint.partition(":")
+    scheme = body.endpoint.partition(":")[0]
     schemes = SCHEMES[profile.protocol]
     if scheme not in schemes:
         wanted = f"one that begins with {' or '.join(f'{name}:' for name in schemes)}"
         todo = f"The profile {profile.id} speaks {profile.protocol}."
         problems.append(Problem("", 0, "device.endpoint", shown(body.endpoint), wanted, todo))
-    elif scheme == "serial" and (not rest.startswith("/dev/") or ".." in rest):
-        problems.append(Problem("", 0, "device.endpoint", shown(body.endpoint), "a serial port below /dev/"))
+    problems += check_endpoint(body.endpoint)
     known = known_options(profile)
     for key in body.options:
         if key not in known:

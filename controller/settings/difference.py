@@ -43,6 +43,8 @@ class Difference:
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
     """Keys of server.toml that have changed; they take effect at the next start."""
+    aside: tuple[str, ...] = ()
+    """Devices and equipment of the screen that do not go with the files, one sentence each; they have no effect."""
 
     def __bool__(self) -> bool:
         return any((self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans))
@@ -73,6 +75,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         plans=_change(_plans(old), _plans(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
+        aside=tuple(f"{key} is set aside: {problems[0]}" for key, problems in new.aside.items()),
     )
 
 

@@ -269,7 +269,8 @@ async def test_files_win_when_they_are_applied_and_exported_files_end_the_change
         row = f'[[device]]\nid = "rival"\nequipment = "main.electrical.meter1"\nprofile = "eastron-sdm630"\n\
 endpoint = "{site.first.endpoint}"\nunit = 2\nprefix = "r_"\n'
         (site.folder / "site" / "devices" / "rival.toml").write_text(row, "utf-8")
-        await controller.apply()
+        difference = await controller.apply()
+        assert difference.aside[0].startswith("device/meter2 is set aside: overlay device/meter2: device.unit: got")
         device = await engineer.device("meter2")
         assert device["endpoint"] == site.spare.endpoint
         sheet = (await engineer.ask("GET", "/inventory/devices/meter2")).json()
