@@ -133,6 +133,25 @@ def _ready() -> Mapping[str, bool]:
     return {}
 
 
+def _no_inventory() -> Inventory:
+    raise UnavailableError("this server shows no inventory; ask a running controller")
+
+
+async def _nothing_amended(_made: Sequence[Change], _ended: Sequence[str]) -> None:
+    _no_inventory()
+
+
+async def _no_trial(
+    who: str,  # noqa: ARG001 - the shape of the contract
+    profile: Profile,  # noqa: ARG001
+    endpoint: str,  # noqa: ARG001
+    unit: int,  # noqa: ARG001
+    options: Mapping[str, object],  # noqa: ARG001
+    secrets: Mapping[str, str],  # noqa: ARG001
+) -> Trial:
+    raise UnavailableError("this server reads no devices; ask a running controller")
+
+
 @dataclass(slots=True)
 class Runtime:
     """Everything that routers may touch. `site` and `table` are callables, because `shifu apply` replaces both."""
@@ -150,13 +169,6 @@ class Runtime:
     set_limits: Callable[[str, Limits, str, str, int | None], Awaitable[None]]
     """Persist and apply limits of a point: (address, limits, owner, reason, end in ns or None). Those of the files end
     the change. Durable and in effect when it returns; when it raises, nothing was changed."""
-    amend: Callable[[Sequence[Change], Sequence[str]], Awaitable[None]]
-    """Make and end changes of equipment and devices: (made, keys ended). In effect when it returns; when it raises,
-    nothing was changed."""
-    inventory: Callable[[], Inventory]
-    """The rows of equipment and devices, as the files and the screen say them."""
-    test_read: TestRead
-    """Read a device that is not configured, once."""
     base_limits: Callable[[str], Limits | None] = lambda _: None
     """The limits of the files, below the overlay; None when not known."""
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
@@ -180,6 +192,13 @@ class Runtime:
     set_plan: Callable[[str, str, Plan | None, str, str], Awaitable[None]] = _keep_no_plan
     """Persist and use a plan: (building, floor, plan, owner, reason); None, or that of the files, ends the change.
     Durable and in effect when it returns; when it raises, nothing was changed."""
+    amend: Callable[[Sequence[Change], Sequence[str]], Awaitable[None]] = _nothing_amended
+    """Make and end changes of equipment and devices: (made, keys ended). In effect when it returns; when it raises,
+    nothing was changed."""
+    inventory: Callable[[], Inventory] = _no_inventory
+    """The rows of equipment and devices, as the files and the screen say them."""
+    test_read: TestRead = _no_trial
+    """Read a device that is not configured, once."""
     hub: StreamHub | None = None
     """Set by `create_app`; the cycle publishes into it."""
     metrics: Callable[[], Mapping[str, float]] = dict

@@ -29,6 +29,8 @@ export interface DeviceRow {
 export interface EquipmentRow {
   id: string; class: string; name: Name; floor?: string; area?: string; wing?: string; maker?: string; model?: string; serial?: string;
   parameters?: Record<string, string | number>;
+  /** Keys that the form does not show. */
+  [other: string]: unknown;
 }
 export interface Sheet {
   id: string; origin: 'files' | 'changed' | 'screen'; device: DeviceRow; device_in_files: DeviceRow | null; place: string;
@@ -84,9 +86,14 @@ export function deviceRow(id: string, equipment: string, profile: string, addres
   return row;
 }
 
-export function equipmentRow(id: string, cls: string, piece: Piece): EquipmentRow {
-  const row: EquipmentRow = { id: trimmed(id), class: cls, name: { zh: trimmed(piece.zh), en: trimmed(piece.en) } };
-  for (const key of ['floor', 'area', 'wing', 'maker', 'model', 'serial'] as const) if (trimmed(piece[key])) row[key] = trimmed(piece[key]);
+const PLAIN = ['floor', 'area', 'wing', 'maker', 'model', 'serial'] as const;
+
+/** The row of an equipment; what an older row has beside the form, its documents, stays. */
+export function equipmentRow(id: string, cls: string, piece: Piece, old: Partial<EquipmentRow> = {}): EquipmentRow {
+  const shown = new Set<string>([...PLAIN, 'parameters']);
+  const kept = Object.fromEntries(Object.entries(old).filter(([key]) => !shown.has(key)));
+  const row: EquipmentRow = { ...kept, id: trimmed(id), class: cls, name: { zh: trimmed(piece.zh), en: trimmed(piece.en) } };
+  for (const key of PLAIN) if (trimmed(piece[key])) row[key] = trimmed(piece[key]);
   const parameters = piece.parameters.filter(({ key, value }) => trimmed(key) && trimmed(value));
   if (parameters.length > 0) row.parameters = Object.fromEntries(parameters.map(({ key, value }) => [trimmed(key), typed(value)]));
   return row;
@@ -102,7 +109,7 @@ export function addressOf(row: DeviceRow): Address {
 export function pieceOf(row: EquipmentRow | null): Piece {
   const piece = emptyPiece();
   if (!row) return piece;
-  for (const key of ['floor', 'area', 'wing', 'maker', 'model', 'serial'] as const) piece[key] = row[key] ?? '';
+  for (const key of PLAIN) piece[key] = row[key] ?? '';
   piece.zh = row.name.zh;
   piece.en = row.name.en;
   piece.parameters = Object.entries(row.parameters ?? {}).map(([key, value]) => ({ key, value: String(value) }));

@@ -22,6 +22,8 @@ describe('rows', () => {
     expect(deviceRow(device.id, device.equipment, device.profile, addressOf(device))).toEqual(device);
     const piece = { id: 'a.b.c', class: 'meter', name: { zh: '電表', en: 'Meter' }, floor: 'B1', area: 'w', maker: 'm', model: 'o', serial: '007', wing: 'west', parameters: { rated_a: 250, fed_by: 'a.b.d' } };
     expect(equipmentRow(piece.id, piece.class, pieceOf(piece))).toEqual(piece);
+    const more = { ...piece, documents: [{ kind: 'manual', file: 'documents/a.pdf' }] };
+    expect(equipmentRow(piece.id, piece.class, { ...pieceOf(more), floor: '' }, more)).toEqual({ ...more, floor: undefined });
   });
   it('keep texts that look like numbers, but for the options that are numbers', () => {
     expect(optionsOf({ dev_eui: '0024000000000001', version: '5', base: '1', empty: ' ' })).toEqual({ dev_eui: '0024000000000001', version: 5, base: 1 });
