@@ -184,6 +184,8 @@ def _call(node: Call, steps: list[Step], size: int, now: float) -> Step:
             return _one(np.abs, steps[0])
         case "sqrt":
             return _one(np.sqrt, steps[0])
+        case "count":
+            return _many(lambda values: _fold(np.add, [np.asarray(value, np.float64) for value in values]), steps)
         case "mean":
             return _many(lambda values: sum(values) / len(values), steps)
         case "min":

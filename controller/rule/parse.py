@@ -7,6 +7,7 @@ The language, complete:
   unit is no single name; durations `seconds(30)`, `minutes(10)`, `hours(2)`; `True`, `False`
 - `+ - * /`, `< <= > >= == !=` (also chained), `and or not`, `a if condition else b`, parentheses
 - `mean(a, b, …)`, `min(a, b, …)`, `max(a, b, …)`, `abs(x)`, `sqrt(x)`
+- `count(a, b, …)`: how many of the conditions are yes
 - `rate(x, minutes(5))`: change a second over the duration
 - `for_at_least(condition, minutes(10))`: the condition has held all that time
 - `known(x)`: yes when x is known, never unknown itself; `otherwise(x, y)`: x where it is known, else y
@@ -57,6 +58,7 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "mean": (2, 10),
     "min": (2, 10),
     "max": (2, 10),
+    "count": (1, 40),
     "abs": (1, 1),
     "sqrt": (1, 1),
     "rate": (2, 2),
@@ -313,6 +315,10 @@ class _Reader:
         if name == "otherwise":
             first, second = self._alike(node, items[0], items[1], name)
             return Call(first.type, name, (first, second))
+        if name == "count":
+            for item, place in zip(items, node.args, strict=True):
+                self._want_logic(item, place, name)
+            return Call(PURE, name, items)
         for item, place in zip(items, node.args, strict=True):
             self._want_number(item, place, name)
         if name == "abs":

@@ -118,6 +118,8 @@ def test_comparison(expression: str, wanted: str) -> None:
         ("max(x, y, 2.5)", [2.5, 3, U, U]),
         ("mean(x, y)", [1.5, 0.5, U, U]),
         ("otherwise(x, y)", [1, 3, 2, 5]),
+        ("count(x > 1, y > 0, True)", [2, 2, U, U]),
+        ("count(otherwise(x > 1, False), not known(y))", [0, 1, 0, 2]),
         ("x if y > 0 else y", [1, -2, U, U]),
         ("x if x > 0 else 7", [1, 3, U, 5]),
         ("7 if y > 0 else 7", [7, 7, 7, 7]),
