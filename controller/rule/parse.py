@@ -10,6 +10,7 @@ The language, complete:
 - `count(a, b, …)`: how many of the conditions are yes
 - `rate(x, minutes(5))`: change a second over the duration
 - `for_at_least(condition, minutes(10))`: the condition has held all that time
+- `gained(x, condition)`: how much x has grown since the condition last became yes; unknown until that was seen
 - `known(x)`: yes when x is known, never unknown itself; `otherwise(x, y)`: x where it is known, else y
 
 Every part has a type. Units need not be equal, only of one quantity; 0 goes with every unit except for temperatures on
@@ -63,6 +64,7 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "sqrt": (1, 1),
     "rate": (2, 2),
     "for_at_least": (2, 2),
+    "gained": (2, 2),
     "known": (1, 1),
     "otherwise": (2, 2),
     "quantity": (2, 2),
@@ -312,6 +314,10 @@ class _Reader:
         items = tuple(self._read(argument, depth) for argument in node.args)
         if name == "known":
             return Call(LOGIC, name, items)
+        if name == "gained":
+            self._want_number(items[0], node.args[0], name)
+            self._want_logic(items[1], node.args[1], name)
+            return Call(replace(items[0].type, absolute=False), name, items)
         if name == "otherwise":
             first, second = self._alike(node, items[0], items[1], name)
             return Call(first.type, name, (first, second))

@@ -30,7 +30,11 @@ STATES = {"1": 0, "4": 2, "9": 5}
 
 
 def test_a_number_means_what_the_map_says_and_an_unknown_one_nothing() -> None:
-    rows: dict[str, dict[str, Any]] = {"a": {"address": 0, "map": STATES}, "b": {"address": 1, "map": STATES}, "c": {"address": 2}}
+    rows: dict[str, dict[str, Any]] = {
+        "a": {"address": 0, "map": STATES},
+        "b": {"address": 1, "map": STATES},
+        "c": {"address": 2},
+    }
     assert decode(rows, "0004 0005 0005") == {"a": 2.0, "b": None, "c": 5.0}
 
 
