@@ -36,7 +36,9 @@ GATES = 4
 _COME = (1, 1, 1, 1, 1, 2, 12, 90, 190, 90, 45, 35, 30, 45, 40, 30, 20, 15, 12, 8, 5, 3, 2, 2)
 _COMMUTE = (0, 0, 0, 0, 0, 0.2, 0.6, 0.85, 0.8, 0.5, 0.1, 0, 0, 0.05, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 """Cars an hour on a working day, and which share of them stays until the evening."""
-_WEEKEND = 0.15
+_WEEKEND = 0.3
+_POOL = 60
+"""Official cars that are not electric yet; they live here too (assumed)."""
 _ELECTRIC = 0.09
 _PREFER = np.array([1.2, 1.0, 0.8])
 _WAY_S = (55.0, 110.0)
@@ -82,6 +84,8 @@ class CarBank:
         self._seed = seed
         self._draw = stream(seed, "parking")
         self._fleet = dict(enumerate(fleet, 1))
+        self._house = len(fleet) + _POOL
+        """Numbers up to this one are cars that live here."""
         self.car = np.zeros(n, np.int64)
         """Number of the car in each bay, 0 for none; the official ones come first."""
         self.since_s = np.zeros(n)
@@ -94,8 +98,8 @@ class CarBank:
         self._way_bay = np.zeros(_ON_WAY, np.int64)
         self._way_done_s = np.zeros(_ON_WAY)
         self._way_stay_s = np.zeros(_ON_WAY)
-        self._home_s = np.full(len(fleet) + 1, np.inf)
-        """When an official car that is out comes back."""
+        self._home_s = np.full(self._house + 1, np.inf)
+        """When a car of the house that is out comes back."""
         self._next = 1000.0
         self._settled = 0.0
         self.passages = np.zeros(GATES)
@@ -129,7 +133,9 @@ class CarBank:
 
     def electric(self, car: int) -> bool:
         """Tell whether a car may want to charge."""
-        return car in self._fleet or stream(self._seed, "electric", car).random() < _ELECTRIC
+        return car in self._fleet or (
+            car > self._house and bool(stream(self._seed, "electric", car).random() < _ELECTRIC)
+        )
 
     def step(self, dt_s: float, moment: Moment, broken: NDArray[np.bool_]) -> list[Passage]:
         """Advance to `moment`; `broken` (CHARGERS,) tells where nobody plugs in. Returns who went through a gate."""
@@ -146,9 +152,9 @@ class CarBank:
         return passed
 
     def _settle(self, now_s: float, moment: Moment) -> None:
-        """Put the official cars where they stand at night."""
+        """Put the cars of the house where they stand at night."""
         self.since_s[:] = now_s
-        for car in self._fleet:
+        for car in range(1, self._house + 1):
             self._park(car, self._choose(car, np.zeros(CHARGERS, np.bool_)), now_s, moment, None)
 
     def _depart(self, now_s: float) -> None:
@@ -173,9 +179,9 @@ class CarBank:
         for car in coming:
             place, bay = self._free_place(), self._choose(car, broken)
             if place < 0 or bay < 0:
-                self.turned_away += car not in self._fleet
-                continue  # an official car tries again, for it lives here
-            if car in self._fleet:
+                self.turned_away += car > self._house
+                continue  # a car of the house tries again, for it lives here
+            if car <= self._house:
                 self._home_s[car] = np.inf
             stays = self._draw.random() < _COMMUTE[hour]
             evening_s = now_s + (17.7 + 0.5 * self._draw.standard_normal() - moment.hour) * 3600.0
@@ -203,19 +209,19 @@ class CarBank:
                 self._park(car, bay, now_s, moment, float(self._way_stay_s[place]))
             else:
                 self._pass(int(self._draw.integers(GATES // 2, GATES)), car, now_s, passed)
-                if car in self._fleet:
+                if car <= self._house:
                     self._home_s[car] = now_s + 3600.0 * self._draw.uniform(2.5, 6.0)
             self._way_kind[place] = 0
 
     def _park(self, car: int, bay: int, now_s: float, moment: Moment, leave_s: float | None) -> None:
         self.car[bay], self.since_s[bay] = car, now_s
-        if leave_s is None or car in self._fleet:
+        if leave_s is None or car <= self._house:
             leave_s = self._departure(car, now_s, moment)
         self._leave_s[bay] = max(leave_s, now_s + 60.0)
 
     def _departure(self, car: int, now_s: float, moment: Moment) -> float:
-        """Return when an official car leaves next: at its time on the next working day, or in the course of it."""
-        hour = self._fleet[car].departure_h
+        """Return when a car of the house leaves next: at its time on the next working day, or in the course of it."""
+        hour = self._fleet[car].departure_h if car in self._fleet else None
         wanted = self._draw.uniform(8.5, 11.0) if hour is None else hour
         for ahead in range(1, 5) if moment.hour > wanted - 1.0 else range(5):
             if (moment.day + ahead + 3) % 7 < 5:
