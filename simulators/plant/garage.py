@@ -37,6 +37,8 @@ _ZONE_SHARE = np.array([0.34, 0.26, 0.22, 0.18])
 """The ramp is in the first zone."""
 _ON, _FULL, _OFF = np.array([9.0, 0.6]), np.array([25.0, 2.0]), np.array([6.0, 0.4])
 """ppm at which the local automatic starts a fan at its least speed, has it at full speed, and stops it."""
+_ALARM, _CALM = np.array([30.0, 3.0]), np.array([20.0, 2.0])
+"""ppm at which the detector's relay, wired to the drive, has the fan at full speed whatever the bus says; its end."""
 _LEAST = 0.3
 _PROOF = 0.15
 """Speed from which the differential-pressure switch closes."""
@@ -68,11 +70,12 @@ class Garage:
         self._sum_s = 0.0
         self._place = 0
         self._runs = np.zeros(ZONES)
+        self._relay = np.zeros(ZONES)
 
     def step(self, dt_s: float, cars: CarBank, seen: NDArray[np.float64]) -> None:
         """Advance; `seen` (2, ZONES) is what the heads tell the local automatic, NaN for a broken one."""
         self._automatic(seen)
-        self.fans.ramp(dt_s)
+        self._turn(dt_s)
         flow = FLOW_M3S * self.fans.speed + _LEAK_M3S
         grams = _WARM_GS * cars.driven_in_s + _COLD_GS * cars.driven_out_s
         mg = 1000.0 * np.repeat(grams, ZONES // LEVELS) * np.tile(_ZONE_SHARE, LEVELS)
@@ -91,12 +94,22 @@ class Garage:
     def _automatic(self, seen: NDArray[np.float64]) -> None:
         broken = np.isnan(seen).any(axis=0)
         known = np.nan_to_num(seen, nan=0.0)
+        high = (known >= _ALARM[:, None]).any(axis=0) | ((self._relay > 0.5) & (known > _CALM[:, None]).any(axis=0))
+        self._relay = (high | broken).astype(np.float64)
         span = (known - _ON[:, None]) / (_FULL - _ON)[:, None]
         wanted = _LEAST + (1.0 - _LEAST) * np.clip(span.max(axis=0), 0.0, 1.0)
         on = (known >= _ON[:, None]).any(axis=0) | ((self._runs > 0.5) & (known > _OFF[:, None]).any(axis=0))
         self._runs = (on | broken).astype(np.float64)
         self.fans.local_run = self._runs.copy()
         self.fans.local_speed = np.where(broken, 1.0, wanted)
+
+    def _turn(self, dt_s: float) -> None:
+        """Move the fans as the bus or their own automatic says, or at full speed while a relay is closed."""
+        fans, relay = self.fans, self._relay > 0.5
+        run, speed = fans.run_cmd, fans.speed_cmd
+        fans.run_cmd, fans.speed_cmd = np.where(relay, 1.0, run), np.where(relay, 1.0, speed)
+        fans.ramp(dt_s)
+        fans.run_cmd, fans.speed_cmd = run, speed
 
     def _average(self, dt_s: float) -> None:
         """Keep the mean of the last quarter of an hour, minute by minute."""
