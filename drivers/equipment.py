@@ -48,7 +48,7 @@ def _points(**rows: str) -> dict[str, PointSpec]:
     """Read rows of `unit = "tag tag! …"`; the tag of a point that may be commanded ends in `!`."""
     kinds = {"binary": ("binary", ""), "multistate": ("multistate", ""), "count": ("counter", "")}
     units = {"celsius": "°C", "percent": "%", "none": "", "l_s": "L/s", "l_min": "L/min", "us_cm": "µS/cm",
-             "ug_m3": "µg/m³", "mg_m3": "mg/m³"}  # fmt: skip
+             "ug_m3": "µg/m³", "mg_m3": "mg/m³", "session_kwh": "kWh"}  # fmt: skip
     specs = {}
     for key, tags in rows.items():
         kind, unit = kinds.get(key, ("counter" if key in ("kWh", "kvarh", "h") else "analog", units.get(key, key)))
@@ -113,13 +113,53 @@ _CLASSES = (
     EquipmentClass(
         "vfd", "變頻器", "Variable-frequency drive",
         _points(
-            binary="run fault remote at_setpoint run_cmd!",
+            binary="run fault remote at_setpoint airflow run_cmd!",
             percent="speed speed_cmd!",
             Hz="frequency",
             A="current",
             kW="power",
         ),
         required=("run", "fault", "speed", "run_cmd", "speed_cmd"),
+    ),
+    EquipmentClass(
+        "gas_detector", "一氧化碳與二氧化氮偵測器", "CO and NO2 detector",
+        _points(ppm="co co_mean no2 no2_mean", binary="co_fault no2_fault"),
+        required=("co", "co_fault"),
+    ),
+    EquipmentClass(
+        "charger", "充電樁", "EV charger",
+        _points(
+            multistate="state",
+            binary="vehicle_connected enable! bay_occupied",
+            kW="power max_power power_limit! power_limit_applied",
+            A="current current_l1 current_l2 current_l3 safe_current current_limit! current_limit_applied",
+            V="voltage",
+            kWh="energy",
+            session_kwh="session_energy",
+            percent="soc",
+            s="limit_valid session_time",
+            none="error_code vehicle",
+        ),
+        one_of=("state", "vehicle"),
+    ),
+    EquipmentClass(
+        "parking_row", "車位列", "Row of parking bays",
+        _points(
+            binary=" ".join(f"bay_{n:02}" for n in range(1, 21)),
+            percent="battery",
+            none="battery_bay",
+        ),
+        required=("bay_01",),
+    ),
+    EquipmentClass(
+        "gate", "柵欄機", "Barrier",
+        _points(multistate="state", binary="loop", count="passages"),
+        required=("state",),
+    ),
+    EquipmentClass(
+        "guidance_sign", "車位導引牌", "Guidance sign",
+        _points(none="free_shown", binary="fault"),
+        required=("free_shown",),
     ),
     EquipmentClass(
         "plant_header", "冰水系統", "Plant header",

@@ -215,6 +215,7 @@ class View:
                 raise FaultError(f"{command} {' '.join(arguments)}: wanted {command} DEVICE, {COMMANDS[command]}")
             case _:
                 raise FaultError(f'got the command "{command}", wanted one of {", ".join(COMMANDS)}, list')
+        self.device.forced = dict(self.fault.fixed)
         self._changes += 1
 
     def back(self) -> bool:

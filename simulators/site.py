@@ -1,8 +1,8 @@
 """The simulators' own small reader of a site folder: devices, equipment, buildings.
 
-Format: `site.toml`, `equipment.toml`, `equipment/*.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for many:
-`for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and
-whole-number arithmetic such as `{n-12}` or `{(n-1)//8+1:02}` in every text.
+Format: `site.toml`, `equipment.toml`, `equipment/*.toml`, `devices/*.toml`, `devices/*.csv`, `vehicles.csv`. An entry
+may stand for many: `for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`,
+`{n:02}` and whole-number arithmetic such as `{n-12}` or `{(n-1)//8+1:02}` in every text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SiteError", "read_site"]
+__all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SimulatedVehicle",
+           "SiteError", "read_site"]  # fmt: skip
 
 _HOLE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -80,6 +81,20 @@ class SimulatedDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulatedVehicle:
+    """One official car."""
+
+    number: int
+    """The number at the end of its id."""
+    plate: str
+    battery_kwh: float
+    max_kw: float
+    departure_h: float | None = None
+    """Local hour at which it leaves on working days; None: some time in the morning."""
+    rfid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SimulatedSite:
     """What the simulators need of a site."""
 
@@ -90,6 +105,8 @@ class SimulatedSite:
     buildings: tuple[SimulatedBuilding, ...] = ()
     equipment: Mapping[str, SimulatedEquipment] = field(default_factory=dict)
     devices: tuple[SimulatedDevice, ...] = ()
+    vehicles: tuple[SimulatedVehicle, ...] = ()
+    """The official cars, of `vehicles.csv`."""
     simulation: Mapping[str, Any] = field(default_factory=dict)
     """The table `[simulation]`, which the simulators alone read."""
 
@@ -117,6 +134,7 @@ def read_site(folder: Path) -> SimulatedSite:
         buildings=buildings,
         equipment=equipment,
         devices=_devices(folder / "devices", equipment),
+        vehicles=_vehicles(folder / "vehicles.csv"),
         simulation=top.get("simulation", {}),
     )
 
@@ -124,7 +142,7 @@ def read_site(folder: Path) -> SimulatedSite:
 def _equipment(folder: Path) -> dict[str, SimulatedEquipment]:
     found: dict[str, SimulatedEquipment] = {}
     paths = [folder / "equipment.toml", *sorted((folder / "equipment").glob("*.toml"))]
-    for path, row in ((path, row) for path in paths if path.exists() for row in _rows(path, "equipment")):
+    for path, row in ((file, row) for file in paths if file.exists() for row in _rows(file, "equipment")):
         address = _text(row, "id", path)
         if address in found:
             raise SiteError(f'{path}: equipment "{address}" is there twice')
@@ -162,6 +180,32 @@ def _devices(folder: Path, equipment: Mapping[str, SimulatedEquipment]) -> tuple
                 parameters=known.parameters,
             )
     return tuple(found.values())
+
+
+def _vehicles(path: Path) -> tuple[SimulatedVehicle, ...]:
+    """Read the list of official cars: `id`, `plate`, `battery_kwh`, `max_kw`, `departure` (HH:MM) and `rfid` (hex)."""
+    if not path.exists():
+        return ()
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    found: list[SimulatedVehicle] = []
+    for row in rows:
+        number = re.search(r"\d+$", row.get("id") or "")
+        hour, _, minute = (row.get("departure") or "").partition(":")
+        try:
+            found.append(
+                SimulatedVehicle(
+                    number=int(number[0]) if number else len(found) + 1,
+                    plate=str(row["plate"]),
+                    battery_kwh=float(row["battery_kwh"]),
+                    max_kw=float(row["max_kw"]),
+                    departure_h=int(hour) + int(minute) / 60.0 if minute else None,
+                    rfid=int(row.get("rfid") or "0", 16),
+                )
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SiteError(f"{path}: {row.get('id', '?')}: {error}; wanted id, plate, battery_kwh, max_kw") from None
+    return tuple(found)
 
 
 def _toml(path: Path) -> dict[str, Any]:

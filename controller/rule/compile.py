@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from controller.rule.tree import Call, Choose, Combine, Compare, Constant, Input, Join, Negate, Not
-from controller.rule.window import Held, Window
+from controller.rule.window import Gained, Held, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,6 +176,8 @@ def _call(node: Call, steps: list[Step], size: int, now: float) -> Step:
             return _rate(steps[0], Window("rate", node.span_s, size))
         case "for_at_least":
             return _held(steps[0], Held(node.span_s, size, now))
+        case "gained":
+            return _gained(steps[0], steps[1], Gained(size), size)
         case "known":
             return lambda frame: (steps[0](frame)[1] & _YES, _YES)
         case "otherwise":
@@ -184,6 +186,8 @@ def _call(node: Call, steps: list[Step], size: int, now: float) -> Step:
             return _one(np.abs, steps[0])
         case "sqrt":
             return _one(np.sqrt, steps[0])
+        case "count":
+            return _many(lambda values: _fold(np.add, [np.asarray(value, np.float64) for value in values]), steps)
         case "mean":
             return _many(lambda values: sum(values) / len(values), steps)
         case "min":
@@ -242,5 +246,13 @@ def _held(item: Step, held: Held) -> Step:
     def run(frame: Frame) -> Pair:
         value, known = item(frame)
         return held.update(frame.now, value, known)
+
+    return run
+
+
+def _gained(item: Step, condition: Step, gained: Gained, size: int) -> Step:
+    def run(frame: Frame) -> Pair:
+        parts = (*item(frame), *condition(frame))
+        return gained.update(*(np.broadcast_to(part, size) for part in parts))
 
     return run

@@ -7,8 +7,10 @@ The language, complete:
   unit is no single name; durations `seconds(30)`, `minutes(10)`, `hours(2)`; `True`, `False`
 - `+ - * /`, `< <= > >= == !=` (also chained), `and or not`, `a if condition else b`, parentheses
 - `mean(a, b, …)`, `min(a, b, …)`, `max(a, b, …)`, `abs(x)`, `sqrt(x)`
+- `count(a, b, …)`: how many of the conditions are yes
 - `rate(x, minutes(5))`: change a second over the duration
 - `for_at_least(condition, minutes(10))`: the condition has held all that time
+- `gained(x, condition)`: how much x has grown since the condition last became yes; unknown until that was seen
 - `known(x)`: yes when x is known, never unknown itself; `otherwise(x, y)`: x where it is known, else y
 
 Every part has a type. Units need not be equal, only of one quantity; 0 goes with every unit except for temperatures on
@@ -57,10 +59,12 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "mean": (2, 10),
     "min": (2, 10),
     "max": (2, 10),
+    "count": (1, 40),
     "abs": (1, 1),
     "sqrt": (1, 1),
     "rate": (2, 2),
     "for_at_least": (2, 2),
+    "gained": (2, 2),
     "known": (1, 1),
     "otherwise": (2, 2),
     "quantity": (2, 2),
@@ -310,9 +314,17 @@ class _Reader:
         items = tuple(self._read(argument, depth) for argument in node.args)
         if name == "known":
             return Call(LOGIC, name, items)
+        if name == "gained":
+            self._want_number(items[0], node.args[0], name)
+            self._want_logic(items[1], node.args[1], name)
+            return Call(replace(items[0].type, absolute=False), name, items)
         if name == "otherwise":
             first, second = self._alike(node, items[0], items[1], name)
             return Call(first.type, name, (first, second))
+        if name == "count":
+            for item, place in zip(items, node.args, strict=True):
+                self._want_logic(item, place, name)
+            return Call(PURE, name, items)
         for item, place in zip(items, node.args, strict=True):
             self._want_number(item, place, name)
         if name == "abs":

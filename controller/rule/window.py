@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AGGREGATES", "COVERAGE", "Held", "Window", "parse_window"]
+__all__ = ["AGGREGATES", "COVERAGE", "Gained", "Held", "Window", "parse_window"]
 
 AGGREGATES = ("mean", "min", "max", "rate")
 COVERAGE = 0.5
@@ -223,3 +223,38 @@ class Held:
         not_all = false | (self._false_until > begin)
         open_ = unknown | (self._unknown_until > begin)
         return ~not_all & ~open_, not_all | ~open_
+
+
+class Gained:
+    """How much each of `size` values has grown since its condition last became true.
+
+    Unknown until the condition was seen to become true; when it ends, what was gained stays. A value that is lower than
+    at the beginning was set back in between: then nobody knows.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._was_false = np.zeros(size, np.bool_)
+        self._begins = np.zeros(size, np.bool_)
+        """The condition holds, and its first known value is still awaited."""
+        self._first = np.full(size, np.nan)
+        self._gained = np.full(size, np.nan)
+
+    def update(
+        self,
+        value: NDArray[np.float64],
+        known: NDArray[np.bool_],
+        holds: NDArray[np.bool_],
+        holds_known: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Take value and condition of the moment; return (gained, known)."""
+        true, false = holds & holds_known, ~holds & holds_known
+        begins = true & self._was_false
+        self._begins = (self._begins | begins) & ~false
+        self._gained = np.where(begins, np.nan, self._gained)
+        first = self._begins & known
+        self._first = np.where(first, value, self._first)
+        self._begins &= ~first
+        grows = true & known & ~self._begins
+        self._gained = np.where(grows, value - self._first, self._gained)
+        self._was_false = np.where(holds_known, false, self._was_false)
+        return self._gained, self._gained >= 0.0

@@ -101,6 +101,26 @@ class _Pair:
     over: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """A number or text of which each value has a meaning of its own."""
+
+    place: int
+    at: int
+    """First register in the answer."""
+    register: Register
+
+    def meaning(self, data: bytes) -> float:
+        """Return what the answer says, NaN where the map does not know it."""
+        register = self.register
+        raw = data[2 * self.at : 2 * (self.at + register.size)]
+        if register.type == "text":
+            return register.map.get(raw.split(b"\0", 1)[0].decode("ascii", "replace").strip(), math.nan)
+        if register.order == "le-word" and register.size == 2:
+            raw = raw[2:] + raw[:2]
+        return register.map.get(struct.unpack(_STRUCT[register.type], raw)[0], math.nan)
+
+
 class BlockDecoder:
     """Decodes the answers to one request; built once for a profile and shared by its devices."""
 
@@ -114,8 +134,11 @@ class BlockDecoder:
         parts: list[Register] = []
         choices: list[_Choice] = []
         pairs: list[_Pair] = []
+        mapped: list[_Mapped] = []
         for register in request.registers:
-            if register.one_hot:
+            if register.map:
+                mapped.append(_Mapped(register.place, register.address - request.address, register))
+            elif register.one_hot:
                 index = np.array([address - request.address for address in register.one_hot], np.intp)
                 choices.append(_Choice(register.place, index))
             elif register.second is not None:
@@ -129,14 +152,15 @@ class BlockDecoder:
         self._parts = _parts(parts, request.address, bits=self.bits) if parts else None
         self._choices = tuple(choices)
         self._pairs = tuple(pairs)
+        self._mapped = tuple(mapped)
         faults = [(item.place, *item.fault) for item in request.registers if item.fault]
-        self._faults = tuple((place, address - request.address, mask) for place, address, mask in faults)
+        self._faults = tuple((place, at - request.address, mask, equals) for place, at, mask, equals in faults)
 
     def decode(self, data: bytes, value: NDArray[np.float64], quality: NDArray[np.uint8]) -> None:
         """Write the block's points into `value` and `quality`, arrays over all points of the profile.
 
         `data` is the answer's data after the byte count and has `size` bytes. A sentinel, NaN or infinity becomes
-        BAD_SENSOR with NaN.
+        BAD_SENSOR with NaN, and so does what a `map` does not know.
         """
         if self.bits:
             words = np.unpackbits(np.frombuffer(data, np.uint8), count=self._count, bitorder="little")
@@ -167,8 +191,12 @@ class BlockDecoder:
             good = np.isfinite(number) and not np.isin(raw.view(pair.raw), pair.sentinels).any()
             value[pair.place] = number if good else np.nan
             quality[pair.place] = _GOOD if good else _BAD_SENSOR
-        for place, at, mask in self._faults:
-            if int(words[at]) & mask:
+        for one in self._mapped:
+            meaning = one.meaning(data)
+            value[one.place], quality[one.place] = meaning, _GOOD if math.isfinite(meaning) else _BAD_SENSOR
+        for place, at, mask, equals in self._faults:
+            said = int(words[at]) & mask
+            if said == equals if equals is not None else said:
                 value[place], quality[place] = np.nan, _BAD_SENSOR
 
     @staticmethod

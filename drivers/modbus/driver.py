@@ -101,10 +101,15 @@ class ModbusDriver:
         value, quality = station.map.blank.copy(), station.map.unread.copy()
         now = self._clock.monotonic()
         failure: TryAgainError | DeviceRefusedError | None = None
+        pause_s = station.map.plan.pause_s
+        asked = False
         for block in tuple(station.blocks):
             if block.breaker.open and now < block.due:
                 _fill(quality, block.read.decoder.places, block.quality)
                 continue
+            if asked and pause_s:
+                await asyncio.sleep(pause_s)
+            asked = True
             try:
                 await self._fetch(station, block, value, quality)
             except DeviceRefusedError as error:

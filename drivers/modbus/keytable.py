@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -69,6 +70,14 @@ class KeyTable:
         if not isinstance(value, dict):
             raise ProfileError(f"{self.where}{key}: got {value!r}, wanted a table")
         return value
+
+    def numbers(self, key: str) -> Mapping[str, float]:
+        """Read texts with a number each: `{ "A" = 0, "C" = 2 }`; empty where the key is not there."""
+        table = self.table(key)
+        for name, value in table.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ProfileError(f"{self.where}{key}: got {name} = {value!r}, wanted a number")
+        return {name: float(value) for name, value in table.items()}
 
     def wholes(self, key: str) -> tuple[int, ...]:
         """Read a list of whole numbers; patterns above 2^63 - 1, which TOML has not, as text: "0xFFFFFFFFFFFFFFFF"."""

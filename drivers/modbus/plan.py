@@ -14,6 +14,7 @@ most `gap` unused registers between two of them | none: each point alone |
 | `sentinels` | raw patterns that mean "no value", by type: `{ i16 = [0x8000] }`; 64 bits as text | none |
 | `timeout_s` | how long an answer may take, 0.05 to 10 | 1.0 |
 | `quiet_s` | RTU framing: after a time-out keep the line, silent for so long, instead of closing it | close |
+| `pause_s` | how long a device wants to be left alone between two requests of one poll, 0 to 2 | 0 |
 | `write_fc` | function for writes: 5 or 15 for coils, 6 or 16 for registers | 16 |
 
 Keys of `[point.wire]`:
@@ -21,7 +22,7 @@ Keys of `[point.wire]`:
 | key | meaning |
 |---|---|
 | `address` | number of the first register, coil or input |
-| `type` | `u16 i16 u32 i32 u64 i64 f32 f64` or `bit` (functions 1 and 2); default `u16`, or `bit` |
+| `type` | `u16 i16 u32 i32 u64 i64 f32 f64`, `text`, or `bit` (functions 1 and 2); default `u16`, or `bit` |
 | `function`, `word_order`, `sentinels` | as above, for this point |
 | `scale`, `offset` | value = raw × scale + offset |
 | `mask`, `shift` | value = (register >> shift) & mask; type u16 alone |
@@ -31,7 +32,11 @@ Keys of `[point.wire]`:
 | `one_hot` | list of bit addresses of which exactly one is set: value 1, 2, 3 … by place, otherwise bad |
 | `code` | `four-quadrant-pf`: Schneider's power factor; x > 1 is 2 - x, x < -1 is -2 - x |
 | `plus`, `over` | address of a second value of the same type: the point is the sum of both, or the quotient |
-| `fault` | `{ address, mask }`: the value is bad while a bit of this register of the same request is set |
+| `map` | what each raw number means: `{ "1" = 0, "4" = 2 }`; one that is not there is bad; types `u16 i16 u32 i32`.
+With `type = "text"` the texts: `{ "A" = 0, "C2" = 2 }`, padded with NUL or spaces, two characters a register |
+| `length` | of a `text`: its registers, 1 to 20 |
+| `fault` | `{ address, mask, equals? }`: the value is bad while a bit of this register of the same request is set, or
+while the masked register equals `equals` |
 | `read` | false: the register can only be written |
 | `write_address`, `write_type`, `write_scale`, `write_fc` | where writes differ from reads |
 | `words` | the words that mean a value: `{ "0" = 0x047E, "1" = 0x047F }` |
@@ -71,7 +76,7 @@ _MAX_REGISTERS = 125
 _MAX_BITS = 2000
 _PROFILE_KEYS = {
     "function", "word_order", "base", "max_read", "blocks", "forbidden", "sentinels", "timeout_s", "quiet_s",
-    "write_fc",
+    "pause_s", "write_fc",
 }  # fmt: skip
 _BLOCK_KEYS = {"name", "first", "last", "function", "gap"}
 
@@ -97,6 +102,7 @@ class Plan:
     writes: Mapping[str, WriteTarget]
     timeout_s: float
     quiet_s: float | None
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,7 @@ def plan_profile(profile: Profile, options: Mapping[str, object] | None = None) 
         writes=MappingProxyType(writes),
         timeout_s=head.number("timeout_s", 1.0, 0.05, 10.0),
         quiet_s=quiet_s or None,
+        pause_s=head.number("pause_s", 0.0, 0.0, 2.0),
     )
 
 

@@ -6,7 +6,7 @@ The keys are listed in `drivers.modbus.plan`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,13 +24,17 @@ __all__ = ["ORDERS", "POINT_KEYS", "SIZE", "Prepare", "Register", "WriteTarget",
 SIZE = MappingProxyType({"bit": 1, "u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "u64": 4, "i64": 4, "f64": 4})
 """Registers (or bits) that a value of a type takes."""
 ORDERS = ("be", "le-word")
+_TEXT = "text"
+_MAX_TEXT = 20
+"""Registers of a text: two characters each."""
+_WHOLE = ("u16", "i16", "u32", "i32")
 _CODES = ("", "four-quadrant-pf")
 POINT_KEYS = {
     "address", "type", "function", "word_order", "sentinels", "scale", "offset", "mask", "shift", "equals", "bit",
     "invert", "one_hot", "code", "read", "write_address", "write_type", "write_scale", "write_fc", "words", "prepare",
-    "plus", "over", "fault",
+    "plus", "over", "fault", "map", "length",
 }  # fmt: skip
-_FAULT_KEYS = {"address", "mask"}
+_FAULT_KEYS = {"address", "mask", "equals"}
 _PREPARE_KEYS = {"value", "word", "wait_s", "skip_address", "skip_mask"}
 
 
@@ -64,8 +68,10 @@ class Register:
     second: int | None = None
     over: bool = False
     """The point is first / second; else first + second."""
-    fault: tuple[int, int] | None = None
-    """(address, mask) of a register that says whether the value is bad."""
+    fault: tuple[int, int, int | None] | None = None
+    """(address, mask, equals) of a register that says whether the value is bad; without equals any bit will do."""
+    map: Mapping[int | str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Raw numbers, or the texts of a `text`, and what they mean; empty where the number is the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ def parse_register(
     """
     function = reader.choice("function", (1, 2, 3, 4), function)
     bits = function in (1, 2)
-    kind = reader.choice("type", tuple(SIZE), "bit" if bits else "u16")
+    kind = reader.choice("type", (*SIZE, _TEXT), "bit" if bits else "u16")
     if bits != (kind == "bit"):
         raise ProfileError(f"{reader.where}type: got {kind!r}; functions 1 and 2 read bits, 3 and 4 registers")
     one_hot = tuple(value - base for value in reader.wholes("one_hot"))
@@ -124,18 +130,26 @@ def parse_register(
     if one_hot:
         address, size = min(one_hot), max(one_hot) - min(one_hot) + 1
     else:
-        address, size = reader.whole("address", None, 0, 65536) - base, SIZE[kind]
+        size = reader.whole("length", None, 1, _MAX_TEXT) if kind == _TEXT else SIZE[kind]
+        address = reader.whole("address", None, 0, 65536) - base
+    meanings = _meanings(reader, kind)
     first, second = address, None
     for key in ("plus", "over"):
         if key in reader.keys:
-            if second is not None or bits:
-                raise ProfileError(f"{reader.where}{key}: only one of plus and over, and only for registers")
+            if second is not None or bits or meanings:
+                raise ProfileError(
+                    f"{reader.where}{key}: only one of plus and over, and only for registers without map"
+                )
             second = reader.whole(key, None, 0, 65536) - base
             address, size = min(first, second), abs(first - second) + size
     fault = None
     if "fault" in reader.keys:
         inner = KeyTable(reader.table("fault"), f"{reader.where}fault.", _FAULT_KEYS)
-        fault = (inner.whole("address", None, 0, 65536) - base, inner.whole("mask", None, 1, 65535))
+        fault = (
+            inner.whole("address", None, 0, 65536) - base,
+            inner.whole("mask", None, 1, 65535),
+            inner.optional_whole("equals", 0, 65535),
+        )
     if not 0 <= address <= 65536 - size:
         raise ProfileError(f"{reader.where}address: {address} on the wire; a {kind} must lie within 0 to 65535")
     shift, mask = reader.whole("shift", 0, 0, 15), reader.optional_whole("mask", 1, 65535)
@@ -150,6 +164,8 @@ def parse_register(
     if scale == 0:
         raise ProfileError(f"{reader.where}scale: got 0; every value would be the offset")
     own = reader.wholes("sentinels")
+    if own and kind == _TEXT:
+        raise ProfileError(f"{reader.where}sentinels: a text that means nothing is left out of its map")
     for pattern in own:
         check_pattern(pattern, kind, reader.where)
     invert = reader.truth("invert", default=False)
@@ -176,7 +192,26 @@ def parse_register(
         second=second,
         over="over" in reader.keys,
         fault=fault,
+        map=meanings,
     )
+
+
+def _meanings(reader: KeyTable, kind: str) -> Mapping[int | str, float]:
+    """Read `map`: what the raw numbers or texts of a register mean."""
+    if (kind == _TEXT) != ("length" in reader.keys):
+        raise ProfileError(f"{reader.where}length: a text needs its length in registers, and no other type may have it")
+    table = reader.numbers("map")
+    text = kind == _TEXT
+    if text and not table:
+        raise ProfileError(f'{reader.where}map is missing: what the texts mean, such as {{ "A" = 0, "B" = 1 }}')
+    if not table:
+        return MappingProxyType({})
+    if kind not in (*_WHOLE, _TEXT) or {"mask", "shift", "bit", "equals", "scale", "offset"} & reader.keys.keys():
+        raise ProfileError(f"{reader.where}map: needs one of {', '.join(_WHOLE)}, text, as it is: no scale and no mask")
+    try:
+        return MappingProxyType({raw if text else int(raw): value for raw, value in table.items()})
+    except ValueError:
+        raise ProfileError(f'{reader.where}map: got {", ".join(table)}, wanted raw numbers such as "3"') from None
 
 
 def parse_write(reader: KeyTable, point: ProfilePoint, register: Register, write_fc: int, base: int) -> WriteTarget:
@@ -204,6 +239,8 @@ def parse_write(reader: KeyTable, point: ProfilePoint, register: Register, write
                 "which nothing writes"
             )
     words = reader.words("words")
+    if register.map and not words and "write_address" not in reader.keys:
+        raise ProfileError(f"{reader.where}words is missing: what is read through a map is not written as it is")
     if register.mask is not None and not words and "write_address" not in reader.keys:
         raise ProfileError(f"{reader.where}words is missing: a part of a register is never written without its rest")
     prepare = None

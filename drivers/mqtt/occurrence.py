@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventMap", "Occurrence", "parse_event_map"]
 
-_KEYS = {"topic", "key", "sequence", "time", "type", "types", "data", "urgent", "late_s"}
+_KEYS = {"topic", "key", "sequence", "time", "type", "types", "data", "masked", "urgent", "late_s"}
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MAX_TEXT = 200
@@ -43,6 +43,8 @@ class EventMap:
     types: Mapping[str, str]
     """Words of the device and ours; empty takes the device's own words."""
     data: Mapping[str, Path]
+    masked: frozenset[str]
+    """Names in `data` that are about a person, such as a number plate: their middle never leaves the driver."""
     urgent: frozenset[str]
     late_s: float
     """An event older than this when it arrives was queued on the way; it raises no alarm."""
@@ -76,7 +78,10 @@ class EventMap:
         data: dict[str, str | int | float | bool] = {}
         for name, path in self.data.items():
             value = find(document, path)
-            if isinstance(value, str):
+            if name in self.masked:
+                if value is not None:
+                    data[name] = mask(str(value)[:_MAX_TEXT])
+            elif isinstance(value, str):
                 data[name] = _CONTROL.sub("�", value[:_MAX_TEXT])
             elif isinstance(value, bool | int | float):
                 data[name] = value
@@ -85,11 +90,18 @@ class EventMap:
         return Occurrence(event, sequence)
 
 
+def mask(text: str) -> str:
+    """Return a text whose middle cannot be read: `EAA-0107` becomes `EA****07`; a short one is all stars."""
+    clean = _CONTROL.sub("�", text)
+    return "*" * len(clean) if len(clean) < 6 else f"{clean[:2]}{'*' * (len(clean) - 4)}{clean[-2:]}"
+
+
 def parse_event_map(wire: object, where: str) -> EventMap:
     """Check `profile.wire.events`.
 
     Shape: `topic`, `type` and `time` (paths), `key` or `sequence` (or both), `types = { "help" = "sos_pressed" }`,
-    `data = ["door", "reader.id"]`, `urgent = ["sos_pressed"]`, `late_s = 300`.
+    `data = ["door", "reader.id"]`, `masked = ["plate"]` (of `data`: only the first and last two characters are kept),
+    `urgent = ["sos_pressed"]`, `late_s = 300`.
 
     Raises:
         ProfileError: a key is unknown, missing or not usable; `where` begins the message.
@@ -113,11 +125,14 @@ def parse_event_map(wire: object, where: str) -> EventMap:
         return parse_path(value, f"{where}.{name}") if value else None
 
     types, data, urgent = wire.get("types", {}), wire.get("data", []), wire.get("urgent", [])
+    masked = wire.get("masked", [])
     if not isinstance(types, dict) or any(not isinstance(v, str) or not _WORD.fullmatch(v) for v in types.values()):
         raise ProfileError(f"{where}.types: got {types!r}, wanted device's words with lower-case words of ours")
-    for name, value in (("data", data), ("urgent", urgent)):
+    for name, value in (("data", data), ("urgent", urgent), ("masked", masked)):
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise ProfileError(f"{where}.{name}: got {value!r}, wanted a list of texts")
+    if not set(masked) <= set(data):
+        raise ProfileError(f"{where}.masked: got {masked!r}, wanted some of data ({', '.join(data)})")
     late_s = wire.get("late_s", 300.0)
     if isinstance(late_s, bool) or not isinstance(late_s, int | float) or not 1 <= late_s <= 86400:
         raise ProfileError(f"{where}.late_s: got {late_s!r}, wanted 1 to 86400 seconds")
@@ -131,6 +146,7 @@ def parse_event_map(wire: object, where: str) -> EventMap:
         time=path("time"),
         types=dict(types),
         data={_name(one): parse_path(one, f"{where}.data") for one in data},
+        masked=frozenset(_name(one) for one in masked),
         urgent=frozenset(urgent),
         late_s=float(late_s),
     )

@@ -76,8 +76,8 @@ class Device:
     quantisation of its registers. A switch or set-point written is seen in the physics at the next step.
     """
 
-    __slots__ = ("_forget", "_take", "commanded", "endpoint", "equipment", "id", "listening", "occurrences", "options",
-                 "profile", "quantities", "silent_s", "state", "unit")  # fmt: skip
+    __slots__ = ("_forget", "_take", "commanded", "endpoint", "equipment", "forced", "id", "listening", "occurrences",
+                 "options", "profile", "quantities", "silent_s", "state", "unit")  # fmt: skip
 
     def __init__(
         self,
@@ -102,6 +102,8 @@ class Device:
         """Tags that this device measures or shows, in the order of its class."""
         self.commanded: dict[str, float] = {}
         """Last value written to each quantity, as it came."""
+        self.forced: dict[str, float] = {}
+        """What a fault makes it show in place of what it measures; an automatic beside it sees the same."""
         self.occurrences: deque[Occurrence] = deque(maxlen=_OCCURRENCES)
         """What happened and was not told yet; the wire takes it away, the oldest is lost when nobody does."""
         self.silent_s = 0.0

@@ -15,6 +15,7 @@ from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.wire.chirpstack import Sensor
+from simulators.wire.parking_talker import PARKING
 from simulators.wire.port import free_port
 from simulators.wire.talker import TALKERS, Message
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from simulators.fault import Board, View
 
 __all__ = ["Broker", "BrokerAddress", "Reporter"]
+
+TALKERS.update(PARKING)
 
 _MAX_PAYLOAD = 1_048_576
 _ATTEMPTS = 5

@@ -51,12 +51,15 @@ class Cell:
     """0-based address on the wire."""
     source: Source
     kind: str = "f32"
-    """f32, f64, i16, u16, i32, u32, i64, u64, or `text` (then `source` is ignored)."""
+    """f32, f64, i16, u16, i32, u32, i64, u64, or `text`."""
     factor: float = 1.0
     missing: bytes | None = None
     """What is sent for NaN or a quantity that the device lacks; None takes the sentinel of the type."""
     low_word_first: bool = False
     text: bytes = b""
+    """What a `text` says, or as many zeros where `spell` says it."""
+    spell: Callable[[float], bytes] | None = None
+    """Makes the text from the value of `source`; it is padded with NUL."""
 
     @property
     def words(self) -> int:
@@ -65,7 +68,7 @@ class Cell:
 
     def encode(self, state: StateMap) -> bytes:
         """Return the bytes of the value."""
-        if self.kind == "text":
+        if self.kind == "text" and self.spell is None:
             return self.text
         source = self.source
         if isinstance(source, str):
@@ -74,6 +77,9 @@ class Cell:
             value = source
         else:
             value = source(state)
+        if self.spell is not None:
+            said = b"" if math.isnan(value) else self.spell(value)
+            return said[: len(self.text)].ljust(len(self.text), b"\0")
         kind = self.kind
         if value != value:  # noqa: PLR0124 - NaN alone differs from itself; math.isnan costs three times as much
             data = _MISSING[kind] if self.missing is None else self.missing
@@ -118,6 +124,7 @@ class Bank:
             whole: a read that starts or ends inside a value is refused with exception 2.
             alone: values of one register that answer only when read by themselves; a longer read passes through.
         """
+        self._made_of = (tuple(cells), tuple(fill), max_read, too_long, whole, tuple(alone))
         filler: dict[int, bytes] = {}
         for first, last, pattern in fill:
             for address in range(first, last + 1):
@@ -148,6 +155,11 @@ class Bank:
         )
         self._max_read = max_read
         self._too_long = too_long
+
+    def with_cells(self, *cells: Cell) -> Bank:
+        """Return the same bank with more values, which lie over what was there."""
+        before, fill, max_read, too_long, whole, alone = self._made_of
+        return Bank([*before, *cells], fill=fill, max_read=max_read, too_long=too_long, whole=whole, alone=alone)
 
     def _offset(self, address: int) -> int:
         region = bisect_right(self._starts, address) - 1

@@ -33,6 +33,8 @@ SHEETS = [
     Sheet("plant", "/plant", "plant", "冰水主機房", "Chilled-water plant", "#content svg"),
     Sheet("floors", "/floors", "floors", "樓層空調", "Air conditioning", "table"),
     Sheet("iaq", "/iaq", "iaq", "空氣品質", "Air quality", "table"),
+    Sheet("car-park", "/car-park", "car-park", "停車場排風", "Car-park exhaust", "article"),
+    Sheet("ev", "/ev", "ev", "充電與停車", "Charging and parking", ".cards li"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet(

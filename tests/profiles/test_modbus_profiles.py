@@ -55,6 +55,16 @@ class Paper:
         self.written.append(pdu.hex(" "))
 
 
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for the pause that a device wants between two requests."""
+
+    async def at_once(_seconds: float) -> None:
+        return
+
+    monkeypatch.setattr("drivers.modbus.driver.asyncio.sleep", at_once)
+
+
 def load(profile_id: str) -> Profile:
     (path,) = PROFILES.glob(f"*/{profile_id}.toml")
     return load_profile(path)
@@ -269,6 +279,64 @@ CASES = {
         writes=[("speed_cmd", 80.0, ["10 00 01 00 01 02 3e 80"]), ("run_cmd", 0.0, ["10 00 00 00 01 02 04 7e"]),
                 ("run_cmd", 1.0, ["10 00 00 00 01 02 04 7f"])],
     ),
+    "abb-ach580-fan": Case(
+        units({**VFD, "": f"{VFD['']} airflow"}),
+        {3: {0: "047F 3E80 0000 0B07 3E7E 0000 0004", 105: "12C0 04D2", 113: "0226"}},
+        {"run": 1.0, "fault": 0.0, "speed": 79.99, "airflow": 1.0, "power": 5.5, "speed_cmd": 80.0},
+        requests=2,
+        writes=[("speed_cmd", 30.0, ["10 00 01 00 01 02 17 70"]), ("run_cmd", 0.0, ["10 00 00 00 01 02 04 7e"])],
+    ),
+    "msr-polygard2-dgc06": Case(
+        {"co": "ppm", "no2": "ppm", "co_fault": "", "no2_fault": "", "co_mean": "ppm", "no2_mean": "ppm"},
+        # Register numbers count from 1: 1001 is wire 1000. Raw 305 of a range of 300 is 30.5 ppm; -16386 is an error.
+        {3: {1000: "0131 BFFE", 3000: "00C8 FFFB"}},
+        {"co": 30.5, "no2": BAD, "co_fault": 0.0, "no2_fault": 1.0, "co_mean": 20.0, "no2_mean": -0.05},
+        requests=2,
+    ),
+    "alfen-ng910": Case(
+        {"state": "", "vehicle_connected": "", "power": "kW", "current": "A", "voltage": "V", "energy": "kWh",
+         "current_limit": "A", "current_limit_applied": "A", "limit_valid": "s", "safe_current": "A"},
+        {3: {306: "4366 0000", 320: "4180 0000", 344: "462C 8000", 374: "4132 D687 0000 0000",
+             1201: "4332 0000 0000 0000 0000 4180 0000 0000 002D 41A0 0000 4100 0000"}},
+        {"state": 2.0, "vehicle_connected": 1.0, "power": 11.04, "current": 16.0, "voltage": 230.0, "energy": 1234.567,
+         "current_limit_applied": 16.0, "limit_valid": 45.0, "current_limit": 20.0, "safe_current": 8.0},
+        requests=5,
+        writes=[("current_limit", 10.0, ["10 04 ba 00 02 04 41 20 00 00"]),
+                ("current_limit", 0.0, ["10 04 ba 00 02 04 00 00 00 00"])],
+    ),
+    "keba-p30": Case(
+        {"state": "", "vehicle_connected": "", "error_code": "", "power": "kW", "current": "A", "voltage": "V",
+         "energy": "kWh", "session_energy": "kWh", "rfid": "", "current_limit": "A", "enable": "",
+         "failsafe_timeout": "s"},
+        {3: {1000: "0000 0003", 1004: "0000 0007", 1006: "0000 0000", 1008: "0000 3E80", 1020: "00A8 7500",
+             1036: "00BC 6146", 1040: "0000 00E6", 1100: "0000 7D00", 1500: "F1EE 7001", 1502: "0001 E240",
+             1602: "0000 001E"}},
+        {"state": 2.0, "vehicle_connected": 1.0, "error_code": 0.0, "power": 11.04, "current": 16.0, "voltage": 230.0,
+         "energy": 1234.567, "session_energy": 12.3456, "rfid": 4058935297.0, "current_limit": 32.0, "enable": 1.0,
+         "failsafe_timeout": 30.0},
+        requests=11,
+        writes=[("current_limit", 16.0, ["06 13 8c 3e 80"]), ("enable", 0.0, ["06 13 96 00 00"]),
+                ("failsafe_timeout", 30.0, ["06 13 9a 00 1e"])],
+    ),
+    "delta-ac-max": Case(
+        {"state": "", "vehicle_connected": "", "voltage": "V", "power": "kW", "current": "A", "session_time": "s",
+         "session_energy": "kWh", "power_limit": "kW"},
+        {4: {1000: "0004", 1003: "435C 0000 0000 2AF8 4180 0000", 1017: "0000 0E10 0000 3039", 1600: "0000 55F0"}},
+        {"state": 2.0, "vehicle_connected": 1.0, "voltage": 220.0, "power": 11.0, "current": 16.0,
+         "session_time": 3600.0, "session_energy": 12.345, "power_limit": 22.0},
+        requests=4,
+        writes=[("power_limit", 11.0, ["10 06 40 00 02 04 00 00 2a f8"])],
+    ),
+    "alpitronic-hyc50": Case(
+        {"state": "", "voltage": "V", "current": "A", "power": "kW", "session_time": "s", "session_energy": "kWh",
+         "soc": "%", "max_power": "kW", "energy": "kWh", "power_limit": "kW"},
+        {4: {100: "0003 0000 9C40 2710 0000 9C40 0708 03E8 157C 0001 0000 C350 0000 060B",
+             132: "0000 0000 0012 D687"}, 3: {100: "0000 C350"}},
+        {"state": 2.0, "voltage": 400.0, "current": 100.0, "power": 40.0, "session_time": 1800.0,
+         "session_energy": 10.0, "soc": 55.0, "max_power": 50.0, "energy": 1234.567, "power_limit": 50.0},
+        requests=2,
+        writes=[("power_limit", 20.0, ["10 00 64 00 02 04 00 00 4e 20"])],
+    ),
     "danfoss-fc102": Case(
         units(VFD),
         {3: {0xC34F: "047C", 0xC359: "2000", 0xC417: "0B07", 0xC421: "1FFE", 16129: "012C", 16139: "0000 04D2",
@@ -352,7 +420,10 @@ async def test_what_is_not_commandable_cannot_be_written(profile_id: str) -> Non
     paper = Paper(case.registers)
     driver, device = driver_on(profile, paper)
     writable = {tag for tag, _, _ in case.writes}
-    assert {point.tag for point in profile.points if point.write} == writable - {"controller_heartbeat"}
+    assert {point.tag for point in profile.points if point.write} == writable - {
+        "controller_heartbeat",
+        "failsafe_timeout",
+    }
     for point in profile.points:
         if point.tag not in writable:
             with pytest.raises(NotWritableError):
@@ -389,7 +460,7 @@ async def test_a_temperature_relay_that_counts_from_one_is_set_by_option() -> No
 
 async def test_no_request_is_longer_than_the_model_allows_or_touches_what_it_forbids() -> None:
     limits = {"eastron-sdm630": 80, "carlo-gavazzi-em24": 11, "site-standard-chiller": 60, "danfoss-fc102": 10,
-              "delta-cp2000": 8}  # fmt: skip
+              "delta-cp2000": 8, "keba-p30": 2, "alpitronic-hyc50": 36}  # fmt: skip
     for name, case in CASES.items():
         paper = Paper(case.registers)
         driver, device = driver_on(load(name), paper)
@@ -401,3 +472,25 @@ async def test_no_request_is_longer_than_the_model_allows_or_touches_what_it_for
                 assert not touched & set(range(60, 100))
             if name == "carlo-gavazzi-em24" and function == 4:
                 assert 0x0B not in touched
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [("4100 0000 0000 0000 0000", 0.0), ("4231 0000 0000 0000 0000", 1.0), ("4500 0000 0000 0000 0000", 0.0),
+     ("4620 2020 2020 2020 2020", 5.0), ("4331 0000 0000 0000 0000", 1.0), ("3F3F 0000 0000 0000 0000", BAD),
+     ("0000 0000 0000 0000 0000", BAD)],
+)  # fmt: skip
+async def test_an_alfen_charger_spells_its_state(text: str, state: object) -> None:
+    driver, device = driver_on(load("alfen-ng910"), Paper({3: {1201: text}}))
+    batch = await driver.poll(device)
+    place = device.profile.index("state")
+    if state is BAD:
+        assert batch.quality[place] == Quality.BAD_SENSOR
+    else:
+        assert batch.value[place] == state
+
+
+async def test_a_charger_state_that_no_document_knows_is_bad_and_not_free() -> None:
+    driver, device = driver_on(load("delta-ac-max"), Paper({4: {1000: "0063"}}))
+    batch = await driver.poll(device)
+    assert batch.quality[device.profile.index("state")] == Quality.BAD_SENSOR

@@ -20,13 +20,15 @@ from simulators.wire.unit import Unit
 
 PATHS = {path.stem: path for path in (share_dir("config") / "profiles").glob("*/*.toml")}
 BINARY_ON = {"breaker_closed", "racked_in", "remote", "dc_supply_ok", "fan_1", "fan_1_runs", "temp_alarm", "run",
-             "run_cmd", "at_setpoint", "enable", "alarm_oil", "alarm"}  # fmt: skip
+             "run_cmd", "at_setpoint", "enable", "alarm_oil", "alarm", "airflow", "vehicle_connected"}  # fmt: skip
 NOT_SHOWN_THE_SAME = {
     "carrier-23xrv": {"state", "alarm"},  # the model has a list of states of its own
     "janitza-umg801": {"power_factor"},  # the quotient of two other quantities, compared on its own below
     "abb-ach580": {"run_cmd", "speed_cmd"},  # the words last written, compared with what is written below
     "danfoss-fc102": {"run_cmd", "speed_cmd"},
     "site-standard-chiller": {"alarm_reset"},  # clears itself
+    "abb-ach580-fan": {"run_cmd", "speed_cmd"},
+    "keba-p30": {"failsafe_timeout"},  # it is commissioned as 30 s
     "delta-cp2000": {"speed"},  # the output frequency as a share of 60 Hz
 }
 
@@ -47,7 +49,7 @@ class Machine:
                  "alarm": 1.0, "current_n": 3.0, "power": 8.2, "current": 11.5}  # fmt: skip
         zero = tag.startswith("alarm_") or tag in (
             "breaker_tripped", "earth_switch_closed", "door_open", "arc_relay", "temp_trip", "temp_fault", "fan_2",
-            "fan_2_runs", "fault",
+            "fan_2_runs", "fault", "co_fault", "no2_fault",
         )  # fmt: skip
         return known.get(tag, 0.0 if zero else 20.0 + place)
 
@@ -95,6 +97,16 @@ class Inside:
         if answer[0] & 0x80:
             raise DeviceRefusedError(f"exception {answer[1]} to {pdu.hex(' ')}", answer[1])
         assert answer == pdu[:5]
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for the pause that a device wants between two requests."""
+
+    async def at_once(_seconds: float) -> None:
+        return
+
+    monkeypatch.setattr("drivers.modbus.driver.asyncio.sleep", at_once)
 
 
 def connect(name: str) -> tuple[ModbusDriver, Device, Port]:

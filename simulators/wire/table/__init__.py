@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulators.wire.table import air, drive, meter, plant, transformer
+from simulators.wire.table import air, carpark, drive, meter, plant, transformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,16 +15,22 @@ __all__ = ["TABLES"]
 
 TABLES: dict[str, Callable[[int], Table]] = {
     "abb-ach580": drive.abb_ach580,
+    "abb-ach580-fan": carpark.abb_ach580_fan,
     "abb-b23": meter.abb_b23,
     "aerasgard-rftm": air.aerasgard_rftm,
+    "alfen-ng910": carpark.alfen_ng910,
+    "alpitronic-hyc50": carpark.alpitronic_hyc50,
     "carlo-gavazzi-em24": meter.carlo_gavazzi_em24,
     "carrier-23xrv": plant.carrier_23xrv,
     "danfoss-fc102": drive.danfoss_fc102,
+    "delta-ac-max": carpark.delta_ac_max,
     "delta-cp2000": drive.delta_cp2000,
     "delta-dpm-c530a": meter.delta_dpm_c530a,
     "diel-mt200": transformer.diel_mt200,
     "eastron-sdm630": meter.eastron_sdm630,
     "janitza-umg801": meter.janitza_umg801,
+    "keba-p30": carpark.keba_p30,
+    "msr-polygard2-dgc06": carpark.msr_polygard2_dgc06,
     "schneider-iem3155": meter.schneider_iem3155,
     "schneider-pm5320": meter.schneider_pm5320,
     "schneider-pm5560": meter.schneider_pm5560,

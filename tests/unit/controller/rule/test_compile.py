@@ -118,6 +118,8 @@ def test_comparison(expression: str, wanted: str) -> None:
         ("max(x, y, 2.5)", [2.5, 3, U, U]),
         ("mean(x, y)", [1.5, 0.5, U, U]),
         ("otherwise(x, y)", [1, 3, 2, 5]),
+        ("count(x > 1, y > 0, True)", [2, 2, U, U]),
+        ("count(otherwise(x > 1, False), not known(y))", [0, 1, 0, 2]),
         ("x if y > 0 else y", [1, -2, U, U]),
         ("x if x > 0 else 7", [1, 3, U, 5]),
         ("7 if y > 0 else 7", [7, 7, 7, 7]),
@@ -165,6 +167,19 @@ def test_rate_over_time() -> None:
     for at in range(0, 100, 5):
         value = program.run(Frame({"x": (np.array([at * 2.0, -at / 4]), np.array([True, True]))}, float(at)))[0]
     np.testing.assert_allclose(value, [2.0, -0.25])
+
+
+def test_what_is_gained_counts_from_the_moment_that_the_condition_became_true() -> None:
+    inputs = {"x": RuleInput(point="x"), "on": RuleInput(point="on")}
+    rule = RuleDefinition("r", inputs, "gained(x, on)", VirtualPoint("o"), cls="c")
+    program = compile_tree(parse_expression(rule).typed({"x": PURE, "on": LOGIC}), 1, 0.0)
+    found = []
+    # Already on at the start, off, on, a value is missing, still on, off, on with a counter that is set back.
+    for on, x in ((1, 5), (0, 6), (1, 7), (1, U), (1, 9), (0, 10), (0, 12), (1, 12), (1, 3), (U, 4), (1, 15)):
+        pair = (np.array([on == 1]), np.array([on == on]))  # noqa: PLR0124 - NaN is unknown
+        value = program.run(Frame({"x": (np.array([float(x)]), np.array([x == x])), "on": pair}, 0.0))[0]  # noqa: PLR0124
+        found.append(value[0])
+    np.testing.assert_array_equal(found, [U, U, 0, 0, 2, 2, 2, 0, U, U, 3])
 
 
 def test_a_function_without_code_is_an_error_at_load() -> None:

@@ -258,6 +258,15 @@ def test_mqtt_event_that_is_unknown_or_cannot_be_told_apart_is_counted(payload: 
     assert intake.counts.invalid == 1
 
 
+def test_mqtt_what_is_about_a_person_leaves_its_middle_behind() -> None:
+    intake = Intake([bay_device(bay(EVENTS | {"data": ["plate", "lane"], "masked": ["plate"]}))])
+    sent = {"id": "7", "time": "2026-03-02T01:15:20Z", "type": "SOS", "plate": "EAA-0107", "lane": 2}
+    assert event(intake, sent)[0].data == {"plate": "EA****07", "lane": 2}
+    assert event(intake, sent | {"plate": "A-12"})[0].data["plate"] == "****"
+    assert event(intake, sent | {"plate": 1234567})[0].data["plate"] == "12***67"
+    assert "plate" not in event(intake, sent | {"plate": None})[0].data
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -266,6 +275,7 @@ def test_mqtt_event_that_is_unknown_or_cannot_be_told_apart_is_counted(payload: 
         ({"key": None, "sequence": None}, "wanted key"),
         ({"types": {"a": "Not A Word"}}, "events.types"),
         ({"data": "door"}, "events.data"),
+        ({"masked": ["plate"]}, "events.masked: got"),
         ({"late_s": 0}, "events.late_s"),
         ({"keys": "id"}, "keys: unknown key"),
     ],

@@ -1,0 +1,52 @@
+// Chargers and the cars at them: what is known, what is still wanted, and whether there is time for it. Pure.
+
+/** Amperes of three phases at 380 V to kW. */
+export const KW_A = (Math.sqrt(3) * 380) / 1000;
+
+export interface Vehicle { id: string; plate: string; unit: string; battery_kwh: number; max_kw: number; departure: string; rfid?: string }
+
+export const STATE = { free: 0, connected: 1, charging: 2, paused: 3, full: 4, fault: 5, unavailable: 6 } as const;
+
+/** The official car of a number (the digits at the end of its id) or of a charging card. */
+export function vehicleOf(list: Vehicle[], number: number, card: number): Vehicle | undefined {
+  if (number > 0) return list.find((v) => Number(/\d+$/.exec(v.id)?.[0]) === number);
+  return card > 0 ? list.find((v) => v.rfid && Number.parseInt(v.rfid, 16) === card) : undefined;
+}
+
+/** Energy that a car may still want, kWh: exact where its charge is known, else at most what its battery holds. */
+export function wanted(vehicle: Vehicle | undefined, session: number, soc: number): number {
+  if (!vehicle) return Number.NaN;
+  if (soc > 0) return vehicle.battery_kwh * (1 - Math.min(soc, 100) / 100);
+  return Number.isFinite(session) ? Math.max(0, vehicle.battery_kwh - session) : Number.NaN;
+}
+
+const OFFSET_MS = 8 * 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** The next working day's departure after `now` (Taipei), ms; NaN without a fixed time. */
+export function departs(vehicle: Vehicle | undefined, now: number): number {
+  const match = /^(\d{1,2}):(\d{2})$/.exec(vehicle?.departure ?? '');
+  if (!match) return Number.NaN;
+  const minutes = Number(match[1]) * 60 + Number(match[2]);
+  const midnight = Math.floor((now + OFFSET_MS) / DAY_MS) * DAY_MS - OFFSET_MS;
+  for (let day = 0; day < 8; day += 1) {
+    const at = midnight + day * DAY_MS + minutes * 60_000;
+    const weekday = new Date(at + OFFSET_MS).getUTCDay();
+    if (at > now && weekday > 0 && weekday < 6) return at;
+  }
+  return Number.NaN;
+}
+
+export type Verdict = 'in-time' | 'at-risk' | 'unknown' | 'none';
+
+/**
+ * Whether the car will be full when it leaves, at the limit that is in effect now. `none`: there is no time to keep, or
+ * nothing to charge.
+ */
+export function verdict(state: number, vehicle: Vehicle | undefined, kwh: number, limitKw: number, leaves: number, now: number): Verdict {
+  if (!vehicle || !Number.isFinite(leaves) || state === STATE.free) return 'none';
+  if (state === STATE.full) return 'in-time';
+  if (state === STATE.fault || state === STATE.unavailable) return 'at-risk';
+  if (!Number.isFinite(kwh) || !Number.isFinite(limitKw) || !Number.isFinite(state)) return 'unknown';
+  return kwh <= (Math.min(limitKw, vehicle.max_kw) * (leaves - now)) / 3_600_000 ? 'in-time' : 'at-risk';
+}
