@@ -18,10 +18,12 @@ from controller.api import (
     about,
     alarm,
     audit,
+    calendar,
     command,
     device,
     document,
     drawing,
+    energy,
     equipment,
     event,
     health,
@@ -38,6 +40,7 @@ from controller.api import (
     token,
     user,
     value,
+    vehicle,
 )
 from controller.api.guard import BodyGuard, HeaderGuard, RateGuard, RequestMetrics
 from controller.api.problem import install_problems
@@ -75,6 +78,9 @@ _NOUNS = (
     token,
     audit,
     search,
+    calendar,
+    energy,
+    vehicle,
     about,
 )
 

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from controller.point.model import Name, Site
 from controller.settings.alarm import communication_alarms, point_alarms, with_limits
 from controller.settings.build import Builder, Endpoints
+from controller.settings.calendar import Frame, build_calendar
 from controller.settings.configuration import Configuration
 from controller.settings.document import with_documents
+from controller.settings.energy import energy_plan, vehicles
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
 from controller.settings.plan import floor_plans
@@ -80,9 +82,12 @@ def load(
             problems.append(Problem(placed.file, placed.line, "device", what, ""))
     definitions = rules(rows.rules, problems)
     builder.points |= virtual_points(definitions, builder.equipment, builder.points, registry, problems)
-    alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems)
     equipment = with_documents(rows, builder.equipment, folder, problems)
     plans = floor_plans(rows.plans, builder.buildings, builder.equipment, builder.points, folder, problems)
+    alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems, builder.areas)
+    calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
+    energy = energy_plan(rows, builder.equipment, builder.points, problems)
+    fleet = vehicles(rows, problems)
     _raise(problems)
     alarms = apply_limits(alarms, changes, clock.now_ns())
     alarms |= communication_alarms(rows.alarms, builder.equipment_of, builder.equipment)
@@ -105,6 +110,9 @@ def load(
         alarms=tuple(alarms.values()),
         rules=definitions,
         server=rows.server,
+        calendar=calendar,
+        energy=energy,
+        fleet=fleet,
         notices=builder.notices,
         plans=plans,
     )

@@ -33,6 +33,9 @@ SHEETS = [
     Sheet("plant", "/plant", "plant", "冰水主機房", "Chilled-water plant", "#content svg"),
     Sheet("floors", "/floors", "floors", "樓層空調", "Air conditioning", "table"),
     Sheet("iaq", "/iaq", "iaq", "空氣品質", "Air quality", "table"),
+    Sheet("maintenance", "/maintenance", "maintenance", "維護行事曆", "Maintenance calendar", "tbody tr"),
+    Sheet("events", "/events", "events", "事件", "Events"),
+    Sheet("energy", "/energy", "energy", "能源與碳", "Energy and carbon", "tbody tr"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet(

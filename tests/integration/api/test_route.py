@@ -43,6 +43,9 @@ VALUES = {
     "device_id": "dev-tx1",
     "name": "nobody",
     "token_id": "0123456789abcdef",
+    "kind": "works",
+    "entry_id": "w1",
+    "reported": "xev0001",
 }
 
 
@@ -82,6 +85,12 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/alarms/{alarm_id}/comment"): Action.ACKNOWLEDGE,
     ("POST", "/api/v1/commands"): Action.COMMAND,
     ("PUT", "/api/v1/points/{address}/limits"): Action.CONFIGURE,
+    ("PUT", "/api/v1/calendar/booking/{entry_id}"): Action.CONFIGURE,
+    ("PUT", "/api/v1/calendar/works/{entry_id}"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/works/{entry_id}/end"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/inspection/{entry_id}/done"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/{kind}/{entry_id}/remove"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/{kind}/{entry_id}/reset"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,
     ("POST", "/api/v1/users"): Action.MANAGE_USERS,
     ("GET", "/api/v1/users/{name}"): Action.MANAGE_USERS,

@@ -32,10 +32,14 @@ export class Api {
   onUnauthorized: () => void = () => undefined;
 
   async #send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, etag?: string): Promise<T> {
+    return (await this.#ask<T>(method, path, body, signal, etag)).data;
+  }
+
+  async #ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, given?: string): Promise<{ data: T; etag: string }> {
     const headers: Record<string, string> = { Accept: 'application/json' };
     const file = body instanceof Blob;
     if (method !== 'GET') headers['X-CSRF-Token'] = this.csrf;
-    if (etag) headers['If-Match'] = etag;
+    if (given) headers['If-Match'] = given;
     if (body !== undefined) headers['Content-Type'] = file ? body.type : 'application/json';
     const deadline = AbortSignal.timeout(file ? UPLOAD_MS : DEADLINE_MS);
     let response: Response;
@@ -51,7 +55,8 @@ export class Api {
       if (signal?.aborted) throw error;
       throw new Problem(0, deadline.aborted ? 'timeout' : 'network', '', '');
     }
-    if (response.status === 204) return undefined as T;
+    const etag = response.headers.get('ETag') ?? '';
+    if (response.status === 204) return { data: undefined as T, etag };
     const text = await response.text();
     let data: unknown;
     try {
@@ -64,7 +69,16 @@ export class Api {
       if (response.status === 401 && path !== '/session') this.onUnauthorized();
       throw new Problem(response.status, problem.title ?? response.statusText, typeof problem.detail === 'string' ? problem.detail : '', problem.what_to_do ?? '');
     }
-    return data as T;
+    return { data: data as T, etag };
+  }
+
+  /** Something with the tag of how it was read: who changes it gives the tag back. */
+  tagged<T>(path: string, signal?: AbortSignal): Promise<{ data: T; etag: string }> {
+    return this.#ask<T>('GET', path, undefined, signal);
+  }
+  /** Change something that was read with `tagged`; without a tag it is new. */
+  change<T>(method: 'PUT' | 'POST', path: string, body: unknown, etag: string): Promise<T> {
+    return this.#send<T>(method, path, body, undefined, etag);
   }
 
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
