@@ -49,10 +49,8 @@ async def main(many: int) -> int:
             }
             for n in range(many)
         ]
-        for start in range(0, many, 5_000):
-            await journal.write(insert(event_entry).values(rows[start : start + 1_000]))
-            for more in range(1_000, 5_000, 1_000):
-                await journal.write(insert(event_entry).values(rows[start + more : start + more + 1_000]))
+        for place in range(0, many, 1_000):
+            await journal.write(insert(event_entry).values(rows[place : place + 1_000]))
         hub = StreamHub(
             site=lambda: site,
             table=lambda: PointTable(site, clock),

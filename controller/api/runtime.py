@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from controller.errors import UnavailableError
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
-
-from controller.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
     from controller.journal.journal import Journal
+    from controller.maintenance.works import Works
     from controller.plan.plan import Plan
     from controller.plan.store import DrawingStore
-    from controller.maintenance.works import Works
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
     from controller.schedule.booking import Booking

@@ -38,7 +38,11 @@ _log = logging.getLogger(__name__)
 CALENDAR = "calendar/"
 """Begin of the overlay's keys: `calendar/<kind>/<id>`, a whole row as JSON, or null for one that was taken away."""
 KINDS = ("booking", "works", "inspection")
-_ROWS = {"booking": BookingRow, "works": WorksRow, "inspection": InspectionRow}
+_ROWS: Mapping[str, type[BookingRow | WorksRow | InspectionRow]] = {
+    "booking": BookingRow,
+    "works": WorksRow,
+    "inspection": InspectionRow,
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_BOOKING = timedelta(days=60)
 _LONGEST_WORKS = timedelta(days=3660)

@@ -47,7 +47,9 @@ class Difference:
     """Keys of server.toml that have changed; they take effect at the next start."""
 
     def __bool__(self) -> bool:
-        return any((self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans, self.calendar))
+        return any(
+            (self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans, self.calendar)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, for programs."""

@@ -138,7 +138,7 @@ def plan_change(base: Configuration, plan: Plan, change: Change) -> Change | Non
 
 
 def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, generation: int) -> Configuration:
-    """Return the configuration of the files with what was changed: limits, in alarms and at points, plans, calendars."""
+    """Return the configuration of the files with what was changed: limits, plans, calendars."""
     live = [change for change in changes if not change.over(now_ns)]
     alarms = apply_limits({alarm.id: alarm for alarm in base.alarms}, live, now_ns)
     points = dict(base.site.points)

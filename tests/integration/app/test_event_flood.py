@@ -234,7 +234,7 @@ async def _flood(controller: Controller, port: int) -> None:
         assert [(item["key"], item["equipment"], item["area"]) for item in one] == [
             ("e7321", "hall.parking.bay2", "garage")
         ]
-        forced = {"type": ["door_forced"], "source": ["bay1", "bay2"], "limit": 1000}
+        forced: dict[str, Any] = {"type": ["door_forced"], "source": ["bay1", "bay2"], "limit": 1000}
         found = (await http.get("/events", params=forced)).json()
         assert len(found["items"]) == 1000
         assert {item["type"] for item in found["items"]} == {"door_forced"}

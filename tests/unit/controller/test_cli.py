@@ -201,7 +201,7 @@ def test_schemas_in_the_tree_are_up_to_date_and_accept_the_sites(
     import jsonschema_rs
 
     assert shifu(monkeypatch, "check", "--schema", str(tmp_path / "schema"), "--json") == 0
-    assert len(json.loads(capsys.readouterr().out)) == 9
+    assert len(json.loads(capsys.readouterr().out)) == 11
     kept = share_dir("config") / "schema"
     written = {path.name: path.read_text("utf-8") for path in (tmp_path / "schema").iterdir()}
     assert {path.name: path.read_text("utf-8") for path in kept.iterdir()} == written, (

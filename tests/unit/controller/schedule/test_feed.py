@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -116,7 +117,8 @@ def test_what_is_written_can_be_read_by_any_calendar_program() -> None:
     text = write_feed([note], "市政大樓", at("2026-01-01"))
     (event,) = icalendar.Calendar.from_ical(text).walk("VEVENT")
     assert event["SUMMARY"] == "工程; a, b\n第二行"
-    assert event["DTSTART"].dt == datetime(2026, 4, 30, 16, tzinfo=UTC)
+    start: Any = event["DTSTART"]
+    assert start.dt == datetime(2026, 4, 30, 16, tzinfo=UTC)
     assert all(len(line) <= 75 for line in text.split(b"\r\n"))
 
 
