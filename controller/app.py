@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller import recall
 from controller.alarm.engine import AlarmEngine
+from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.render import limits_json
-from controller.api.runtime import ApiSettings, LimitChange, Runtime
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
@@ -48,6 +49,7 @@ from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
 from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
+from controller.settings.calendar import entry_key
 from controller.settings.difference import compare
 from controller.settings.inventory import Inventory
 from controller.settings.load import build, read_files
@@ -171,6 +173,7 @@ class Controller:
         self.cycle.attach(self.inbox)
         self.field = Field(partial(build_driver, clock), self.inbox, clock, on_health=self.recorder.health)
         self.recorder.field, self.recorder.parts = self.field, self.parts
+        self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self.recorder.calendar)
 
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
@@ -197,6 +200,8 @@ class Controller:
         self._task(self.server.run_until_stopped(), "server")
         self._task(self._watch_loop(), "loop watch")
         self._task(self._watch_changes(), "change watch")
+        self.almanac.look()
+        self._task(self.almanac.run(), "almanac")
         self._task(self._refill(), "window refill")
         self._started = True
         await self._occupy()
@@ -292,6 +297,7 @@ class Controller:
             if server is not None:
                 server.configure(_addresses(new.site))
         self.runtime.alarms = alarms
+        self.almanac.look()
         await self._occupy()
         self._task(self._refill(), "window refill")
 
@@ -395,6 +401,51 @@ class Controller:
             await self.journal.write(forget(made.key) if change is None else store(change))
             self._changes = changes
             self.configuration = replace(self.configuration, plans=apply_plans(self._files, changes.values()))
+
+    async def _set_entry(self, kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
+        """Lay a row of a calendar over the files' and put it into effect; None takes the entry away.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        if value is None and id_ not in self._files.calendar.entries(kind):
+            await self._reset_entry(kind, id_)  # an entry of a screen alone leaves nothing behind
+            return
+        async with self._applying:
+            change = Change(entry_key(kind, id_), value, owner, reason, None, self.clock.now_ns())
+            await self.journal.write(store(change))
+            self._use_calendar({**self._changes, change.key: change})
+
+    async def _reset_entry(self, kind: str, id_: str) -> None:
+        """Have an entry be as the files say again.
+
+        Raises:
+            UnavailableError: this cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            mine = entry_key(kind, id_)
+            await self.journal.write(forget(mine))
+            self._use_calendar({key: change for key, change in self._changes.items() if key != mine})
+
+    def _use_calendar(self, changes: dict[str, Change]) -> None:
+        """Calendars change no point and no alarm's definition: the site stays as it is, and so do all screens."""
+        now_ns, generation = self.clock.now_ns(), self.configuration.site.generation
+        self._changes = changes
+        new = lay_over(self._files, changes.values(), now_ns, generation)
+        self.configuration = replace(self.configuration, calendar=new.calendar)
+        self.almanac.look()
+        self.recorder.calendar()
+
+    def _calendar_view(self) -> CalendarView:
+        return CalendarView(
+            calendar=lambda: self.configuration.calendar,
+            outages=lambda: self.almanac.outages,
+            in_use=lambda: self.almanac.in_use,
+            change=lambda kind, id_: self._change(entry_key(kind, id_)),
+            of_files=lambda kind, id_: id_ in self._files.calendar.entries(kind),
+            set_entry=self._set_entry,
+            reset_entry=self._reset_entry,
+        )
 
     def _use_limits(self, new: Configuration) -> None:
         """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
@@ -500,6 +551,9 @@ class Controller:
             test_read=Trials(self.clock, self.options.endpoints).read,
             base_limits=self._base_limits,
             limit_change=self._limit_change,
+            calendar=self._calendar_view(),
+            energy=lambda: self.configuration.energy,
+            fleet=lambda: self.configuration.fleet,
             overview=self._overview,
             folder=self.options.site,
             drawings=DrawingStore(self.options.data / "drawings"),

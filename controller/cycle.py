@@ -19,7 +19,7 @@ import numpy as np
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -51,7 +51,10 @@ class Recorder(Protocol):
         """Append to the log."""
 
     def event(self, event: Event) -> None:
-        """Append to the event journal and tell the stream."""
+        """Append to the event journal."""
+
+    def tell_events(self) -> None:
+        """Tell the stream of the events of this turn."""
 
     def changed(self, numbers: NDArray[np.int32]) -> None:
         """Tell the stream that these points changed."""
@@ -124,6 +127,8 @@ class Cycle:
             for event in delivery.events:
                 self.counts.events += 1
                 self._part("events", partial(self._recorder.event, event))
+            if delivery.events:
+                self._part("event stream", self._recorder.tell_events)
             for batches in delivery.live:
                 self._part("readings", partial(self._live, batches, changed))
         tick = now - self._ticked >= TICK_S - _SLACK_S
@@ -143,6 +148,29 @@ class Cycle:
                 self._part("stream", partial(self._recorder.changed, numbers))
         self._part("announcements", self._recorder.alarms)
         self.counts.turns += 1
+
+    def take_out(self, reasons: Mapping[str, str]) -> None:
+        """Set the equipment that is out of service, each with the reason; between two turns.
+
+        One mask of point numbers does it: whatever these points read is `BAD_OUT_OF_SERVICE` from here on, so that no
+        limit, rule or strategy believes it. Points that an alarm of life safety watches are left in service.
+        """
+        parts = self.parts
+        kept = parts.alarms.life_safety_points
+        numbers = [
+            point.number
+            for point in parts.table.site.points.values()
+            if point.equipment in reasons and point.number not in kept
+        ]
+        parts.alarms.take_out(reasons)
+        changed = parts.table.take_out(np.array(numbers, np.int32))
+        if len(changed):
+            gone = changed[parts.table.quality[changed] == Quality.BAD_OUT_OF_SERVICE]
+            flagged = Readings.bad(gone, self._clock.now_ns(), Quality.BAD_OUT_OF_SERVICE)
+            parts.alarms.check(flagged.point, flagged.value, flagged.quality)
+            self._part("log", partial(self._recorder.readings, flagged))
+            self._part("stream", partial(self._recorder.changed, changed))
+        self._part("announcements", self._recorder.alarms)
 
     def _part(self, name: str, work: Callable[[], None]) -> bool:
         """Do one part of a turn; a fault in it costs that part alone."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter, deque
 from functools import partial
 from typing import TYPE_CHECKING
 
 from controller.api.render import command_json, device_json, event_json
+from controller.api.stream import EVENTS
 from controller.errors import ConflictError, UnavailableError
 from controller.field.execution import execute
 from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow
@@ -57,6 +59,10 @@ class Recorder:
         self._log = log
         self._clock = clock
         self._site = site
+        self._events: deque[tuple[Event, int]] = deque(maxlen=EVENTS)
+        """The newest events of this turn with the time of their arrival, until the stream is told."""
+        self._event_counts: Counter[str] = Counter()
+        """How many came in this turn, by device."""
         self._orders: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Command] = {}
         self._announced = 0
@@ -74,19 +80,10 @@ class Recorder:
         self._log.append(batch)
 
     def event(self, event: Event) -> None:
-        """Append to the event journal, once, and tell the stream."""
+        """Append to the event journal, once; the stream is told of all new ones at the end of the turn."""
         if self._journal.event(event) and self.hub is not None:
-            row = {
-                "id": None,
-                "source": event.source,
-                "key": event.key,
-                "type": event.type,
-                "time_ns": event.time_ns,
-                "received_ns": self._clock.now_ns(),
-                "late": event.late,
-                "data": dict(event.data),
-            }
-            self.hub.publish_event(event_json(row))
+            self._events.append((event, self._clock.now_ns()))
+            self._event_counts[event.source] += 1
 
     def changed(self, numbers: NDArray[np.int32]) -> None:
         """Tell the stream."""
@@ -98,6 +95,42 @@ class Recorder:
         task = asyncio.create_task(self._carry(order), name=f"order {order.point.address}")
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
+
+    def calendar(self) -> None:
+        """Tell the stream that a calendar changed, or what is out of service or in use."""
+        if self.hub is not None:
+            self.hub.publish_calendar()
+
+    def tell_events(self) -> None:
+        """Tell the stream of the turn's events in one message, however many they are."""
+        if not self._event_counts or self.hub is None:
+            return
+        site, counts = self._site(), Counter[str]()
+        equipment = {}
+        for source, number in self._event_counts.items():
+            status = None if self.field is None else self.field.status(source)
+            found = None if status is None else site.equipment.get(status.equipment)
+            equipment[source] = found
+            counts["" if found is None else found.area] += number
+        items = [
+            event_json(
+                {
+                    "id": None,
+                    "source": event.source,
+                    "key": event.key,
+                    "type": event.type,
+                    "time_ns": event.time_ns,
+                    "received_ns": received_ns,
+                    "late": event.late,
+                    "data": dict(event.data),
+                },
+                equipment[event.source],
+            )
+            for event, received_ns in reversed(self._events)
+        ]
+        self._events.clear()
+        self._event_counts.clear()
+        self.hub.publish_events(items, counts)
 
     def alarms(self) -> None:
         """Have changed alarms announced; life safety at once."""

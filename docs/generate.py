@@ -175,11 +175,22 @@ _FILES = (
     ("server.toml", (("[http]", "HttpRow"), ("[history]", "HistoryRow"), ("[history.influx]", "InfluxRow"))),
     ("equipment.toml, equipment/*.toml, equipment/*.csv", (("[[equipment]]", "EquipmentRow"),)),
     ("devices/*.toml, devices/*.csv", (("[[device]]", "DeviceRow"),)),
-    ("alarms.toml", (("[[alarm]]", "AlarmRow"),)),
+    ("alarms.toml, alarms/*.toml", (("[[alarm]]", "AlarmRow"),)),
     (
         "rules.toml",
         (("[[rule]]", "RuleRow"), ("point = { … }", "VirtualPointRow"), ("inputs.<name> = { … }", "InputRow")),
     ),
+    (
+        "calendar.toml, calendar/*.toml (and calendar/*.ics)",
+        (
+            ("[[venue]]", "VenueRow"),
+            ("[[booking]]", "BookingRow"),
+            ("[[works]]", "WorksRow"),
+            ("[[inspection]]", "InspectionRow"),
+        ),
+    ),
+    ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
+    ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
 
@@ -193,7 +204,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment and devices may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, calendars and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."

@@ -148,6 +148,12 @@ class Conditions:
         self.active[place] = active
         self._settle(np.array([place]))
 
+    def forget(self, place: int) -> None:
+        """Let go of a condition whose input says nothing any more; the next good value decides anew."""
+        self.active[place] = False
+        self.deadline[place] = np.inf
+        self._settle(np.array([place]))
+
     def carry(self, place: int, other: Conditions, origin: int) -> None:
         """Take over what `other` knows of the same condition, so that delays go on through a new configuration."""
         for mine, theirs in (

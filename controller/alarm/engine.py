@@ -18,7 +18,7 @@ from controller.alarm.state import ANNUNCIATED, HIDDEN, Event, State, step
 from controller.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,6 +30,8 @@ __all__ = ["AlarmEngine"]
 
 _MAX_UNRECORDED = 20_000
 _RAISED = frozenset({State.UNACKNOWLEDGED, State.ACKNOWLEDGED})
+_OF_THE_BUILDING = frozenset({Event.RAISE, Event.CLEAR, Event.REMOVE, Event.RESTORE})
+"""What happens by itself (the calendar takes out and brings back): never refused, whatever the journal does."""
 
 
 class AlarmEngine:
@@ -136,6 +138,34 @@ class AlarmEngine:
         if place is not None:
             self._reason[place] = reason if lost else self._reason.get(place, "")
             self._follow(self._conditions.set(place, lost, self._clock.monotonic()))
+
+    def take_out(self, reasons: Mapping[str, str]) -> None:
+        """Set the equipment that is out of service, in place of that before, each with the reason.
+
+        Its alarms go to the state out of service (ISA-18.2, I) and come back by themselves. Alarms of life safety stay:
+        the table of states has no way out for them. A point's condition begins anew with its next good value; a lost
+        device stays known as lost, and its alarm comes when the equipment is back.
+        """
+        for place, definition in enumerate(self.definitions):
+            state = self._states.get(place)
+            out = state is not None and state.state == State.OUT_OF_SERVICE
+            reason = None if definition.life_safety else reasons.get(definition.equipment)
+            if reason is not None and not out:
+                if definition.kind != "communication":
+                    self._conditions.forget(place)
+                self._move(place, Event.REMOVE, math.nan, comment=reason)
+            elif reason is None and out:
+                self._move(place, Event.RESTORE, math.nan)
+
+    def out_of_service(self) -> list[Alarm]:
+        """Return the alarms that are out of service, in the order of their definitions."""
+        out = [place for place in self._open if self._states[place].state == State.OUT_OF_SERVICE]
+        return [self._alarm(place) for place in sorted(out)]
+
+    @property
+    def life_safety_points(self) -> frozenset[int]:
+        """Numbers of the points that an alarm of life safety watches; they cannot be taken out of service."""
+        return frozenset(d.number for d in self.definitions if d.life_safety and d.number >= 0)
 
     def tick(self) -> None:
         """Let on- and off-delays end, and offer the journal what it has not taken."""
@@ -264,6 +294,16 @@ class AlarmEngine:
             return replace(old, state=to, returned_ns=now)
         if event is Event.ACKNOWLEDGE:
             return replace(old, state=to, acknowledged_ns=now, acknowledged_by=user, comment=comment or old.comment)
+        if event is Event.REMOVE:
+            return AlarmState(
+                definition.id,
+                old.occurrence or f"{now}-{self._sequence + 1}",
+                to,
+                count=old.count,
+                data=MappingProxyType({"reason": comment}),
+            )
+        if event is Event.RESTORE:
+            return replace(old, state=to, data=MappingProxyType({}))
         if event is Event.ESCALATE:
             return replace(old, state=to, acknowledged_ns=None, acknowledged_by="")
         return replace(old, state=to, comment=comment or old.comment)
@@ -275,7 +315,7 @@ class AlarmEngine:
     ) -> None:
         """Hand the entry to the journal, then let the change be seen."""
         entry = self._entry(event, old, new, value, user, comment, self.definitions[place])
-        if event in (Event.RAISE, Event.CLEAR):
+        if event in _OF_THE_BUILDING:
             self._offer(entry)
         else:
             self._flush()

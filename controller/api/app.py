@@ -18,11 +18,13 @@ from controller.api import (
     about,
     alarm,
     audit,
+    calendar,
     command,
     commissioning,
     device,
     document,
     drawing,
+    energy,
     equipment,
     event,
     health,
@@ -42,6 +44,7 @@ from controller.api import (
     trial,
     user,
     value,
+    vehicle,
 )
 from controller.api.guard import BodyGuard, HeaderGuard, RateGuard, RequestMetrics
 from controller.api.problem import install_problems
@@ -83,6 +86,9 @@ _NOUNS = (
     token,
     audit,
     search,
+    calendar,
+    energy,
+    vehicle,
     about,
 )
 

@@ -159,11 +159,11 @@ async def list_past_events(
     runtime: RuntimeDep, principal: Viewer, address: Address, cursor: Cursor = None, limit: Limit = 50
 ) -> Json:
     """Return what the devices of an equipment reported, newest first."""
-    find_equipment(runtime, principal, address)
+    piece = find_equipment(runtime, principal, address)
     rows = schema.event_entry
     devices = [status.id for status in runtime.field.statuses() if status.equipment == address]
     result = await page(runtime.journal, rows, among(rows.c.source, devices), cursor=cursor, limit=limit)
-    return Json({"items": [event_json(row) for row in result.items], "next": result.next})
+    return Json({"items": [event_json(row, piece) for row in result.items], "next": result.next})
 
 
 def _command(row: dict[str, Any]) -> dict[str, Any]:

@@ -269,8 +269,8 @@ def device_json(device: DeviceStatus) -> dict[str, Any]:
     }
 
 
-def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one device event of the journal."""
+def event_json(row: Mapping[str, Any], equipment: Equipment | None) -> dict[str, Any]:
+    """Return one device event of the journal, with the place of the equipment that it is about."""
     return {
         "id": row["id"],
         "source": row["source"],
@@ -280,4 +280,7 @@ def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "received": iso(row["received_ns"]),
         "late": bool(row["late"]),
         "data": row["data"],
+        "equipment": equipment.address if equipment else "",
+        "area": equipment.area if equipment else "",
+        "floor": equipment.floor if equipment else "",
     }

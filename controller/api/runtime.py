@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.errors import UnavailableError
+from controller.settings.calendar import Calendar
+from controller.settings.energy import EnergyPlan, Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,17 +27,19 @@ if TYPE_CHECKING:
     from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
     from controller.journal.journal import Journal
+    from controller.maintenance.works import Works
     from controller.plan.plan import Plan
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
+    from controller.schedule.booking import Booking
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
     from drivers.driver import Clock
     from drivers.profile import Profile
     from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "FieldView", "LimitChange", "Runtime", "TestRead"]
+__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "LimitChange", "Runtime", "TestRead"]
 
 
 class ArbiterView(Protocol):
@@ -129,6 +133,33 @@ async def _keep_no_plan(building: str, floor: str, plan: Plan | None, owner: str
     raise UnavailableError("plans cannot be changed here")
 
 
+async def _unchanging(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
+    raise NotImplementedError(f"{kind} {id_}: this house has no calendars that change")
+
+
+async def _kept(kind: str, id_: str) -> None:
+    raise NotImplementedError(f"{kind} {id_}: this house has no calendars that change")
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarView:
+    """What the routers need of the calendars."""
+
+    calendar: Callable[[], Calendar] = Calendar
+    outages: Callable[[], Mapping[str, Works]] = dict
+    """Equipment out of service now."""
+    in_use: Callable[[], Mapping[str, Booking]] = dict
+    """Equipment in use now."""
+    change: Callable[[str, str], LimitChange | None] = lambda _kind, _id: None
+    """Who changed an entry (kind, id) on a screen; None when it is as in the files."""
+    of_files: Callable[[str, str], bool] = lambda _kind, _id: False
+    """Whether the files have an entry (kind, id)."""
+    set_entry: Callable[[str, str, Mapping[str, Any] | None, str, str], Awaitable[None]] = _unchanging
+    """Keep a row (kind, id, row or None, owner, reason) and put it into effect; durable when it returns."""
+    reset_entry: Callable[[str, str], Awaitable[None]] = _kept
+    """Have an entry (kind, id) be as the files say again; durable when it returns."""
+
+
 def _ready() -> Mapping[str, bool]:
     return {}
 
@@ -173,12 +204,16 @@ class Runtime:
     """The limits of the files, below the overlay; None when not known."""
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
     """The change that lies over the files' limits of a point; None when there is none."""
+    calendar: CalendarView = dataclass_field(default_factory=CalendarView)
+    energy: Callable[[], EnergyPlan] = EnergyPlan
+    fleet: Callable[[], Fleet] = Fleet
+    """Official vehicles; chargers ask `fleet().find(plate or card)`."""
     overview: Callable[[], Sequence[str]] = tuple
     """Addresses of the points of the stream's topic `overview`."""
     ready: Callable[[], Mapping[str, bool]] = _ready
     """Named conditions for /readyz beside the journal, such as {"started": True}."""
     changing: asyncio.Lock = dataclass_field(default_factory=asyncio.Lock)
-    """Held while somebody changes limits, devices or a plan: of two who read the same state, one is told so."""
+    """Held while somebody changes limits, devices, calendars or plans: of two who read the same, one is told."""
     folder: Path | None = None
     """The site's folder, for the drawings and documents that the configuration names."""
     drawings: DrawingStore | None = None

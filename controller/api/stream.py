@@ -50,6 +50,8 @@ FRAMES = 8
 """Delta frames of one topic that wait for one client before a snapshot replaces them."""
 TEXTS = 512
 """Text messages that wait for one client."""
+EVENTS = 200
+"""Events of one message: the newest of a turn. Of the others the client is told the number."""
 
 CLOSE_ENDED = 4401
 """The session has ended or its rights have changed: sign in, then connect again."""
@@ -61,7 +63,7 @@ CLOSE_FLOOD = 4429
 CONTROL = "control"
 """Answers to the client itself; they are never dropped."""
 
-_LISTS = ("alarms", "devices", "commands", "events")
+_LISTS = ("alarms", "devices", "commands", "events", "calendar")
 
 
 @dataclass(slots=True, eq=False)
@@ -212,9 +214,30 @@ class StreamHub:
         found = self._site().points.get(str(item.get("point") or ""))
         self._publish("commands", "command", item, found.area if found else "")
 
-    def publish_event(self, item: Mapping[str, Any]) -> None:
-        """Send one event; without an `area` in it only clients that see everything get it."""
-        self._publish("events", "event", item, str(item.get("area") or ""))
+    def publish_events(self, items: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> None:
+        """Send the events of one turn in one message: at most the newest 200 of them, newest first.
+
+        `counts` says how many there were by `area`; events without an area go only to clients that see everything. A
+        client is told how many it may see and how many of these are not in the message.
+        """
+        messages: dict[Areas, bytes] = {}
+        for client in self._clients:
+            if "events" not in client.lists:
+                continue
+            if client.areas not in messages:
+                seen = [item for item in items if client.sees(str(item.get("area") or ""))][:EVENTS]
+                count = sum(number for area, number in counts.items() if client.sees(area))
+                text = {"type": "events", "items": seen, "count": count, "left_out": count - len(seen)}
+                messages[client.areas] = _json(text) if count else b""
+            if messages[client.areas]:
+                client.text(messages[client.areas], "events")
+
+    def publish_calendar(self) -> None:
+        """Say that a calendar changed, or what is out of service or in use."""
+        message = _json({"type": "calendar"})
+        for client in self._clients:
+            if "calendar" in client.lists:
+                client.text(message, "calendar")
 
     def _publish(self, topic: str, kind: str, item: Mapping[str, Any], area: str) -> None:
         message = b""

@@ -27,6 +27,7 @@ _NONE: NDArray[np.int32] = np.empty(0, np.int32)
 _UNCERTAIN = np.uint8(64)
 _BAD = np.uint8(128)
 _STALE = np.uint8(Quality.UNCERTAIN_STALE)
+_OUT = np.uint8(Quality.BAD_OUT_OF_SERVICE)
 _LARGEST = 1e300
 """Beyond it nothing is a measurement, and differences of two values could overflow."""
 _MAX_RESETS = 1_000
@@ -70,7 +71,8 @@ class PointTable:
     """
 
     value: NDArray[np.float64]
-    """Present value in the point's unit; NaN while the quality is bad."""
+    """Present value in the point's unit; NaN while the quality is bad. A point that is out of service keeps the value
+    that arrives: its quality says that it is not to be believed, and history shows how the test runs went."""
     quality: NDArray[np.uint8]
     time_ns: NDArray[np.int64]
     """Source time, ns since 1970 UTC; 0 where never read."""
@@ -107,6 +109,11 @@ class PointTable:
         self.good_time_ns = np.zeros(size, np.int64)
         self._told = np.full(size, np.nan)
         self._place = np.zeros(size, np.intp)
+        self._out = np.zeros(size, np.bool_)
+        """The mask of what is out of service; see `take_out`."""
+        self._any_out = False
+        self._under = np.full(size, Quality.BAD_COMM, np.uint8)
+        """Quality below the mask: what a masked point has when it comes back."""
         self._told_quality = np.full(size, Quality.BAD_COMM, np.uint8)
 
         # Infinite bounds become finite ones, so that the range check alone finds NaN and infinity too.
@@ -132,7 +139,8 @@ class PointTable:
         Readings of unknown numbers and readings older than the value held are counted and not applied; of several
         readings of one point the newest counts, of equal times the last. A held time that lies in the future (a clock
         was set back) does not count as newer. NaN and infinity (beyond 1e300) become `BAD_SENSOR`, a good value outside
-        the plausible range `UNCERTAIN_RANGE`; a bad reading's value is NaN.
+        the plausible range `UNCERTAIN_RANGE`; a bad reading's value is NaN. Whatever a point that is out of service
+        reads becomes `BAD_OUT_OF_SERVICE` and keeps its value.
 
         Raises:
             ValueError: the batch is late; late readings go to history alone.
@@ -174,6 +182,11 @@ class PointTable:
         if not plain:
             value, quality = self._screen(value, quality, fits)
             self.screened = Readings(point, value, time_ns, quality)
+        if self._any_out and np.count_nonzero(masked := self._out[index]):
+            self._under[index[masked]] = quality[masked]
+            quality = np.where(masked, _OUT, quality)
+            plain = False
+            self.screened = Readings(point, value, time_ns, quality)
 
         if repeated:
             self._keep_good(index, value, time_ns, quality)
@@ -205,6 +218,9 @@ class PointTable:
         told_quality = self._told_quality[index]
         if not plain or np.count_nonzero(told_quality):
             changed |= quality != told_quality
+        if self._any_out and not plain:
+            # Out of service, a value may come and go without a change of quality.
+            changed |= np.isnan(value) != np.isnan(self._told[index])
         which = changed.nonzero()[0]
         if not len(which):
             return _NONE
@@ -232,6 +248,31 @@ class PointTable:
         stale: NDArray[np.int32] = numbers.astype(np.int32)
         return stale
 
+    def take_out(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Set which points are out of service, in place of those before; return those that changed.
+
+        A point that goes has `BAD_OUT_OF_SERVICE` at once and whatever it reads. One that comes back has the quality of
+        its last reading again, and its next reading counts as changed, so that history sees it return.
+        """
+        mask = np.zeros(self.size, np.bool_)
+        mask[numbers] = True
+        mask &= self._known[: self.size]
+        gone, back = mask & ~self._out, self._out & ~mask
+        self._out, self._any_out = mask, bool(mask.any())
+        self._under[gone] = self.quality[gone]
+        self.quality[gone] = self._told_quality[gone] = _OUT
+        self._told[gone] = self.value[gone]
+        self.quality[back] = self._under[back]
+        self.value[back & (self.quality >= _BAD)] = np.nan
+        changed: NDArray[np.int32] = (gone | back).nonzero()[0].astype(np.int32)
+        return changed
+
+    @property
+    def out_of_service(self) -> NDArray[np.int32]:
+        """Numbers of the points that are out of service."""
+        numbers: NDArray[np.int32] = self._out.nonzero()[0].astype(np.int32)
+        return numbers
+
     def drain_resets(self) -> list[CounterReset]:
         """Return the counter resets since the last call, oldest first (at most 1,000 are kept)."""
         resets = list(self._resets)
@@ -257,8 +298,11 @@ class PointTable:
             (table.good_time_ns, self.good_time_ns),
             (table._told, self._told),
             (table._told_quality, self._told_quality),
+            (table._out, self._out),
+            (table._under, self._under),
         ):
             new[numbers] = old_column[numbers]
+        table._any_out = bool(table._out.any())
         table.counts = self.counts
         table._resets = self._resets
         return table

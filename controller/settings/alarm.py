@@ -1,4 +1,8 @@
-"""Alarm rows to alarm definitions: classes and patterns spread over points, later rows over earlier ones."""
+"""Alarm rows to alarm definitions: classes and patterns spread over points, later rows over earlier ones.
+
+A row with an area (a childcare centre with limits of its own) is nearer to its equipment than a row for the whole
+class: it goes before it, wherever the two stand.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from controller.point.model import Limits, Name
 from controller.settings.problem import Problem, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from controller.point.model import Equipment, Point
     from controller.settings.file import AlarmRow
@@ -41,12 +45,17 @@ def point_alarms(
     equipment: Mapping[str, Equipment],
     points: Mapping[str, Point],
     problems: list[Problem],
+    areas: Collection[str] = (),
 ) -> dict[str, AlarmDefinition]:
-    """Return the alarms of points by id; what is wrong is appended to `problems`."""
+    """Return the alarms of points by id; what is wrong is appended to `problems`. `areas` are the site's."""
     found: dict[str, AlarmDefinition] = {}
     places: dict[str, Placed[AlarmRow]] = {}
     for placed in rows:
         row, file, line = placed.row, placed.file, placed.line
+        if row.area is not None and row.area not in areas:
+            line, todo = placed.line_of("area"), nearest(row.area, areas)
+            problems.append(Problem(file, line, "alarm.area", f'"{row.area}"', "an area of site.toml", todo))
+            continue
         if row.kind == "communication":
             _check_communication(placed, equipment, problems)
             continue
@@ -75,10 +84,17 @@ def point_alarms(
             except InvalidError as error:
                 problems.append(Problem(file, line, "alarm", str(error), ""))
                 break
+            if definition.id in places and _yields(row, places[definition.id].row):
+                continue
             found[definition.id] = definition
             places[definition.id] = placed
     _check_order(found, places, problems)
     return found
+
+
+def _yields(row: AlarmRow, to: AlarmRow) -> bool:
+    """Tell whether a row for a whole class comes after one for an area of it, which stays."""
+    return row.cls is not None and row.area is None and to.area is not None
 
 
 def _say_nobody(placed: Placed[AlarmRow], equipment: Mapping[str, Equipment], problems: list[Problem]) -> None:
@@ -86,6 +102,8 @@ def _say_nobody(placed: Placed[AlarmRow], equipment: Mapping[str, Equipment], pr
     key, wanted = ("class", "a class of the site") if row.cls else ("equipment", "an address of the site")
     given = row.cls or row.equipment or ""
     known = {piece.cls for piece in equipment.values()} if row.cls else set(equipment)
+    if row.area is not None and _pieces(row.model_copy(update={"area": None}), equipment):
+        key, given, wanted, known = "area", row.area, f"an area with {row.cls or 'such equipment'} in it", set()
     line = placed.line_of(key)
     problems.append(Problem(placed.file, line, f"alarm.{key}", f'"{given}"', wanted, nearest(given, known)))
 
@@ -130,7 +148,10 @@ def communication_alarms(
             for placed in rows
             if placed.row.kind == "communication" and piece in _pieces(placed.row, {address: piece})
         ]
-        row = matching[-1] if matching else None
+        row: AlarmRow | None = None
+        for one in matching:
+            if row is None or not _yields(one, row):
+                row = one
         identifier = definition_id("communication", device=device)
         found[identifier] = AlarmDefinition(
             id=identifier,
@@ -165,10 +186,13 @@ def with_limits(points: Mapping[str, Point], alarms: Iterable[AlarmDefinition]) 
 
 
 def _pieces(row: AlarmRow, equipment: Mapping[str, Equipment]) -> list[Equipment]:
-    if row.cls is not None:
-        return [piece for piece in equipment.values() if piece.cls == row.cls]
     pattern = row.equipment or "*"
-    return [piece for piece in equipment.values() if fnmatch.fnmatchcase(piece.address, pattern)]
+    return [
+        piece
+        for piece in equipment.values()
+        if (piece.cls == row.cls if row.cls is not None else fnmatch.fnmatchcase(piece.address, pattern))
+        and row.area in (None, piece.area)
+    ]
 
 
 def _definition(row: AlarmRow, point: Point, piece: Equipment) -> AlarmDefinition:

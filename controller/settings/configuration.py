@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from controller.settings.calendar import Calendar
+from controller.settings.energy import EnergyPlan, Fleet
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -47,6 +50,10 @@ class Configuration:
     alarms: tuple[AlarmDefinition, ...]
     rules: tuple[RuleDefinition, ...]
     server: ServerFile
+    calendar: Calendar = field(default_factory=Calendar)
+    energy: EnergyPlan = field(default_factory=EnergyPlan)
+    fleet: Fleet = field(default_factory=Fleet)
+    """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
     retired: tuple[Retirement, ...] = ()

@@ -39,6 +39,8 @@ class Difference:
     rules: Change
     plans: Change
     """By building and floor, as `main 1F`."""
+    calendar: Change
+    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -47,7 +49,9 @@ class Difference:
     """Devices and equipment of the screen that do not go with the files, one sentence each; they have no effect."""
 
     def __bool__(self) -> bool:
-        return any((self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans))
+        return any(
+            (self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans, self.calendar)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, for programs."""
@@ -73,6 +77,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         alarms=_change({item.id: item for item in old.alarms}, {item.id: item for item in new.alarms}),
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         plans=_change(_plans(old), _plans(new)),
+        calendar=_change(_entries(old), _entries(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
         aside=tuple(f"{key} is set aside: {problems[0]}" for key, problems in new.aside.items()),
@@ -89,6 +94,21 @@ def _places(site: Site) -> dict[str, Any]:
 
 def _plans(configuration: Configuration) -> dict[str, Any]:
     return {" ".join(key): plan for key, plan in configuration.plans.items()}
+
+
+def _entries(configuration: Configuration) -> dict[str, Any]:
+    calendar, energy = configuration.calendar, configuration.energy
+    return {
+        **{f"venue {item.id}": item for item in calendar.venues.values()},
+        **{f"feed {item.name}": item.digest for item in calendar.feeds},
+        **{f"booking {item.id}": item for item in calendar.bookings},
+        **{f"works {item.id}": item for item in calendar.works},
+        **{f"inspection {item.id}": item for item in calendar.inspections},
+        **{f"carbon {item.year}": item for item in energy.factors},
+        **{f"use {item.id}": item for item in energy.uses},
+        **{f"main meter {item}": item for item in energy.main},
+        **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
+    }
 
 
 def _restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

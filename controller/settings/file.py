@@ -5,9 +5,10 @@ The rows are checked after their templates were filled in, so a field never sees
 
 from __future__ import annotations
 
+from datetime import date  # noqa: TC003 - pydantic reads the annotations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
 from controller.plan.plan import MOST_PLACEMENTS, MOST_VERTICES, MOST_ZONES
 
@@ -15,13 +16,17 @@ __all__ = [
     "FORMS",
     "AlarmFile",
     "AlarmRow",
+    "BookingRow",
+    "CarbonRow",
     "DeviceFile",
     "DeviceRow",
     "DocumentFile",
     "DocumentRow",
+    "EnergyFile",
     "EquipmentFile",
     "EquipmentRow",
     "InputRow",
+    "InspectionRow",
     "NameRow",
     "PlanFile",
     "PlanRow",
@@ -29,6 +34,10 @@ __all__ = [
     "RuleRow",
     "ServerFile",
     "SiteFile",
+    "UseRow",
+    "VehicleRow",
+    "VenueRow",
+    "WorksRow",
 ]
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -39,6 +48,9 @@ FloorId = Annotated[str, StringConstraints(pattern=r"^(B[1-9]|[1-9]\d?F|RF)$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Long = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Short = Annotated[str, StringConstraints(max_length=200)]
+Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.*-]+$", max_length=120)]
+Patterns = Annotated[list[Pattern], Field(max_length=200)]
+Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=300)]
 PlanPath = Annotated[str, StringConstraints(pattern=r"^plans/[A-Za-z0-9][\w.-]{0,100}\.(svg|png)$")]
 DocumentPath = Annotated[
@@ -66,6 +78,10 @@ FORMS = {
         "a file such as documents/meter.pdf; svg, png, jpg and pdf are taken"
     ),
     r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+){2,3}$": "an equipment or a point, such as main.electrical.tx1",
+    r"^[a-z0-9_.*-]+$": "an address of equipment, with * for any text, such as main.electrical.tx*",
+    r"^[A-Z0-9-]{2,12}$": "a plate: capital letters, digits and -, such as EAA-0001",
+    r"^[A-Z0-9]{0,40}$": "a card number: capital letters and digits",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "a time of day such as 07:30",
     r"^https?://\S+$": "an address such as http://127.0.0.1:8086",
     r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$": (
         "tcp://host:502, rtu+tcp://host:4001, serial:/dev/ttyUSB0?baudrate=9600&parity=N, opc.tcp://host:4840 "
@@ -181,6 +197,8 @@ class AlarmRow(_Row):
     cls: Annotated[Word | None, Field(alias="class")] = None
     equipment: str | None = None
     """Address, with `*` for any text."""
+    area: Word | None = None
+    """Only equipment of this area. Such a row goes before the class's own row, wherever the two stand."""
     tag: Tag | None = None
     kind: Literal["high_high", "high", "low", "low_low", "state", "communication"]
     limit: FiniteFloat | str | None = None
@@ -280,6 +298,116 @@ class DocumentRow(DocumentItem):
         if (self.cls is None) == (self.equipment is None):
             raise ValueError('exactly one of "class" and "equipment"')
         return self
+
+
+class VenueRow(_Row):
+    """`[[venue]]`: a place that is let."""
+
+    id: Word
+    name: NameRow
+    area: Short = ""
+    floor: Short = ""
+    equipment: Patterns = []
+    """What every booking of it uses: addresses, with `*` for any text."""
+
+
+class BookingRow(_Row):
+    """`[[booking]]`: one use of a venue. Repeated ones come as an iCalendar file."""
+
+    id: Word
+    venue: Word
+    title: NameRow
+    start: AwareDatetime
+    """With its zone: `2026-12-05T09:00:00+08:00`."""
+    end: AwareDatetime
+    equipment: Patterns = []
+    """What it uses beside the venue's own."""
+
+
+class WorksRow(_Row):
+    """`[[works]]`: renovation or maintenance. What fits all of area, floors and equipment is out of service."""
+
+    id: Word
+    """Number of the work order."""
+    kind: Literal["renovation", "maintenance"] = "renovation"
+    title: NameRow
+    first: Annotated[date | AwareDatetime, Field(alias="from")]
+    """A day, or a time with its zone."""
+    last: Annotated[date | AwareDatetime, Field(alias="to")]
+    """The last day, or the time at which everything is back."""
+    area: Short = ""
+    floors: Annotated[list[FloorId], Field(max_length=120)] = []
+    equipment: Patterns = []
+    """Addresses, with `*` for any text."""
+    takes_out: bool = True
+    """False: everything goes on working beside it."""
+    contractor: NameRow | None = None
+    """A role or a firm, never a person."""
+    reason: LongNameRow | None = None
+
+
+class InspectionRow(_Row):
+    """`[[inspection]]`, expanded: what the law or the house wants looked at again and again."""
+
+    id: Word
+    kind: Word
+    """What is inspected. A piece of equipment has one inspection of a kind at most."""
+    title: NameRow
+    basis: Text
+    """The law or rule that wants it."""
+    interval_months: Annotated[int, Field(ge=1, le=240)]
+    last_done: date | None = None
+    due: date | None = None
+    """When the next one is due; without it: an interval after the last one."""
+    certificate_until: date | None = None
+    area: Short = ""
+    equipment: Patterns = []
+
+
+class CarbonRow(_Row):
+    """`[[carbon]]`: the emission factor of electricity of one year."""
+
+    year: Annotated[int, Field(ge=1990, le=2100)]
+    """AD."""
+    kg_per_kwh: Annotated[FiniteFloat, Field(ge=0, le=5)]
+    """kg CO2e per kWh."""
+    source: Long
+    note: Short = ""
+
+
+class UseRow(_Row):
+    """`[[use]]`: an end use, and the meters that measure it."""
+
+    id: Word
+    name: NameRow
+    meters: Annotated[list[Pattern], Field(min_length=1, max_length=200)]
+    """Addresses, with `*` for any text. Their `energy_import` is counted."""
+
+
+class EnergyFile(_Row):
+    """energy.toml."""
+
+    main: Annotated[list[Pattern], Field(max_length=20)] = []
+    """The meters that measure all electricity of the site, each once."""
+    carbon: Annotated[list[CarbonRow], Field(max_length=200)] = []
+    use: Annotated[list[UseRow], Field(max_length=50)] = []
+
+
+class VehicleRow(_Row):
+    """A line of vehicles.csv: an official vehicle that chargers know."""
+
+    id: Word
+    plate: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{2,12}$")]
+    unit: Text
+    """The office that runs it."""
+    battery_kwh: Annotated[FiniteFloat, Field(gt=0, le=2000)]
+    max_kw: Annotated[FiniteFloat, Field(gt=0, le=1000)]
+    """What it takes at most."""
+    departure: Clock | None = None
+    """When it leaves on a working day."""
+    rfid: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{0,40}$")] = ""
+    """Number of its charging card."""
+    note: Short = ""
 
 
 class HttpRow(_Row):

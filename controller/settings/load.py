@@ -11,8 +11,10 @@ from controller.point.model import Name, Site
 from controller.settings.alarm import communication_alarms, point_alarms, with_limits
 from controller.settings.amendment import amended, blamed
 from controller.settings.build import Builder, Endpoints
+from controller.settings.calendar import Frame, build_calendar
 from controller.settings.configuration import Configuration, Retirement
 from controller.settings.document import with_documents
+from controller.settings.energy import energy_plan, vehicles
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
 from controller.settings.plan import floor_plans
@@ -170,10 +172,13 @@ class _Maker:
                 problems.append(Problem(placed.file, placed.line, "device", what, ""))
         definitions = rules(rows.rules, problems)
         builder.points |= virtual_points(definitions, builder.equipment, builder.points, self.registry, problems)
-        alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems)
+        alarms = point_alarms(rows.alarms, builder.equipment, builder.points, problems, builder.areas)
         folder = self.files.folder
         equipment = with_documents(rows, builder.equipment, folder, problems)
         plans = floor_plans(rows.plans, builder.buildings, builder.equipment, builder.points, folder, problems)
+        calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
+        energy = energy_plan(rows, builder.equipment, builder.points, problems)
+        fleet = vehicles(rows, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
@@ -198,6 +203,9 @@ class _Maker:
             alarms=tuple(alarms.values()),
             rules=definitions,
             server=rows.server,
+            calendar=calendar,
+            energy=energy,
+            fleet=fleet,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)

@@ -1,8 +1,9 @@
 """The overlay: what was changed while running, over what the files say. Kept in the state database with who and why.
 
-A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away) or
-`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it).
-Those of equipment and devices are in `controller.settings.amendment`.
+A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away),
+`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it), or
+`calendar/<kind>/<id>` (see `controller.settings.calendar`). Those of equipment and devices are in
+`controller.settings.amendment`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from controller.errors import NotFoundError
 from controller.journal.schema import overlay
 from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
+from controller.settings.calendar import lay_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,7 +139,7 @@ def plan_change(base: Configuration, plan: Plan, change: Change) -> Change | Non
 
 
 def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, generation: int) -> Configuration:
-    """Return the configuration of the files with changed limits, in its alarms and at its points, and changed plans."""
+    """Return the configuration of the files with what was changed: limits, plans, calendars."""
     live = [change for change in changes if not change.over(now_ns)]
     alarms = apply_limits({alarm.id: alarm for alarm in base.alarms}, live, now_ns)
     points = dict(base.site.points)
@@ -148,7 +150,13 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
             limits = Limits(**{kind: alarm.limit for kind, alarm in kept.items() if alarm is not None})
             points[address] = replace(points[address], limits=limits)
     site = replace(base.site, points=points, generation=generation)
-    return replace(base, alarms=tuple(alarms.values()), site=site, plans=apply_plans(base, live))
+    return replace(
+        base,
+        alarms=tuple(alarms.values()),
+        site=site,
+        plans=apply_plans(base, live),
+        calendar=lay_calendar(base.calendar, live, base.site),
+    )
 
 
 def limit_change(base: Configuration, address: str, limits: Limits, change: Change) -> Change | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from controller.errors import InvalidError
@@ -63,7 +64,7 @@ class SettingsError(InvalidError):
 def shown(value: object) -> str:
     """Return a value as a message shows it: short, on one line."""
     try:
-        text = f'"{value}"' if isinstance(value, str) else repr(value)
+        text = f'"{value}"' if isinstance(value, str) else str(value) if isinstance(value, date) else repr(value)
     except (ValueError, RecursionError):
         text = "something too long to show"
     text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

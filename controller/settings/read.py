@@ -11,17 +11,23 @@ from controller.settings.file import (
     FORMS,
     AlarmFile,
     AlarmRow,
+    BookingRow,
     DeviceRow,
     DocumentRow,
+    EnergyFile,
     EquipmentRow,
+    InspectionRow,
     PlanRow,
     RuleFile,
     RuleRow,
     ServerFile,
     SiteFile,
+    VehicleRow,
+    VenueRow,
+    WorksRow,
 )
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
-from controller.settings.source import MAX_ROWS, Source, read_csv, read_toml
+from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
@@ -45,9 +51,34 @@ _FILES = (
     "rules.toml",
     "plans.toml",
     "documents.toml",
+    "calendar.toml",
+    "energy.toml",
+    "vehicles.toml",
+    "vehicles.csv",
 )
-_FOLDERS = ("equipment", "devices", "alarms", "rules", "plans", "documents", "profiles", "schema")
+_FOLDERS = (
+    "equipment",
+    "devices",
+    "alarms",
+    "rules",
+    "plans",
+    "documents",
+    "calendar",
+    "vehicles",
+    "profiles",
+    "schema",
+)
+_CALENDAR = ("venue", "booking", "works", "inspection")
+_DAY = "a day such as 2026-12-05"
+_TIME = "a time with its zone, such as 2026-12-05T09:00:00+08:00"
 _KINDS = {
+    "date_type": _DAY,
+    "date_parsing": _DAY,
+    "date_from_datetime_inexact": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "timezone_aware": _TIME,
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
@@ -111,6 +142,15 @@ class Rows:
     rules: list[Placed[RuleRow]] = field(default_factory=list)
     plans: list[Placed[PlanRow]] = field(default_factory=list)
     documents: list[Placed[DocumentRow]] = field(default_factory=list)
+    venues: list[Placed[VenueRow]] = field(default_factory=list)
+    bookings: list[Placed[BookingRow]] = field(default_factory=list)
+    works: list[Placed[WorksRow]] = field(default_factory=list)
+    inspections: list[Placed[InspectionRow]] = field(default_factory=list)
+    feeds: list[Source] = field(default_factory=list)
+    """iCalendar files: `data["text"]` is their text."""
+    energy: EnergyFile = field(default_factory=EnergyFile)
+    energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
+    vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
 
 
 def read_site(folder: Path) -> Rows:
@@ -143,6 +183,11 @@ def read_site(folder: Path) -> Rows:
         rows.plans += _expanded(source, "plan", PlanRow, problems, len(rows.plans))
     for source in _sources(folder, "documents", "document", problems, csv=False):
         rows.documents += _expanded(source, "document", DocumentRow, problems, len(rows.documents))
+    _read_calendar(folder, rows, problems)
+    energy, rows.energy_places = _whole(folder, "energy.toml", EnergyFile, problems)
+    rows.energy = energy or EnergyFile()
+    for source in _sources(folder, "vehicles", "vehicle", problems):
+        rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
     if problems:
         raise SettingsError(problems)
     return rows
@@ -154,6 +199,20 @@ def check_row(
     """Check one row that is in no file by the same model as those of files; return it, or what is wrong with it."""
     problems: list[Problem] = []
     return _checked(model, data, source, path, problems), problems
+
+
+def _read_calendar(folder: Path, rows: Rows, problems: list[Problem]) -> None:
+    for source in _sources(folder, "calendar", "booking", problems, csv=False):
+        rows.venues += _expanded(source, "venue", VenueRow, problems, len(rows.venues), _CALENDAR)
+        rows.bookings += _expanded(source, "booking", BookingRow, problems, len(rows.bookings), _CALENDAR)
+        rows.works += _expanded(source, "works", WorksRow, problems, len(rows.works), _CALENDAR)
+        rows.inspections += _expanded(source, "inspection", InspectionRow, problems, len(rows.inspections), _CALENDAR)
+    for path in sorted((folder / "calendar").glob("*.ics"))[:_MAX_FILES]:
+        name = str(path.relative_to(folder))
+        try:
+            rows.feeds.append(Source(name, {"text": read_text(path, name)}))
+        except SettingsError as error:
+            problems.extend(error.problems)
 
 
 def _strangers(folder: Path) -> list[Problem]:
@@ -223,14 +282,24 @@ def _whole(
 
 
 def _expanded(
-    source: Source, key: str, model: type[_Model], problems: list[Problem], before: int
+    source: Source,
+    key: str,
+    model: type[_Model],
+    problems: list[Problem],
+    before: int,
+    keys: Sequence[str] = (),
 ) -> list[Placed[_Model]]:
-    """Fill in the templates of all rows of a file and check them; `before` rows of this kind were there already."""
-    for name in source.data:
-        if name != key:
+    """Fill in the templates of all rows of a file and check them; `before` rows of this kind were there already.
+
+    `keys` are all tables of the file, where it has more than one; what is none of them is said once, with the first.
+    """
+    keys = keys or (key,)
+    for name in source.data if key == keys[0] else ():
+        if name not in keys:
             line = source.line((name,))
-            todo = nearest(name, [key]) or f"The tables of this file are [[{key}]]."
-            problems.append(Problem(source.name, line, name, "an unknown key", f"[[{key}]]", todo))
+            tables = ", ".join(f"[[{one}]]" for one in keys)
+            todo = nearest(name, keys) or f"The tables of this file are {tables}."
+            problems.append(Problem(source.name, line, name, "an unknown key", tables, todo))
     if not _columns(source, key, model, problems):
         return []
     rows = source.data.get(key, [])

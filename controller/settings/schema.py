@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from controller.settings.file import (
     AlarmFile,
+    BookingRow,
     DeviceRow,
     DocumentRow,
+    EnergyFile,
     EquipmentRow,
+    InspectionRow,
     PlanRow,
     RuleFile,
     ServerFile,
     SiteFile,
+    VehicleRow,
+    VenueRow,
+    WorksRow,
 )
 
 if TYPE_CHECKING:
@@ -40,10 +46,13 @@ def schemas() -> dict[str, dict[str, Any]]:
         "server": ServerFile.model_json_schema(by_alias=True),
         "alarms": AlarmFile.model_json_schema(by_alias=True),
         "rules": RuleFile.model_json_schema(by_alias=True),
-        "equipment": _rows("equipment", EquipmentRow),
-        "devices": _rows("device", DeviceRow),
-        "plans": _rows("plan", PlanRow),
-        "documents": _rows("document", DocumentRow),
+        "plans": _rows(plan=PlanRow),
+        "documents": _rows(document=DocumentRow),
+        "energy": EnergyFile.model_json_schema(by_alias=True),
+        "equipment": _rows(equipment=EquipmentRow),
+        "devices": _rows(device=DeviceRow),
+        "calendar": _rows(venue=VenueRow, booking=BookingRow, works=WorksRow, inspection=InspectionRow),
+        "vehicles": _rows(vehicle=VehicleRow),
     }
 
 
@@ -58,21 +67,20 @@ def write_schemas(folder: Path) -> list[Path]:
     return paths
 
 
-def _rows(key: str, model: type[BaseModel]) -> dict[str, Any]:
+def _rows(**models: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of a file of rows with templates: every value may also be a text with a brace in it."""
-    row = model.model_json_schema(by_alias=True)
-    definitions = row.pop("$defs", {})
-    row["properties"] = {name: {"anyOf": [value, _TEMPLATE]} for name, value in row["properties"].items()}
-    row["properties"]["for"] = _LOOP
-    row["properties"]["each"] = {
-        "type": "object",
-        "description": "Differences of single repetitions, by the first variable's value.",
-        "additionalProperties": {"type": "object"},
-    }
-    row.pop("required", None)
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {key: {"type": "array", "items": row}},
-        "$defs": definitions,
-    }
+    definitions: dict[str, Any] = {}
+    tables = {}
+    for key, model in models.items():
+        row = model.model_json_schema(by_alias=True)
+        definitions |= row.pop("$defs", {})
+        row["properties"] = {name: {"anyOf": [value, _TEMPLATE]} for name, value in row["properties"].items()}
+        row["properties"]["for"] = _LOOP
+        row["properties"]["each"] = {
+            "type": "object",
+            "description": "Differences of single repetitions, by the first variable's value.",
+            "additionalProperties": {"type": "object"},
+        }
+        row.pop("required", None)
+        tables[key] = {"type": "array", "items": row}
+    return {"type": "object", "additionalProperties": False, "properties": tables, "$defs": definitions}

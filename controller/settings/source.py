@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["MAX_ROWS", "Source", "read_csv", "read_toml"]
+__all__ = ["MAX_ROWS", "Source", "read_csv", "read_text", "read_toml"]
 
 MAX_ROWS = 10_000
 """Rows of one file, and rows that all files of a kind give after their templates were filled in."""
@@ -75,7 +75,7 @@ def read_toml(path: Path, name: str) -> Source:
     Raises:
         SettingsError: unreadable, larger than 1 MiB, not UTF-8, nested deeper than 32, or not TOML.
     """
-    text = _text(path, name).replace("\r\n", "\n")
+    text = read_text(path, name).replace("\r\n", "\n")
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") >= _MAX_DEPTH and _LONG_KEY.search(line):
             raise SettingsError([Problem(name, number, "", "a key of many parts", f"at most {_MAX_DEPTH} parts")])
@@ -112,7 +112,8 @@ def read_csv(path: Path, name: str, key: str = "device") -> Source:
 
     The rows come as `data[key]`, as from TOML. A column `option.x` fills `options.x`; `secret.x`, `parameter.x`,
     `name.zh` and `name.en` likewise. Empty cells are left out, lines that begin with # are comments, cells are
-    separated by commas, semicolons or tabs (whatever the header has). `unit`, `period_s` and parameters are numbers,
+    separated by commas, semicolons or tabs (whatever the header has). `unit`, `period_s`, `battery_kwh`, `max_kw` and
+    parameters are numbers,
     `urgent` is true or false, `omit` a list with spaces between; a cell that is not stays a text, which is then
     reported at its place.
 
@@ -120,7 +121,7 @@ def read_csv(path: Path, name: str, key: str = "device") -> Source:
         SettingsError: unreadable, larger than 1 MiB, more than 10,000 rows, no or a double header, an open quote, or a
             row with another number of cells.
     """
-    text = _text(path, name)
+    text = read_text(path, name)
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -175,7 +176,7 @@ def _row(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> dict[str, 
 def _typed(column: str, value: str) -> Any:
     if column == "unit":
         return _number(value, int)
-    if column == "period_s":
+    if column in {"period_s", "battery_kwh", "max_kw"}:
         return _number(value, float)
     if column == "urgent":
         return _YES.get(value.lower(), value)
@@ -191,7 +192,12 @@ def _number(value: str, kind: Callable[[str], int | float]) -> int | float | str
         return value  # the field's own check says what is wrong
 
 
-def _text(path: Path, name: str) -> str:
+def read_text(path: Path, name: str) -> str:
+    """Return the text of a file of at most 1 MiB.
+
+    Raises:
+        SettingsError: unreadable, too large, or not UTF-8.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

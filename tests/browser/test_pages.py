@@ -35,6 +35,9 @@ SHEETS = [
     Sheet("iaq", "/iaq", "iaq", "空氣品質", "Air quality", "table"),
     Sheet("car-park", "/car-park", "car-park", "停車場排風", "Car-park exhaust", "article"),
     Sheet("ev", "/ev", "ev", "充電與停車", "Charging and parking", ".cards li"),
+    Sheet("maintenance", "/maintenance", "maintenance", "維護行事曆", "Maintenance calendar", "tbody tr"),
+    Sheet("events", "/events", "events", "事件", "Events"),
+    Sheet("energy", "/energy", "energy", "能源與碳", "Energy and carbon", "tbody tr"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet(

@@ -126,6 +126,15 @@ class Client:
         """Post JSON to `/api/v1{path}`."""
         return self._ask("POST", path, body)
 
+    def put(self, path: str, body: object, etag: str = "") -> Any:
+        """Put JSON to `/api/v1{path}`; with an ETag only as it was when it had this one."""
+        return self._ask("PUT", path, body, {"If-Match": etag} if etag else None)
+
+    def etag(self, path: str) -> str:
+        """Return the ETag of `/api/v1{path}`."""
+        with self._opener.open(f"{self.url}/api/v1{path}", timeout=20) as answer:
+            return str(answer.headers["ETag"])
+
     def delete(self, path: str, etag: str) -> None:
         """Delete `/api/v1{path}` as it was when it had this ETag."""
         self._ask("DELETE", path, None, {"If-Match": etag})

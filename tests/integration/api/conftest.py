@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import numpy as np
@@ -17,10 +17,11 @@ from argon2 import PasswordHasher
 from controller.alarm.definition import AlarmDefinition, AlarmEntry
 from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
-from controller.api.runtime import ApiSettings, Runtime
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Command, SlotRow
+from controller.energy.carbon import Factor
 from controller.field.field import DeviceStatus
 from controller.history.store import Before, Buckets, Series
 from controller.identity.identity import Identity
@@ -28,8 +29,13 @@ from controller.identity.password import PasswordVault
 from controller.identity.permission import Role
 from controller.journal import entry as row
 from controller.journal.journal import InlineExecutor, Journal
+from controller.maintenance.works import outages
 from controller.point.model import Area, Building, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
+from controller.schedule.booking import Venue, in_use
+from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
+from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle
+from controller.settings.overlay import Change, forget, store
 from drivers.reading import Readings
 from tests.services.stock import Stock
 
@@ -39,6 +45,11 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from controller.maintenance.inspection import Inspection
+    from controller.maintenance.works import Works
+    from controller.schedule.booking import Booking
+
+CAR = Vehicle("car-01", "XEV-0001", "秘書處", 60.0, 11.0, "08:30", "F1EE7001", "assumed")
 START_NS = 1_767_225_600_000_000_000
 PASSWORD = "four quiet words here"
 ORIGIN = "http://127.0.0.1:8080"
@@ -270,6 +281,40 @@ def _alarms() -> list[AlarmDefinition]:
     ]
 
 
+def build_calendar(site: Site) -> Calendar:
+    """A calendar with something of everything; the clock of the house begins on 2026-01-01 08:00 in Taipei."""
+    frame = Frame.of(site)
+    hall = Venue("hall", Name("大廳", "Hall"), "west", "1F", ("hall.hvac.ahu1",))
+    works = {
+        "kind": "maintenance",
+        "title": {"zh": "主機保養", "en": "Service"},
+        "from": "2026-01-10",
+        "to": "2026-01-12",
+        "equipment": ["hall.plant.ch1"],
+    }
+    inspection = {
+        "kind": "service",
+        "title": {"zh": "變壓器檢查", "en": "Inspection of the transformer"},
+        "basis": "電業法",
+        "interval_months": 6,
+        "last_done": "2025-06-01",
+        "equipment": ["hall.electrical.*"],
+    }
+    booking = {
+        "venue": "hall",
+        "title": {"zh": "市集", "en": "Fair"},
+        "start": "2026-01-03T09:00:00+08:00",
+        "end": "2026-01-03T17:00:00+08:00",
+    }
+    venues = {"hall": hall}
+    return Calendar(
+        venues=venues,
+        bookings=(cast("Booking", frame.read("booking", "b1", booking, venues)),),
+        works=(cast("Works", frame.read("works", "w1", works, venues)),),
+        inspections=(cast("Inspection", frame.read("inspection", "i1", inspection, venues)),),
+    )
+
+
 async def open_house(
     path: Path,
     settings: ApiSettings | None = None,
@@ -333,7 +378,39 @@ async def open_house(
         points[address] = replace(points[address], limits=limits)
         house.site = replace(house.site, points=points, generation=house.site.generation + 1)
 
+    files = build_calendar(site)
+    changes: dict[str, Change] = {}
+
+    def calendar() -> Calendar:
+        return lay_calendar(files, changes.values(), house.site)
+
+    async def set_entry(kind: str, id_: str, value: Any, owner: str, reason: str) -> None:
+        change = Change(entry_key(kind, id_), value, owner, reason, None, clock.now_ns())
+        await journal.write(store(change))
+        changes[change.key] = change
+
+    async def reset_entry(kind: str, id_: str) -> None:
+        await journal.write(forget(entry_key(kind, id_)))
+        changes.pop(entry_key(kind, id_), None)
+
+    def change_of(kind: str, id_: str) -> LimitChange | None:
+        change = changes.get(entry_key(kind, id_))
+        return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
+
     runtime = Runtime(
+        calendar=CalendarView(
+            calendar=calendar,
+            outages=lambda: outages(calendar().works, clock.now_ns()),
+            in_use=lambda: in_use(calendar().bookings, calendar().venues.values(), clock.now_ns()),
+            change=change_of,
+            of_files=lambda kind, id_: id_ in files.entries(kind),
+            set_entry=set_entry,
+            reset_entry=reset_entry,
+        ),
+        energy=lambda: EnergyPlan(
+            (Factor(2024, 0.474, "能源署"),), ("hall.electrical.tx1.power",), (EndUse("all", Name("全", "all"), ()),)
+        ),
+        fleet=lambda: Fleet((CAR,), {"XEV0001": CAR}, {"F1EE7001": CAR}),
         site=lambda: house.site,
         table=lambda: table,
         alarms=AlarmEngine(_alarms(), clock, record_alarm),

@@ -44,6 +44,9 @@ VALUES = {
     "name": "nobody",
     "profile_id": "eastron-sdm630",
     "token_id": "0123456789abcdef",
+    "kind": "works",
+    "entry_id": "w1",
+    "reported": "xev0001",
 }
 
 
@@ -97,6 +100,12 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/inventory/devices/{device_id}/retire"): Action.CONFIGURE,
     ("POST", "/api/v1/inventory/devices/{device_id}/restore"): Action.CONFIGURE,
     ("POST", "/api/v1/commissioning"): Action.CONFIGURE,
+    ("PUT", "/api/v1/calendar/booking/{entry_id}"): Action.CONFIGURE,
+    ("PUT", "/api/v1/calendar/works/{entry_id}"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/works/{entry_id}/end"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/inspection/{entry_id}/done"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/{kind}/{entry_id}/remove"): Action.CONFIGURE,
+    ("POST", "/api/v1/calendar/{kind}/{entry_id}/reset"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,
     ("POST", "/api/v1/users"): Action.MANAGE_USERS,
     ("GET", "/api/v1/users/{name}"): Action.MANAGE_USERS,

@@ -96,6 +96,12 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
         "/inventory/devices/{device_id}": ["/inventory/devices/dev-tx1"],
         "/inventory/secrets": ["/inventory/secrets?endpoint=opc.tcp://10.0.0.3:4840"],
         "/inventory/export": [],
+        "/calendar/{kind}/{entry_id}": [
+            "/calendar/booking/b1",
+            "/calendar/works/w1",
+            "/calendar/inspection/i1",
+        ],
+        "/vehicles/{reported}": ["/vehicles/xev%200001", "/vehicles/F1EE7001", "/vehicles/car-01"],
     }
     checked = 0
     for context in iter_route_contexts(house.app.routes):
@@ -117,6 +123,15 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
     alarm = "hall.electrical.tx1.winding_temp_a%23high"
     limits = "/points/hall.electrical.tx1.winding_temp_a/limits"
     etag = (await engineer("GET", limits)).headers["etag"]
+    works = {"kind": "maintenance", "title": {"zh": "保養", "en": "Service"}, "from": "2026-01-01", "to": "2026-01-02"}
+    booking = {"venue": "hall", "title": {"zh": "展", "en": "Show"}, "start": "2026-02-03T09:00Z", "end": "2026-02-04"}
+
+    async def match(path: str) -> dict[str, str]:
+        return {"If-Match": (await engineer("GET", path)).headers["etag"]}
+
+    changed = {**works, "equipment": ["hall.plant.ch1"], "reason": "x"}
+    path = "/calendar/works/w1"
+    assert (await engineer("PUT", path, json=changed, headers=await match(path))).status_code == 200
     user = {"name": "chen", "display_name": "陳", "role": "viewer", "areas": ["west"]}
     calls: dict[tuple[str, str], tuple[Any, str, dict[str, Any]]] = {
         ("POST", "/alarms/acknowledge"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
@@ -191,6 +206,32 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
             "",
             {"json": {"point": "hall.electrical.tx1.power", "reference": 811.0, "verdict": "ok"}},
         ),
+        ("PUT", "/calendar/booking/{entry_id}"): (
+            engineer,
+            "/calendar/booking/b2",
+            {"json": {**booking, "end": "2026-02-03T12:00Z", "reason": "x"}},
+        ),
+        ("PUT", "/calendar/works/{entry_id}"): (
+            engineer,
+            "/calendar/works/w2",
+            {"json": {**works, "equipment": ["hall.hvac.*"], "reason": "x"}},
+        ),
+        ("POST", "/calendar/works/{entry_id}/end"): (engineer, "/calendar/works/w2/end", {"json": {"reason": "x"}}),
+        ("POST", "/calendar/inspection/{entry_id}/done"): (
+            engineer,
+            "/calendar/inspection/i1/done",
+            {"json": {"date": "2025-12-30", "certificate_until": "2026-06-30", "reason": "x"}},
+        ),
+        ("POST", "/calendar/{kind}/{entry_id}/remove"): (
+            engineer,
+            "/calendar/booking/b1/remove",
+            {"json": {"reason": "x"}},
+        ),
+        ("POST", "/calendar/{kind}/{entry_id}/reset"): (
+            engineer,
+            "/calendar/works/w1/reset",
+            {"json": {"reason": "x"}},
+        ),
         ("POST", "/users"): (admin, "", {"json": user}),
         ("PATCH", "/users/{name}"): (admin, "/users/chen", {"json": {"display_name": "陳小姐"}}),
         ("POST", "/users/{name}/link"): (admin, "/users/chen/link", {}),
@@ -215,6 +256,8 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                     more = {**more, "headers": {"If-Match": read.headers["etag"]}}
                 if method == "PATCH":
                     more = {**more, "headers": {"If-Match": (await admin("GET", "/users/chen")).headers["etag"]}}
+                if address.startswith("/calendar") and method == "POST":
+                    more = {**more, "headers": await match(address.rpartition("/")[0])}
                 reply = await person(method, address or path, **more)
                 assert reply.is_success, f"{method} {path}: {reply.text}"
                 TypeAdapter(route.response_model).validate_json(reply.content)

@@ -90,6 +90,9 @@ class Log:
     def event(self, event: Event) -> None:
         self._note("event", event)
 
+    def tell_events(self) -> None:
+        self._note("tell_events", None)
+
     def changed(self, numbers: NDArray[np.int32]) -> None:
         self._note("changed", numbers.tolist())
 
@@ -152,7 +155,8 @@ def test_a_turn_goes_in_the_order_of_the_road(bench: Bench) -> None:
     bench.inbox.events(source, [Event("1", "d", "door_forced", 0)])
     bench.cycle.step()
 
-    assert [name for name, _ in bench.log.calls] == ["event", "readings", "readings", "order", "changed", "alarms"]
+    wanted = ["event", "tell_events", "readings", "readings", "order", "changed", "alarms"]
+    assert [name for name, _ in bench.log.calls] == wanted
     assert bench.log.logged() == [(LOAD, 30.0, 0), (RATIO, 60.0, 0)]
     assert bench.log.of("changed") == [[LOAD, RATIO]]
 
@@ -237,7 +241,7 @@ def test_a_bad_batch_touches_its_own_device_alone(bench: Bench, monkeypatch: pyt
     assert bench.cycle.counts.faults == 1
 
 
-@pytest.mark.parametrize("broken", ["event", "changed", "alarms", "rules", "limits"])
+@pytest.mark.parametrize("broken", ["event", "tell_events", "changed", "alarms", "rules", "limits"])
 def test_a_part_that_fails_is_counted_and_the_others_go_on(
     bench: Bench, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,3 +353,42 @@ async def test_a_turn_that_fails_whole_is_followed_by_the_next(
         await bench.clock.advance(0.2)
         assert bench.parts.table.value[T] == 4.0
     assert sum("failed" in record.message for record in caplog.records) <= 2, "the log is not flooded"
+
+
+def test_what_is_out_of_service_is_masked_flagged_and_silent_until_it_is_back(bench: Bench) -> None:
+    bench.deliver(T, 5.0)
+    bench.deliver(LOAD, 3.0)
+    bench.clock.move(1)
+    bench.cycle.step()
+    bench.log.calls.clear()
+    bench.cycle.take_out({"b.s.e": "工單 1"})
+    out = Quality.BAD_OUT_OF_SERVICE
+    assert {number for number, _, quality in bench.log.logged() if quality == out} == {T, LOAD, SETPOINT, RATIO}
+    assert bench.log.of("changed") == [[T, LOAD, SETPOINT, RATIO]]
+
+    bench.log.calls.clear()
+    bench.deliver(T, 50.0)
+    bench.deliver(LOAD, 9.0)
+    bench.clock.move(1)
+    bench.cycle.step()
+    assert (T, 50.0, out) in bench.log.logged()  # values keep arriving, and history has them flagged
+    assert bench.parts.alarms.active() == []
+    assert bench.parts.table.quality[RATIO] == out  # what is computed from them is not believed either
+
+    bench.cycle.take_out({})
+    bench.deliver(T, 50.0)
+    bench.deliver(LOAD, 9.0)
+    bench.clock.move(1)
+    bench.cycle.step()
+    assert [alarm.id for alarm in bench.parts.alarms.active()] == ["b.s.e.t#high"]
+    assert (bench.parts.table.value[RATIO], bench.parts.table.quality[RATIO]) == (18.0, 0)
+    assert (T, 50.0, 0) in bench.log.logged()
+
+
+def test_points_of_life_safety_stay_in_service(bench: Bench) -> None:
+    bench.parts.alarms = AlarmEngine([replace(HIGH, life_safety=True)], bench.clock, lambda _: None)
+    bench.cycle.take_out({"b.s.e": "工單 1"})
+    assert T not in bench.parts.table.out_of_service.tolist()
+    bench.deliver(T, 50.0)
+    bench.cycle.step()
+    assert [alarm.id for alarm in bench.parts.alarms.active()] == ["b.s.e.t#high"]

@@ -97,8 +97,8 @@ class Book:
     def publish_command(self, command: dict[str, Any]) -> None:
         self.said.append(("command", command["state"]))
 
-    def publish_event(self, event: dict[str, Any]) -> None:
-        self.said.append(("event", event["key"]))
+    def publish_events(self, events: list[dict[str, Any]], counts: dict[str, int]) -> None:
+        self.said.append(("events", ([event["key"] for event in events], dict(counts))))
 
     def publish_values(self, numbers: Any) -> None:
         self.said.append(("values", numbers.tolist()))
@@ -293,8 +293,10 @@ async def test_a_lease_that_ends_gives_the_point_back_though_the_journal_is_down
 async def test_an_event_is_told_once(bench: Bench) -> None:
     for key in ("1", "1", "2"):
         bench.recorder.event(Event(key, "door", "door_forced", 0))
+    bench.recorder.tell_events()
+    bench.recorder.tell_events()
 
-    assert bench.book.of("event") == ["1", "2"]
+    assert bench.book.of("events") == [(["2", "1"], {"": 2})]
 
 
 async def test_a_lost_device_raises_one_alarm_and_its_return_compares_what_is_held(bench: Bench) -> None:

@@ -19,6 +19,9 @@ export function worstFirst(a: Alarm, b: Alarm): number {
   );
 }
 
+/** Not in the active list: over, put aside, or of equipment that is out of service. */
+const HIDDEN = ['normal', 'shelved', 'suppressed', 'out_of_service'];
+
 class AlarmsState {
   list = $state.raw<Alarm[]>([]);
   loaded = $state(false);
@@ -35,14 +38,14 @@ class AlarmsState {
 
   constructor() {
     live.on('alarms', (message) => {
-      this.#byId = new Map((message.items as Alarm[]).filter((a) => a.state !== 'normal').map((a) => [a.id, a]));
+      this.#byId = new Map((message.items as Alarm[]).filter((a) => !HIDDEN.includes(a.state)).map((a) => [a.id, a]));
       this.loaded = true;
       this.#paint();
     });
     live.on('alarm', (message) => {
       const alarm = message.item as Alarm;
       const before = this.#byId.get(alarm.id);
-      if (alarm.state === 'normal') this.#byId.delete(alarm.id);
+      if (HIDDEN.includes(alarm.state)) this.#byId.delete(alarm.id);
       else this.#byId.set(alarm.id, alarm);
       const fresh = alarm.state === 'unacknowledged' && (!before || before.occurrence !== alarm.occurrence);
       if (fresh && (alarm.life_safety || alarm.priority === 1)) {

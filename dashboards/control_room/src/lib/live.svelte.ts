@@ -138,6 +138,9 @@ export class Live {
       if (message.type === 'hello') this.tick();
     }
     for (const handler of this.#handlers.get(message.type) ?? []) handler(message);
+    // Events come in batches; whoever waits for single ones gets each, the oldest first.
+    const each = message.type === 'events' ? this.#handlers.get('event') : undefined;
+    if (each && each.size > 0) for (const item of [...(message.items as unknown[])].reverse()) for (const handler of each) handler({ type: 'event', item });
   }
 
   tick(): void {

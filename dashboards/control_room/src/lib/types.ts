@@ -32,7 +32,7 @@ export interface Command {
   id: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: string;
   state: CommandState; message: string; requested_at: string; finished_at: string | null; until: string | null; readback: number | null;
 }
-export type AlarmState = 'unacknowledged' | 'acknowledged' | 'returned' | 'latched_unacknowledged' | 'latched_acknowledged' | 'normal';
+export type AlarmState = 'unacknowledged' | 'acknowledged' | 'returned' | 'latched_unacknowledged' | 'latched_acknowledged' | 'normal' | 'shelved' | 'suppressed' | 'out_of_service';
 export interface Alarm {
   id: string; occurrence: string | number; state: AlarmState; priority: 1 | 2 | 3 | 4; life_safety: boolean; kind: string;
   point: string | null; device: string | null; equipment: string; system: string; area: string; floor: string;

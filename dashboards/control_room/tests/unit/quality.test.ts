@@ -46,7 +46,12 @@ describe('Value', () => {
     expect(show(230, Quality.UNCERTAIN_RANGE).text).toContain('230.0?');
     expect(show(23.4, Quality.UNCERTAIN_SUBSTITUTE).text).toContain('~23.4');
   });
-  it.each([Quality.BAD_COMM, Quality.BAD_DEVICE, Quality.BAD_SENSOR, Quality.BAD_CONFIG, Quality.BAD_OUT_OF_SERVICE])('bad %i: a dash, never the number, with a glyph', (quality) => {
+  it('out of service: the word, never the number, with the wrench', () => {
+    const { text, glyph } = show(23.4, Quality.BAD_OUT_OF_SERVICE);
+    expect(text).toBe('停用');
+    expect(glyph).not.toBeNull();
+  });
+  it.each([Quality.BAD_COMM, Quality.BAD_DEVICE, Quality.BAD_SENSOR, Quality.BAD_CONFIG])('bad %i: a dash, never the number, with a glyph', (quality) => {
     const { text, glyph } = show(23.4, quality);
     expect(text).toBe('—');
     expect(glyph).not.toBeNull();

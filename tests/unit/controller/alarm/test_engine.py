@@ -602,3 +602,61 @@ def test_one_id_twice_is_refused() -> None:
 def test_ids() -> None:
     assert definition_id("high", point="a.b.c.d", device="x") == "a.b.c.d#high"
     assert definition_id("communication", device="x") == "x#communication"
+
+
+def test_out_of_service_hides_alarms_and_they_come_back_by_themselves() -> None:
+    rig = Rig(high(on_delay_s=5), lost(equipment="hall.electrical.tx1"), high(id="other#high", number=8, equipment="x"))
+    rig.read(130.0)
+    rig.wait(5)
+    rig.alarms.acknowledge([HIGH], "ming")
+    rig.alarms.take_out({"hall.electrical.tx1": "工單 114-0231"})
+    assert (rig.state(), rig.state("tx1-temp#communication"), rig.state("other#high")) == (
+        "out_of_service",
+        "out_of_service",
+        "normal",
+    )
+    assert rig.alarms.active() == []
+    assert [alarm.reason() for alarm in rig.alarms.out_of_service()] == ["工單 114-0231"] * 2
+    rig.alarms.take_out({"hall.electrical.tx1": "工單 114-0231"})
+    assert len(rig.entries) == 4  # raised, acknowledged, twice removed; asking again changes nothing
+
+    rig.read(200.0, quality=Quality.BAD_OUT_OF_SERVICE)
+    rig.wait(60)
+    rig.alarms.device("tx1-temp", True, "no answer")
+    assert rig.alarms.active() == []
+
+    rig.alarms.take_out({})
+    # The relay is still silent: that alarm comes. The temperature is judged by its next good value, with its delay.
+    assert [alarm.id for alarm in rig.alarms.active()] == ["tx1-temp#communication"]
+    assert rig.alarms.get("tx1-temp#communication").reason() == "no answer"
+    assert rig.state() == "normal"
+    rig.read(130.0)
+    assert rig.state() == "normal"
+    rig.wait(5)
+    assert rig.state() == "unacknowledged"
+
+
+def test_life_safety_is_never_out_of_service() -> None:
+    rig = Rig(high(life_safety=True))
+    assert rig.alarms.life_safety_points == {TEMP}
+    rig.read(130.0)
+    rig.alarms.take_out({"hall.electrical.tx1": "工單 1"})
+    assert rig.state() == "unacknowledged"
+
+
+def test_out_of_service_lives_through_a_restart_and_a_journal_that_is_down() -> None:
+    rig = Rig(high())
+    rig.broken = True
+    rig.alarms.take_out({"hall.electrical.tx1": "工單 1"})
+    assert (rig.state(), rig.alarms.unrecorded) == ("out_of_service", 1)
+    rig.broken = False
+    rig.alarms.tick()
+    assert rig.moves == [("removed", "normal", "out_of_service")]
+    assert rig.entries[0].occurrence
+
+    again = Rig(high())
+    again.alarms.restore(rig.alarms.states())
+    assert again.state() == "out_of_service"
+    again.alarms.take_out({})
+    assert (again.state(), again.moves) == ("normal", [("restored", "out_of_service", "normal")])
+    assert again.alarms.get(HIGH).reason() == ""

@@ -288,3 +288,36 @@ def test_the_batch_given_is_never_changed() -> None:
     held.apply(batch)
     for before, after in zip(copy, (batch.point, batch.value, batch.time_ns, batch.quality), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_out_of_service_is_a_mask_over_whatever_arrives() -> None:
+    held, clock = table(point(0, deadband=0.5), point(1))
+    held.apply(Readings.of([0, 1], [20.0, 7.0], T0))
+    assert held.take_out(np.array([0], np.int32)).tolist() == [0]
+    assert (held.quality[0], held.value[0], held.quality[1]) == (Quality.BAD_OUT_OF_SERVICE, 20.0, 0)
+
+    assert held.apply(Readings.of([0, 1], [20.2, 7.1], T0 + 1)).tolist() == [1]  # inside the deadband, as in service
+    assert held.apply(Readings.of([0], [25.0], T0 + 2)).tolist() == [0]
+    assert (held.quality[0], held.value[0], held.good_value[0]) == (Quality.BAD_OUT_OF_SERVICE, 25.0, 20.0)
+    assert held.screened.quality.tolist() == [Quality.BAD_OUT_OF_SERVICE]
+    assert held.apply(Readings.of([0], [math.nan], T0 + 3, Quality.BAD_COMM)).tolist() == [0]
+    assert held.quality[0] == Quality.BAD_OUT_OF_SERVICE
+    assert held.apply(Readings.of([0], [26.0], T0 + 4)).tolist() == [0]  # a value again, of the same quality
+
+    clock.move(1_000)
+    assert 0 not in held.expire().tolist()  # it is not stale, it is out of service
+    assert held.migrate(held.site).out_of_service.tolist() == [0]
+
+    assert held.take_out(np.array([], np.int32)).tolist() == [0]
+    assert (held.quality[0], held.value[0]) == (0, 26.0)
+    assert held.expire().tolist() == [0]  # nothing has come for long: old, and no more than that
+    assert held.apply(Readings.of([0], [26.0], T0 + 5)).tolist() == [0]
+    assert (held.quality[0], held.good_value[0]) == (0, 26.0)
+
+
+def test_a_point_that_was_never_read_comes_back_as_never_read() -> None:
+    held, _ = table(point(0))
+    held.take_out(np.array([0], np.int32))
+    held.take_out(np.array([], np.int32))
+    assert held.quality[0] == Quality.BAD_COMM
+    assert math.isnan(held.value[0])

@@ -1,0 +1,792 @@
+"""`/calendar`: bookings of venues, works that take equipment out of service, inspections with their deadlines.
+
+What is changed here is laid over the files (overlay `calendar/<kind>/<id>`), with who and why in the audit journal. All
+who may look see the calendar of the whole house; of equipment each sees what is in the areas that are his.
+"""
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.requests import Request
+from fastapi.responses import Response
+from pydantic import ConfigDict, Field, StringConstraints
+
+from controller.api.access import Allow, RuntimeDep, may
+from controller.api.body import Body, Item, Line, NameReply
+from controller.api.change import audited
+from controller.api.limit import match
+from controller.api.problem import Problem
+from controller.api.render import Json, iso, name_json, parse_time
+from controller.api.runtime import Runtime
+from controller.errors import ConflictError, InvalidError, NotFoundError
+from controller.identity.identity import Principal
+from controller.identity.permission import Action
+from controller.maintenance.inspection import Inspection, deadline, made, standing
+from controller.maintenance.works import Works, phase
+from controller.schedule.booking import Booking, between, clashes
+from controller.schedule.feed import Note, write_feed
+from controller.settings.calendar import Frame
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/calendar", tags=["calendar"])
+Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
+Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
+Kind = Literal["booking", "works", "inspection"]
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+DayOrTime = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}(T[0-9:.]{4,15}(Z|[+-]\d{2}:\d{2}))?$")]
+Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T[0-9:.]{4,15}(Z|[+-]\d{2}:\d{2})$")]
+Moment = Annotated[str | None, Query(max_length=40, description="ISO 8601 with a zone, or ms since 1970")]
+Reason = Annotated[Line, StringConstraints(min_length=1)]
+Patterns = Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.*-]{1,120}$")]], Field(max_length=200)]
+IfMatch = Annotated[str | None, Header(max_length=200)]
+MAX_ENTRIES = 2_000
+"""Entries of a kind."""
+_AHEAD_NS = 14 * 86_400_000_000_000
+_WIDEST_NS = 800 * 86_400_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class NameBody(Body):
+    """A name in both languages."""
+
+    zh: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+    en: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+
+
+class BookingBody(Body):
+    """A booking of a venue."""
+
+    venue: Id
+    title: NameBody
+    start: Time
+    end: Time
+    equipment: Patterns = Field(default_factory=list)
+    reason: Reason
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "venue": "atrium",
+                    "title": {"zh": "市政成果展", "en": "Exhibition"},
+                    "start": "2026-12-05T09:00:00+08:00",
+                    "end": "2026-12-05T17:00:00+08:00",
+                    "reason": "場地租借申請",
+                }
+            ]
+        }
+    )
+
+
+class WorksBody(Body):
+    """Works: a day counts whole. What fits all of area, floors and equipment goes out of service."""
+
+    kind: Literal["renovation", "maintenance"]
+    title: NameBody
+    first: Annotated[DayOrTime, Field(alias="from")]
+    last: Annotated[DayOrTime, Field(alias="to")]
+    area: Annotated[Line, StringConstraints(max_length=63)] = ""
+    floors: Annotated[list[Annotated[str, StringConstraints(max_length=4)]], Field(max_length=120)] = Field(
+        default_factory=list
+    )
+    equipment: Patterns = Field(default_factory=list)
+    takes_out: bool = True
+    contractor: NameBody | None = None
+    why: NameBody | None = None
+    """Why it takes equipment out of service, for the screens."""
+    reason: Reason
+    """Why the calendar is changed, for the audit journal."""
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "maintenance",
+                    "title": {"zh": "冰水主機年度保養", "en": "Yearly service of a chiller"},
+                    "from": "2026-12-01",
+                    "to": "2026-12-03",
+                    "equipment": ["cityhall.plant.ch4"],
+                    "reason": "年度保養",
+                }
+            ]
+        }
+    )
+
+
+class DoneBody(Body):
+    """An inspection that was done."""
+
+    date: Day
+    certificate_until: Day | None = None
+    reason: Reason
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"date": "2026-11-20", "certificate_until": "2027-05-19", "reason": "檢查合格，證明已張貼"}]
+        }
+    )
+
+
+class EndBody(Body):
+    """Why something is ended or taken away."""
+
+    reason: Reason
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "提前完工"}]})
+
+
+class ChangeReply(Item):
+    """Who changed an entry of the files on a screen, or put a new one in."""
+
+    owner: str
+    reason: str
+    since: str | None
+    of_files: bool
+    """The files have this entry too: POST …/reset has it be as they say again."""
+
+
+class EntryReply(Item):
+    """What every entry has."""
+
+    id: str
+    title: NameReply
+    equipment: list[str]
+    change: ChangeReply | None
+    """Null: as in the files."""
+    editable: bool
+    """False: a booking of an iCalendar file, which is changed there."""
+
+
+_EXAMPLE: dict[str, Any] = {
+    "id": "115-0118",
+    "title": {"zh": "廁所改造工程", "en": "New toilets"},
+    "equipment": ["cityhall.environment.env028"],
+    "change": {"owner": "lin.yc", "reason": "展延", "since": "2026-01-01T00:00:00.000Z", "of_files": True},
+    "editable": True,
+}
+
+
+class BookingReply(EntryReply):
+    """A booking; repeated ones come one by one, with the UID of their series."""
+
+    venue: str
+    start: str | None
+    end: str | None
+    series: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_EXAMPLE,
+                    "venue": "atrium",
+                    "start": "2026-12-05T01:00:00.000Z",
+                    "end": "2026-12-05T09:00:00.000Z",
+                    "series": "",
+                }
+            ]
+        }
+    )
+
+
+class WorksReply(EntryReply):
+    """Works; `end` is the first moment at which everything is back."""
+
+    kind: str
+    phase: Literal["planned", "on", "over"]
+    start: str | None
+    end: str | None
+    area: str
+    floors: list[str]
+    patterns: list[str]
+    takes_out: bool
+    contractor: NameReply
+    why: NameReply
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_EXAMPLE,
+                    "kind": "renovation",
+                    "phase": "on",
+                    "start": "2026-06-30T16:00:00.000Z",
+                    "end": "2026-12-31T16:00:00.000Z",
+                    "area": "north",
+                    "floors": ["7F"],
+                    "patterns": ["cityhall.environment.*"],
+                    "takes_out": True,
+                    "contractor": {"zh": "營造廠商", "en": "Building contractor"},
+                    "why": {"zh": "施工粉塵", "en": "Dust"},
+                }
+            ]
+        }
+    )
+
+
+class InspectionReply(EntryReply):
+    """An inspection with its deadline: when it is due, or when its certificate ends, whatever comes first."""
+
+    kind: str
+    standing: Literal["overdue", "due", "good"]
+    basis: str
+    interval_months: int
+    last_done: str | None
+    due: str | None
+    certificate_until: str | None
+    deadline: str | None
+    area: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_EXAMPLE,
+                    "kind": "lift-safety",
+                    "standing": "due",
+                    "basis": "建築物昇降設備設置及檢查管理辦法",
+                    "interval_months": 6,
+                    "last_done": "2025-07-10",
+                    "due": None,
+                    "certificate_until": "2026-01-10",
+                    "deadline": "2026-01-10",
+                    "area": "",
+                }
+            ]
+        }
+    )
+
+
+class GoneReply(Item):
+    """An entry that was taken away."""
+
+    id: str
+    gone: bool
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "115-b031", "gone": True}]})
+
+
+class VenueReply(Item):
+    """A place that is let."""
+
+    id: str
+    name: NameReply
+    area: str
+    floor: str
+    equipment: list[str]
+
+
+class OutReply(Item):
+    """Equipment out of service now."""
+
+    equipment: str
+    works: str
+    title: NameReply
+    why: NameReply
+    until: str | None
+    points: int
+    """How many of its points; those of life safety stay in service."""
+
+
+class UseReply(Item):
+    """Equipment in use now."""
+
+    equipment: str
+    booking: str
+    title: NameReply
+    until: str | None
+
+
+class CalendarReply(Item):
+    """The calendars, with what holds now."""
+
+    time: str | None
+    venues: list[VenueReply]
+    bookings: list[BookingReply]
+    clashes: list[list[str]]
+    """Pairs of bookings that want one venue at one time."""
+    works: list[WorksReply]
+    inspections: list[InspectionReply]
+    out_of_service: list[OutReply]
+    in_use: list[UseReply]
+    alarms_out_of_service: int
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "time": "2026-01-01T00:00:00.000Z",
+                    "venues": [],
+                    "bookings": [],
+                    "clashes": [],
+                    "works": [],
+                    "inspections": [],
+                    "out_of_service": [],
+                    "in_use": [],
+                    "alarms_out_of_service": 0,
+                }
+            ]
+        }
+    )
+
+
+def _span(runtime: Runtime, start: str | None, end: str | None) -> tuple[int, int]:
+    now_ns = runtime.clock.now_ns()
+    first = now_ns if start is None else parse_time(start, "start")
+    last = first + _AHEAD_NS if end is None else parse_time(end, "end")
+    if not 0 < last - first <= _WIDEST_NS:
+        raise InvalidError(f"start and end are {(last - first) // 86_400_000_000_000} days apart; give 1 to 800 days")
+    return first, last
+
+
+def _seen(runtime: Runtime, principal: Principal, equipment: tuple[str, ...]) -> list[str]:
+    known = runtime.site().equipment
+    return [
+        address
+        for address in equipment
+        if address in known and principal.permissions.allows(Action.VIEW, known[address].area)
+    ]
+
+
+def _today(runtime: Runtime) -> date:
+    moment = _EPOCH + timedelta(microseconds=runtime.clock.now_ns() // 1_000)
+    return moment.astimezone(ZoneInfo(runtime.site().timezone)).date()
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _entry(runtime: Runtime, principal: Principal, kind: str, entry: Booking | Works | Inspection) -> dict[str, Any]:
+    change = runtime.calendar.change(kind, entry.id)
+    common: dict[str, Any] = {
+        "id": entry.id,
+        "title": name_json(entry.title),
+        "equipment": _seen(runtime, principal, entry.equipment),
+        "change": None
+        if change is None
+        else {
+            "owner": change.owner,
+            "reason": change.reason,
+            "since": iso(change.since_ns),
+            "of_files": runtime.calendar.of_files(kind, entry.id),
+        },
+        "editable": True,
+    }
+    if isinstance(entry, Booking):
+        return {
+            **common,
+            "editable": not entry.series,
+            "venue": entry.venue,
+            "start": iso(entry.start_ns),
+            "end": iso(entry.end_ns),
+            "series": entry.series,
+        }
+    if isinstance(entry, Works):
+        return {
+            **common,
+            "kind": entry.kind,
+            "phase": phase(entry, runtime.clock.now_ns()),
+            "start": iso(entry.start_ns),
+            "end": iso(entry.end_ns),
+            "area": entry.area,
+            "floors": list(entry.floors),
+            "patterns": list(entry.patterns),
+            "takes_out": entry.takes_out,
+            "contractor": name_json(entry.contractor),
+            "why": name_json(entry.reason),
+        }
+    return {
+        **common,
+        "kind": entry.kind,
+        "standing": standing(entry, _today(runtime)),
+        "basis": entry.basis,
+        "interval_months": entry.interval_months,
+        "last_done": _day(entry.last_done),
+        "due": _day(entry.due),
+        "certificate_until": _day(entry.certificate_until),
+        "deadline": _day(deadline(entry)),
+        "area": entry.area,
+    }
+
+
+def _etag(entry: dict[str, Any]) -> str:
+    # What the calendar says and not what time makes of it: an entry that begins meanwhile is the same entry.
+    kept = {key: value for key, value in entry.items() if key not in {"phase", "standing"}}
+    return f'"{hashlib.sha256(orjson.dumps(kept)).hexdigest()[:24]}"'
+
+
+def _find(runtime: Runtime, kind: str, id_: str) -> Booking | Works | Inspection:
+    found = runtime.calendar.calendar().entries(kind).get(id_)
+    if found is None:
+        raise NotFoundError(f"no {kind} {id_!r}; GET /api/v1/calendar lists them")
+    return found
+
+
+def _file(runtime: Runtime, first: int, last: int, language: str) -> Response:
+    """Return bookings, works and deadlines as an iCalendar file."""
+    now_ns, calendar, site = runtime.clock.now_ns(), runtime.calendar.calendar(), runtime.site()
+
+    def said(name: Any) -> str:
+        return str(getattr(name, language) or name.zh)
+
+    words = {"zh": ("場地租借", "工單", "到期"), "en": ("Venue hire", "Work order", "Due")}[language]
+    notes = [
+        Note(
+            f"booking-{booking.id}@{site.id}",
+            said(booking.title),
+            booking.start_ns,
+            booking.end_ns,
+            words[0],
+            said(calendar.venues[booking.venue].name) if booking.venue in calendar.venues else "",
+        )
+        for booking in between(calendar.all_bookings(first, last), first, last)
+    ]
+    notes += [
+        Note(
+            f"works-{works.id}@{site.id}",
+            said(works.title),
+            works.start_ns,
+            works.end_ns,
+            words[1],
+            " ".join((said(site.areas[works.area].name) if works.area in site.areas else "", *works.floors)).strip(),
+            f"{words[1]} {works.id} {said(works.reason)}".strip(),
+        )
+        for works in calendar.works
+        if works.start_ns < last and works.end_ns > first
+    ]
+    zone = ZoneInfo(site.timezone)
+    for inspection in calendar.inspections:
+        day = deadline(inspection)
+        if day is None:
+            continue
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone) - _EPOCH
+        begin = (midnight.days * 86_400 + midnight.seconds) * 1_000_000_000
+        if first <= begin < last:
+            until = begin + 86_400_000_000_000
+            title = f"{words[2]} {said(inspection.title)}"
+            notes.append(
+                Note(f"inspection-{inspection.id}@{site.id}", title, begin, until, words[2], "", inspection.basis)
+            )
+    data = write_feed(notes, said(site.name), now_ns)
+    headers = {"Content-Disposition": 'attachment; filename="shifu-calendar.ics"'}
+    return Response(data, media_type="text/calendar; charset=utf-8", headers=headers)
+
+
+@router.get("", response_model=CalendarReply)
+async def read_calendar(
+    runtime: RuntimeDep,
+    principal: Viewer,
+    start: Moment = None,
+    end: Moment = None,
+    format: Literal["json", "ics"] = "json",  # noqa: A002 - the word of the API
+    language: Literal["zh", "en"] = "zh",
+) -> Response:
+    """Return works, inspections, and the bookings of a span (without one: of the next 14 days).
+
+    `format=ics` is an iCalendar file of the span, for any calendar program, in one of the languages.
+    """
+    first, last = _span(runtime, start, end)
+    if format == "ics":
+        return _file(runtime, first, last, language)
+    view, site = runtime.calendar, runtime.site()
+    calendar = view.calendar()
+    bookings = between(calendar.all_bookings(first, last), first, last)
+    points: dict[str, int] = {}
+    out, table = view.outages(), runtime.table()
+    if out:
+        masked = set(table.out_of_service.tolist())
+        for point in site.points.values():
+            if point.number in masked:
+                points[point.equipment] = points.get(point.equipment, 0) + 1
+    return Json(
+        {
+            "time": iso(runtime.clock.now_ns()),
+            "venues": [
+                {
+                    "id": venue.id,
+                    "name": name_json(venue.name),
+                    "area": venue.area,
+                    "floor": venue.floor,
+                    "equipment": _seen(runtime, principal, venue.equipment),
+                }
+                for venue in calendar.venues.values()
+            ],
+            "bookings": [_entry(runtime, principal, "booking", booking) for booking in bookings],
+            "clashes": [[one.id, other.id] for one, other in clashes(bookings)],
+            "works": [
+                _entry(runtime, principal, "works", works)
+                for works in sorted(calendar.works, key=lambda works: (works.start_ns, works.id))
+            ],
+            "inspections": [
+                _entry(runtime, principal, "inspection", inspection)
+                for inspection in sorted(calendar.inspections, key=lambda one: (deadline(one) or date.min, one.id))
+            ],
+            "out_of_service": [
+                {
+                    "equipment": address,
+                    "works": out[address].id,
+                    "title": name_json(out[address].title),
+                    "why": name_json(out[address].reason),
+                    "until": iso(out[address].end_ns),
+                    "points": points.get(address, 0),
+                }
+                for address in _seen(runtime, principal, tuple(sorted(out)))
+            ],
+            "in_use": [
+                {
+                    "equipment": address,
+                    "booking": booking.id,
+                    "title": name_json(booking.title),
+                    "until": iso(booking.end_ns),
+                }
+                for address, booking in sorted(view.in_use().items())
+                if _seen(runtime, principal, (address,))
+            ],
+            "alarms_out_of_service": sum(
+                principal.permissions.allows(Action.VIEW, alarm.area) for alarm in runtime.alarms.out_of_service()
+            ),
+        }
+    )
+
+
+@router.get("/{kind}/{entry_id}", response_model=BookingReply | WorksReply | InspectionReply)
+async def read_entry(runtime: RuntimeDep, principal: Viewer, kind: Kind, entry_id: Id) -> Json:
+    """Return one entry, with an ETag for changing it."""
+    entry = _entry(runtime, principal, kind, _find(runtime, kind, entry_id))
+    return Json(entry, headers={"ETag": _etag(entry)})
+
+
+async def _put(
+    request: Request,
+    runtime: Runtime,
+    principal: Principal,
+    kind: str,
+    entry_id: str,
+    value: dict[str, Any] | None,
+    reason: str,
+    if_match: str | None,
+) -> Json:
+    """Keep a row, or take an entry away. A new one needs no If-Match, and is refused when the id is there already."""
+    view = runtime.calendar
+    frame, calendar = Frame.of(runtime.site()), view.calendar()
+    wanted = None if value is None else frame.read(kind, entry_id, value, calendar.venues)
+    before = calendar.entries(kind).get(entry_id)
+    if before is None and value is None:
+        raise NotFoundError(f"no {kind} {entry_id!r}; GET /api/v1/calendar lists them")
+    if before is None and len(calendar.entries(kind)) >= MAX_ENTRIES:
+        raise ConflictError(f"there are {MAX_ENTRIES} entries of {kind}; take old ones away first")
+    for entry in (before, wanted):
+        _may_change(runtime, principal, entry)
+    if isinstance(wanted, Booking):
+        _check_free(calendar.all_bookings(wanted.start_ns, wanted.end_ns), wanted)
+    if isinstance(wanted, Inspection):
+        _check_only(calendar.inspections, wanted)
+    _check_match(runtime, principal, kind, before, if_match)
+    said = None if before is None else _entry(runtime, principal, kind, before)
+
+    async def act() -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        async with runtime.changing:
+            # Once more, now that nobody else can come between.
+            _check_match(runtime, principal, kind, view.calendar().entries(kind).get(entry_id), if_match)
+            await view.set_entry(kind, entry_id, value, principal.actor, reason)
+        after = view.calendar().entries(kind).get(entry_id)
+        return (
+            None if after is None else _entry(runtime, principal, kind, after),
+            {"before": said, "after": value},
+        )
+
+    done = await audited(
+        request,
+        runtime,
+        principal,
+        "calendar_change",
+        f"{kind}/{entry_id}",
+        reason=reason,
+        data={"before": said, "after": value},
+        act=act,
+    )
+    if done is None:
+        return Json({"id": entry_id, "gone": True})
+    return Json(done, headers={"ETag": _etag(done)})
+
+
+def _may_change(runtime: Runtime, principal: Principal, entry: Booking | Works | Inspection | None) -> None:
+    """Want the right in every area that an entry touches; one that touches none needs it everywhere."""
+    if entry is None:
+        return
+    known = runtime.site().equipment
+    areas = {known[address].area for address in entry.equipment if address in known}
+    areas |= {entry.area} if not isinstance(entry, Booking) and entry.area else set()
+    for area in sorted(areas) or [""]:
+        may(principal, Action.CONFIGURE, area)
+
+
+def _check_match(
+    runtime: Runtime, principal: Principal, kind: str, entry: Booking | Works | Inspection | None, if_match: str | None
+) -> None:
+    if entry is not None:
+        match(if_match, _etag(_entry(runtime, principal, kind, entry)))
+    elif if_match:
+        raise Problem(412, "somebody took this away after you read it")
+
+
+def _check_free(bookings: list[Booking], wanted: Booking) -> None:
+    for booking in between(bookings, wanted.start_ns, wanted.end_ns):
+        if booking.id != wanted.id and booking.venue == wanted.venue:
+            raise ConflictError(
+                f"{wanted.venue} is taken from {iso(booking.start_ns)} to {iso(booking.end_ns)} "
+                f"by {booking.title.zh}; choose another time or venue"
+            )
+
+
+def _check_only(inspections: tuple[Inspection, ...], wanted: Inspection) -> None:
+    for other in inspections:
+        both = set(other.equipment) & set(wanted.equipment)
+        if other.id != wanted.id and other.kind == wanted.kind and both:
+            raise ConflictError(f"{min(both)} has the inspection {other.id} of this kind already; change that one")
+
+
+@router.put("/booking/{entry_id}", response_model=BookingReply)
+async def put_booking(
+    request: Request,
+    runtime: RuntimeDep,
+    principal: Engineer,
+    entry_id: Id,
+    body: BookingBody,
+    if_match: IfMatch = None,
+) -> Json:
+    """Put in or change a booking. A venue is let to one at a time."""
+    row = body.model_dump(exclude={"reason"})
+    return await _put(request, runtime, principal, "booking", entry_id, row, body.reason, if_match)
+
+
+@router.put("/works/{entry_id}", response_model=WorksReply)
+async def put_works(
+    request: Request, runtime: RuntimeDep, principal: Engineer, entry_id: Id, body: WorksBody, if_match: IfMatch = None
+) -> Json:
+    """Put in or change works; `entry_id` is the number of the work order. They have effect at once."""
+    row = body.model_dump(by_alias=True, exclude={"reason", "why"})
+    row["reason"] = None if body.why is None else body.why.model_dump()
+    return await _put(request, runtime, principal, "works", entry_id, row, body.reason, if_match)
+
+
+@router.post("/works/{entry_id}/end", response_model=WorksReply)
+async def end_works(
+    request: Request, runtime: RuntimeDep, principal: Engineer, entry_id: Id, body: EndBody, if_match: IfMatch = None
+) -> Json:
+    """End works now: what they took out of service is back at once."""
+    works = _find(runtime, "works", entry_id)
+    assert isinstance(works, Works)
+    now_ns = runtime.clock.now_ns()
+    if phase(works, now_ns) != "on":
+        raise ConflictError(f"the works {entry_id} are {phase(works, now_ns)} and not under way; change their dates")
+    row = {**_row(works, ZoneInfo(runtime.site().timezone)), "to": _local(now_ns, ZoneInfo(runtime.site().timezone))}
+    return await _put(request, runtime, principal, "works", entry_id, row, body.reason, if_match)
+
+
+def _local(time_ns: int, zone: ZoneInfo) -> str:
+    moment = _EPOCH + timedelta(microseconds=time_ns // 1_000)
+    return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def _row(works: Works, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the row that says these works, as a file would."""
+    return {
+        "kind": works.kind,
+        "title": name_json(works.title),
+        "from": _local(works.start_ns, zone),
+        "to": _local(works.end_ns, zone),
+        "area": works.area,
+        "floors": list(works.floors),
+        "equipment": list(works.patterns),
+        "takes_out": works.takes_out,
+        "contractor": name_json(works.contractor) if works.contractor.zh else None,
+        "reason": name_json(works.reason) if works.reason.zh else None,
+    }
+
+
+@router.post("/inspection/{entry_id}/done", response_model=InspectionReply)
+async def done_inspection(
+    request: Request, runtime: RuntimeDep, principal: Engineer, entry_id: Id, body: DoneBody, if_match: IfMatch = None
+) -> Json:
+    """Say that an inspection was done; the next one is due an interval later, or when its certificate ends."""
+    inspection = _find(runtime, "inspection", entry_id)
+    assert isinstance(inspection, Inspection)
+    on, until = _date(body.date, "date"), _date(body.certificate_until, "certificate_until")
+    assert on is not None
+    if on > _today(runtime):
+        raise InvalidError(f"date {on} is still to come; give the day on which it was done")
+    if inspection.last_done is not None and on < inspection.last_done:
+        raise InvalidError(f"date {on} is before {inspection.last_done}, when it was last done; give a later day")
+    after = made(inspection, on, until)
+    row = {
+        "kind": after.kind,
+        "title": name_json(after.title),
+        "basis": after.basis,
+        "interval_months": after.interval_months,
+        "last_done": _day(after.last_done),
+        "certificate_until": _day(after.certificate_until),
+        "area": after.area,
+        "equipment": list(after.equipment),
+    }
+    return await _put(request, runtime, principal, "inspection", entry_id, row, body.reason, if_match)
+
+
+@router.post("/{kind}/{entry_id}/remove", response_model=GoneReply)
+async def remove_entry(
+    request: Request,
+    runtime: RuntimeDep,
+    principal: Engineer,
+    kind: Kind,
+    entry_id: Id,
+    body: EndBody,
+    if_match: IfMatch = None,
+) -> Json:
+    """Take an entry away: a booking that was called off, works that will not be. Its history stays in the audit."""
+    return await _put(request, runtime, principal, kind, entry_id, None, body.reason, if_match)
+
+
+@router.post("/{kind}/{entry_id}/reset", response_model=BookingReply | WorksReply | InspectionReply)
+async def reset_entry(
+    request: Request,
+    runtime: RuntimeDep,
+    principal: Engineer,
+    kind: Kind,
+    entry_id: Id,
+    body: EndBody,
+    if_match: IfMatch = None,
+) -> Json:
+    """Have an entry be as the files say again; what was changed on screens ends."""
+    view = runtime.calendar
+    before = _find(runtime, kind, entry_id)
+    if not view.of_files(kind, entry_id) or view.change(kind, entry_id) is None:
+        raise ConflictError(f"{kind} {entry_id!r} is as in the files, or in no file; there is nothing to go back to")
+    _may_change(runtime, principal, before)
+    _check_match(runtime, principal, kind, before, if_match)
+    said = _entry(runtime, principal, kind, before)
+
+    async def act() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with runtime.changing:
+            _check_match(runtime, principal, kind, _find(runtime, kind, entry_id), if_match)
+            await view.reset_entry(kind, entry_id)
+        after = _entry(runtime, principal, kind, _find(runtime, kind, entry_id))
+        return after, {"before": said, "after": after}
+
+    done = await audited(
+        request,
+        runtime,
+        principal,
+        "calendar_change",
+        f"{kind}/{entry_id}",
+        reason=body.reason,
+        data={"before": said, "after": "the files"},
+        act=act,
+    )
+    return Json(done, headers={"ETag": _etag(done)})
+
+
+def _date(text: str | None, name: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidError(f"{name} {text!r} is no day; give one such as 2026-11-20") from error

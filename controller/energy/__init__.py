@@ -1,0 +1,1 @@
+"""Energy: what was used, and the carbon of it."""

@@ -1,0 +1,1 @@
+"""Maintenance: works that take equipment out of service, and inspections with their deadlines."""

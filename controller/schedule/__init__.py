@@ -1,0 +1,1 @@
+"""Schedules: bookings of venues, from files and iCalendar feeds."""
