@@ -270,7 +270,13 @@ class World:
                 rated[number - 1] = float(equipment.parameters.get("rated_kva", 2000.0))
             elif name == "feeder" and 1 <= number <= FEEDERS and parent is not None and parent <= BOARDS:
                 board[number - 1] = parent - 1
-            elif name == "em" and address.startswith(self._house) and 1 <= number <= _METERS and parent is not None and parent <= FEEDERS:
+            elif (
+                name == "em"
+                and address.startswith(self._house)
+                and 1 <= number <= _METERS
+                and parent is not None
+                and parent <= FEEDERS
+            ):
                 feeder[number - 1] = parent - 1
         ratings = [
             float(site.equipment[a].parameters.get("rated_kw", 40.0)) if a in site.equipment else 40.0 for a in lone
