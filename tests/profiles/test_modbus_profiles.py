@@ -270,6 +270,24 @@ CASES = {
         writes=[("bypass_valve_cmd", 40.0, ["10 00 64 00 01 02 00 28"]),
                 ("differential_pressure_setpoint", 120.0, ["10 00 66 00 01 02 04 b0"])],
     ),
+    # 1-based 3x numbers: 2 CO2, 4 VOC % x 0.1, 6 degC x 0.1, 8 %RH x 0.1, 13 VOC ppb, 15 PM. The fast ones hold 9999.
+    "aerasgard-rftm": Case(
+        {"co2": "ppm", "voc_level": "%", "temperature": "°C", "humidity": "%", "tvoc": "ppb", "pm25": "µg/m³"},
+        {4: {0: "270F 03A8 270F 007D 270F FFF6 270F 0258", 11: "270F 00FA 270F 0023"}},
+        {"co2": 936.0, "voc_level": 12.5, "temperature": -1.0, "humidity": 60.0, "tvoc": 250.0, "pm25": 35.0},
+        requests=2,
+    ),
+    # Word 14 = 0x0011: the sensors behind words 0 (temperature) and 4 (ozone) have failed, whatever those words hold.
+    "site-standard-iaq-station": Case(
+        {"temperature": "°C", "humidity": "%", "co2": "ppm", "co": "ppm", "o3": "ppb", "no2": "ppb", "hcho": "ppb",
+         "tvoc": "ppb", "pm1": "µg/m³", "pm25": "µg/m³", "pm10": "µg/m³", "pressure": "hPa", "noise": "dB",
+         "illuminance": "lx", "sensor_faults": "", "days_since_calibration": "d"},
+        {4: {0: "00FA 0258 03A8 005A 001E 0012 0050 0230 0007 0023 004B 2794 01C2 01F4 0011 002A"}},
+        {"temperature": BAD, "humidity": 60.0, "co2": 936.0, "co": 9.0, "o3": BAD, "no2": 18.0,
+         "hcho": 80.0, "tvoc": 560.0, "pm1": 7.0, "pm25": 35.0, "pm10": 75.0, "pressure": 1013.2, "noise": 45.0,
+         "illuminance": 500.0, "sensor_faults": 17.0, "days_since_calibration": 42.0},
+        requests=1,
+    ),
     "abb-ach580": Case(
         units(VFD),
         {3: {0: "047F 3E80 0000 0B07 3E7E", 105: "12C0 04D2", 113: "0226"}},

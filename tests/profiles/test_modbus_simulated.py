@@ -46,7 +46,7 @@ class Machine:
             return 1.0
         known = {"power_factor": 0.93, "frequency": 59.8, "tap_position": 2.0, "state": 2.0, "speed": 80.0,
                  "speed_cmd": 80.0, "reactive_power": 12.5, "chw_setpoint": 8.5, "demand_limit": 75.0,
-                 "alarm": 1.0, "current_n": 3.0, "power": 8.2, "current": 11.5}  # fmt: skip
+                 "alarm": 1.0, "sensor_faults": 0.0, "current_n": 3.0, "power": 8.2, "current": 11.5}  # fmt: skip
         zero = tag.startswith("alarm_") or tag in (
             "breaker_tripped", "earth_switch_closed", "door_open", "arc_relay", "temp_trip", "temp_fault", "fan_2",
             "fan_2_runs", "fault", "co_fault", "no2_fault",

@@ -35,6 +35,14 @@ class = "ahu"
 """
 
 
+def test_equipment_may_lie_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "equipment").mkdir()
+    (tmp_path / "equipment" / "air.toml").write_text('[[equipment]]\nid = "b.hvac.fcu_1"\nclass = "fcu"\n', "utf-8")
+    site = make(tmp_path)
+    assert len(site.equipment) == 15
+    assert site.equipment["b.hvac.fcu_1"].cls == "fcu"
+
+
 def make(folder: Path, devices: str = "", csv: str = "", equipment: str = EQUIPMENT) -> SimulatedSite:
     (folder / "devices").mkdir()
     (folder / "site.toml").write_text(SITE, "utf-8")
@@ -106,7 +114,10 @@ def test_the_city_hall_is_read_whole(city_hall: SimulatedSite) -> None:
     kinds: dict[str, int] = {}
     for device in city_hall.devices:
         kinds[device.profile] = kinds.get(device.profile, 0) + 1
-    assert kinds["eastron-sdm630"] == 70
-    assert kinds["milesight-am319"] == 100
-    assert kinds["site-standard-ahu"] == 12
+    assert kinds["eastron-sdm630"] == 70 + 6  # the Xinyi building has its own
+    assert kinds["milesight-am319"] == 100 + 10
+    assert kinds["site-standard-ahu"] == 12 * 4 + 2
+    assert kinds["site-standard-fcu"] == 40
+    assert kinds["aerasgard-rftm"] == 20
+    assert kinds["site-standard-iaq-station"] == 12
     assert kinds["delta-dpm-c530a"] + kinds["schneider-pm5320"] == 40

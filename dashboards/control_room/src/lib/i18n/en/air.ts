@@ -36,6 +36,7 @@ export const air: Words<typeof zh> = {
   'iaq.column': '≤ {limit} {unit}, mean of {hours} h',
   'iaq.now': 'now {value}',
   'iaq.now.title': 'Now {value} {unit}',
+  'iaq.stale': 'stale',
   'iaq.over.now': 'over now',
   'iaq.over.mean': 'mean over',
   'iaq.not-measured': 'not measured',

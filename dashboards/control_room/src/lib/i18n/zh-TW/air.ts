@@ -33,6 +33,7 @@ export const air = {
   'iaq.column': '≤ {limit} {unit}，{hours} 小時平均',
   'iaq.now': '現 {value}',
   'iaq.now.title': '現值 {value} {unit}',
+  'iaq.stale': '過期',
   'iaq.over.now': '現值超限',
   'iaq.over.mean': '平均超限',
   'iaq.not-measured': '未量測',
