@@ -190,7 +190,7 @@ _CLASSES = (
     ),
     EquipmentClass(
         "access_controller", "門禁控制器", "Door controller",
-        _points(binary="online"),
+        _points(binary="online duress"),
         required=("online",),
     ),
     EquipmentClass(

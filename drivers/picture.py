@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 import ssl
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from drivers.driver import Device
 from drivers.errors import ConnectError, DecodeError, DeviceRefusedError, DeviceTimeoutError
+
+if TYPE_CHECKING:
+    from drivers.driver import Device
 
 __all__ = ["DEADLINE_S", "MAX_BYTES", "Picture", "PictureDriver", "check_jpeg", "fetch_jpeg"]
 
@@ -91,7 +93,9 @@ async def _get(url: str) -> bytes:
         raise DecodeError(f"{_shown(url)}: {error}") from error
     unusable = any(not "!" <= char <= "~" for char in url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or unusable:
-        raise DecodeError(f"{_shown(url)}: wanted http://host:port/path without user name, spaces or control characters")
+        raise DecodeError(
+            f"{_shown(url)}: wanted http://host:port/path without user name, spaces or control characters"
+        )
     secure = ssl.create_default_context() if parts.scheme == "https" else None
     reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=_MAX_HEAD)
     try:

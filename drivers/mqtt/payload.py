@@ -22,7 +22,17 @@ from drivers.reading import Quality
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_BYTES", "Field", "Path", "find", "parse_field", "parse_path", "parse_payload", "parse_time", "parse_word"]
+__all__ = [
+    "MAX_BYTES",
+    "Field",
+    "Path",
+    "find",
+    "parse_field",
+    "parse_path",
+    "parse_payload",
+    "parse_time",
+    "parse_word",
+]
 
 MAX_BYTES = 256 * 1024
 """Longest payload that is looked at."""

@@ -412,9 +412,7 @@ class Route:
         )
 
 
-def _bare_topics(
-    fields: Mapping[str, list[tuple[int, Field]]], documents: Sequence[str], where: str
-) -> frozenset[str]:
+def _bare_topics(fields: Mapping[str, list[tuple[int, Field]]], documents: Sequence[str], where: str) -> frozenset[str]:
     """Return the topics whose payload is one bare word."""
     bare = frozenset(topic for topic, parts in fields.items() if any(not part.path for _, part in parts))
     for topic in bare:
@@ -429,7 +427,9 @@ def _fill_url(template: str, device: Device, where: str) -> str:
     try:
         url = template.format(**values)
     except (KeyError, IndexError, ValueError) as error:
-        raise ProfileError(f"{where}: image url {template!r} needs the option {error}; add it to its options") from error
+        raise ProfileError(
+            f"{where}: image url {template!r} needs the option {error}; add it to its options"
+        ) from error
     if not url.startswith(("http://", "https://")):
         raise ProfileError(f"{where}: image url {url[:100]!r}: wanted http://host:port/path")
     return url
