@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from controller.field.field import Field
     from controller.history.log import FrameLog
     from controller.journal.journal import Journal
-    from controller.point.model import Site
+    from controller.point.model import Equipment, Site
     from drivers.driver import Clock, Device
     from drivers.event import Event
     from drivers.link import DeviceHealth
@@ -65,6 +65,8 @@ class Recorder:
         self.faults = 0
         """Announcements that failed; the next ones go on."""
         self._lost: set[str] = set()
+        self._placed: tuple[int, dict[str, Equipment]] = (-1, {})
+        """Generation of the configuration, and the equipment of each device in it."""
         self._something = asyncio.Event()
 
     # -- from the cycle ----------------------------------------------------------------------------------------------
@@ -86,7 +88,19 @@ class Recorder:
                 "late": event.late,
                 "data": dict(event.data),
             }
-            self.hub.publish_event(event_json(row))
+            equipment = self._equipment(event.source)
+            more = {"area": equipment.area if equipment else "", "equipment": equipment.address if equipment else ""}
+            self.hub.publish_event({**event_json(row), **more}, {**event_json(row, personal=False), **more})
+
+    def _equipment(self, device: str) -> Equipment | None:
+        """Return what a device belongs to; worked out once a configuration, for events may come by the thousand."""
+        site = self._site()
+        if site.generation != self._placed[0]:
+            self._placed = (
+                site.generation,
+                {point.device: site.equipment[point.equipment] for point in site.points.values() if point.device},
+            )
+        return self._placed[1].get(device)
 
     def changed(self, numbers: NDArray[np.int32]) -> None:
         """Tell the stream."""

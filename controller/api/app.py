@@ -18,6 +18,7 @@ from controller.api import (
     about,
     alarm,
     audit,
+    camera,
     command,
     device,
     document,
@@ -71,6 +72,7 @@ _NOUNS = (
     event,
     command,
     device,
+    camera,
     user,
     token,
     audit,
@@ -119,6 +121,7 @@ def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettin
     )
     app.state.runtime = runtime
     app.state.settings = settings
+    app.state.cameras = camera.CameraDesk(runtime)
     app.state.started = runtime.clock.monotonic()
     install_problems(app)
     api = APIRouter(prefix=PREFIX)

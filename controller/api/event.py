@@ -61,6 +61,14 @@ def _visible(runtime: Runtime, principal: Principal) -> set[str] | None:
     }
 
 
+def _personal(runtime: Runtime, principal: Principal) -> set[str] | None:
+    """Return the devices of whose events the principal may know the persons; None means all."""
+    areas = principal.permissions.areas(Action.SECURITY)
+    if not areas:
+        return None if areas is None else set()
+    return {point.device for point in runtime.site().points.values() if point.area in areas}
+
+
 @router.get("", response_model=Page[EventReply])
 async def list_events(
     runtime: RuntimeDep,
@@ -81,4 +89,6 @@ async def list_events(
     if seen is not None:
         where.append(among(rows.c.source, seen))
     result = await page(runtime.journal, rows, *where, cursor=cursor, limit=limit)
-    return Json({"items": [event_json(row) for row in result.items], "next": result.next})
+    known = _personal(runtime, principal)
+    items = [event_json(row, personal=known is None or row["source"] in known) for row in result.items]
+    return Json({"items": items, "next": result.next})

@@ -263,8 +263,14 @@ def device_json(device: DeviceStatus) -> dict[str, Any]:
     }
 
 
-def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one device event of the journal."""
+_PERSONAL = frozenset({"person", "credential"})
+
+
+def event_json(row: Mapping[str, Any], *, personal: bool = True) -> dict[str, Any]:
+    """Return one device event of the journal; without `personal` nobody can tell who it was."""
+    data = row["data"]
+    if not personal:
+        data = {key: value for key, value in data.items() if key not in _PERSONAL}
     return {
         "id": row["id"],
         "source": row["source"],
@@ -273,5 +279,5 @@ def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "time": iso(row["time_ns"]),
         "received": iso(row["received_ns"]),
         "late": bool(row["late"]),
-        "data": row["data"],
+        "data": data,
     }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
     from drivers.driver import Clock
+    from drivers.picture import Picture
 
 __all__ = ["ApiSettings", "ArbiterView", "FieldView", "LimitChange", "Runtime"]
 
@@ -63,10 +64,13 @@ class ArbiterView(Protocol):
 
 
 class FieldView(Protocol):
-    """The call of `controller.field.field.Field` that routers make."""
+    """The calls of `controller.field.field.Field` that routers make."""
 
     def statuses(self) -> Sequence[DeviceStatus]:
         """Return the state of every device."""
+
+    async def picture(self, device: str) -> Picture:
+        """Return the newest picture of a camera; raises a DriverError when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,9 +206,22 @@ class StreamHub:
         found = self._site().points.get(str(item.get("point") or ""))
         self._publish("commands", "command", item, found.area if found else "")
 
-    def publish_event(self, item: Mapping[str, Any]) -> None:
-        """Send one event; without an `area` in it only clients that see everything get it."""
-        self._publish("events", "event", item, str(item.get("area") or ""))
+    def publish_event(self, item: Mapping[str, Any], plain: Mapping[str, Any] | None = None) -> None:
+        """Send one event; without an `area` in it only clients that see everything get it.
+
+        Those who may not know who it was get `plain` in its place.
+        """
+        area = str(item.get("area") or "")
+        if plain is None:
+            self._publish("events", "event", item, area)
+            return
+        messages: dict[bool, bytes] = {}
+        for client in self._clients:
+            if "events" in client.lists and client.sees(area):
+                personal = client.principal.permissions.allows(Action.SECURITY, area)
+                if personal not in messages:
+                    messages[personal] = _json({"type": "event", "item": item if personal else plain})
+                client.text(messages[personal], "events")
 
     def _publish(self, topic: str, kind: str, item: Mapping[str, Any], area: str) -> None:
         message = b""

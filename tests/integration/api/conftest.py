@@ -30,6 +30,8 @@ from controller.journal import entry as row
 from controller.journal.journal import InlineExecutor, Journal
 from controller.point.model import Area, Building, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
+from drivers.errors import DeviceTimeoutError
+from drivers.picture import Picture
 from drivers.reading import Readings
 
 if TYPE_CHECKING:
@@ -130,8 +132,17 @@ class MemoryField:
             )
         }
 
+        self.pictures: dict[str, Picture] = {}
+        self.asked: list[str] = []
+
     def statuses(self) -> list[DeviceStatus]:
         return list(self.devices.values())
+
+    async def picture(self, device: str) -> Picture:
+        self.asked.append(device)
+        if device not in self.pictures:
+            raise DeviceTimeoutError(f"{device}: no picture")
+        return self.pictures[device]
 
 
 class MemoryHistory:
