@@ -43,6 +43,8 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.settings.load import load
 from controller.share import share_dir
+from drivers.errors import DeviceTimeoutError
+from drivers.picture import Picture
 from drivers.reading import Readings
 from tests.services.city import Client, wait_for
 
@@ -69,6 +71,9 @@ class Everything:
 
     def statuses(self) -> list[DeviceStatus]:
         return self._statuses
+
+    async def picture(self, device: str) -> Picture:
+        raise DeviceTimeoutError(f"{device}: nobody looks here")
 
 
 def moving(site: Site, rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], ...]:

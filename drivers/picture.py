@@ -153,7 +153,8 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str], url: str)
 
 
 async def _chunks(reader: asyncio.StreamReader, url: str) -> bytes:
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         try:
             line = await reader.readuntil(b"\r\n")

@@ -158,6 +158,7 @@ def point_json(point: Point, site: Site) -> dict[str, Any]:
             "readback": write.readback,
             "minimum_on_s": finite(write.minimum_on_s),
             "minimum_off_s": finite(write.minimum_off_s),
+            "momentary": write.momentary,
         },
         "area": point.area,
         "system": equipment.system if equipment else "",

@@ -352,7 +352,7 @@ def _write(source: ProfilePoint, piece: Equipment, prefix: str) -> WriteSpec | N
         minimum_on_s=_parameter(piece, "minimum_on_s") if binary and not spec.momentary else 0.0,
         minimum_off_s=_parameter(piece, "minimum_off_s") if binary and not spec.momentary else 0.0,
         momentary=spec.momentary,
-        confirm="B" if binary else "A",
+        confirm="B" if binary or spec.momentary or piece.cls == "door" else "A",
     )
 
 

@@ -204,7 +204,7 @@ class CameraPart:
         assert self._recorder is not None
         row = self._frigate[place]
         start = float(self._seen[place])
-        data = {
+        data: dict[str, str | int | float | bool] = {
             "camera": str(row.options.get("camera", row.id)),
             "start": start,
             "end": time_ns / 1e9 if kind == "end" else 0.0,

@@ -309,7 +309,7 @@ async def open_house(
         journal.alarm(entry)
 
     def record_command(made: Command, slots: tuple[SlotRow, ...]) -> None:
-        number = site.points[made.point].number
+        number = house.site.points[made.point].number
         entry = row.CommandRow(
             made.id,
             made.requested_ns,
