@@ -1,4 +1,4 @@
-"""Doors, zones, buttons, intercom and cameras: payloads typed from their documents, never made by the code under test."""
+"""Doors, zones, buttons, intercom, cameras: payloads typed from their documents, never made by the code under test."""
 
 from __future__ import annotations
 

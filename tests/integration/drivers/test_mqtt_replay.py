@@ -69,7 +69,7 @@ class DoorController:
         self.client.publish(f"{BASE}/event", json.dumps(payload), qos=1).wait_for_publish(5)
 
     def _heard(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self.asked.append(message.payload)
+        self.asked.append(bytes(message.payload))
         for number in range(json.loads(message.payload)["from"], 88124):
             self.client.publish(
                 f"{BASE}/event",

@@ -398,7 +398,7 @@ def camera_device(wire: dict[str, Any], points: list[dict[str, Any]], **options:
     return Device("cam1", profile, "mqtt://b:1883", np.arange(len(points), dtype=np.int32), 1, 30.0, options=options)
 
 
-ONLINE = {
+ONLINE: dict[str, Any] = {
     "tag": "online", "kind": "binary", "zh": "連線", "en": "online",
     "wire": {"topic": "frigate/{camera}/status/detect", "type": "text", "map": {"online": 1.0, "offline": 0.0}},
 }  # fmt: skip
