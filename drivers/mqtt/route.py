@@ -2,6 +2,12 @@
 
 `Route` is the map of one device: its topics and what each payload means. `Intake` is all devices of one broker, finds
 the route of a topic, and counts what it drops. A message whose topic nobody has is dropped after one look-up.
+
+Keys of `[profile.wire]` for JSON: `topic` and `time`, `image` (`{ topic = "…" }` for JPEG bytes that are published,
+`{ url = "{snapshot}" }` for a picture that is fetched by HTTP), and `events`: `topic`, `type`, `types`, `key`,
+`sequence`, `time`, `data`, `urgent`, `late_s`, `when = { path = "type", is = ["new"] }` for a topic that also says
+other things, and `replay = { topic = "…", payload = '{"from":{from}}' }`: events that a gap in the sequence shows to be
+lost are asked for again, and what then comes is late.
 """
 
 from __future__ import annotations

@@ -97,7 +97,8 @@ class Book:
     def publish_command(self, command: dict[str, Any]) -> None:
         self.said.append(("command", command["state"]))
 
-    def publish_event(self, event: dict[str, Any]) -> None:
+    def publish_event(self, event: dict[str, Any], plain: dict[str, Any]) -> None:
+        assert not {"person", "credential"} & set(plain["data"])
         self.said.append(("event", event["key"]))
 
     def publish_values(self, numbers: Any) -> None:
