@@ -43,6 +43,7 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.settings.load import load
 from controller.share import share_dir
+from drivers.errors import DeviceTimeoutError
 from drivers.reading import Readings
 from tests.services.city import Client, wait_for
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
 
     from controller.point.model import Site
+    from drivers.picture import Picture
 
 SECONDS = 15.0
 LOADS = 5
@@ -69,6 +71,9 @@ class Everything:
 
     def statuses(self) -> list[DeviceStatus]:
         return self._statuses
+
+    async def picture(self, device: str) -> Picture:
+        raise DeviceTimeoutError(f"{device}: nobody looks here")
 
 
 def moving(site: Site, rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], ...]:

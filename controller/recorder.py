@@ -71,6 +71,7 @@ class Recorder:
         self.faults = 0
         """Announcements that failed; the next ones go on."""
         self._lost: set[str] = set()
+        """Generation of the configuration, and the equipment of each device in it."""
         self._something = asyncio.Event()
 
     # -- from the cycle ----------------------------------------------------------------------------------------------

@@ -219,6 +219,45 @@ _CLASSES = (
         ),
         one_of=("temperature", "humidity", "co2", "pm25", "tvoc"),
     ),
+    EquipmentClass(
+        "door", "門", "Door",
+        _points(
+            multistate="mode! alarm",
+            binary="position lock tamper fault battery_low fire_released ack_alarm!",
+            s="momentary_unlock!",
+        ),
+        required=("mode", "position", "lock", "alarm"),
+    ),
+    EquipmentClass(
+        "access_controller", "門禁控制器", "Door controller",
+        _points(binary="online duress"),
+        required=("online",),
+    ),
+    EquipmentClass(
+        "intrusion_zone", "防盜區域", "Intrusion zone",
+        _points(multistate="state", binary="battery_low"),
+        required=("state",),
+    ),
+    EquipmentClass(
+        "sos_button", "緊急求助按鈕", "SOS button",
+        _points(binary="pressed tamper"),
+        required=("pressed", "tamper"),
+    ),
+    EquipmentClass(
+        "intercom", "對講機", "Intercom station",
+        _points(multistate="call", binary="registered"),
+        required=("call",),
+    ),
+    EquipmentClass(
+        "camera", "攝影機", "Camera",
+        _points(binary="motion online signal_loss scene_change hardware_failure storage_failure"),
+        one_of=("online", "signal_loss"),
+    ),
+    EquipmentClass(
+        "recorder", "錄影主機", "Video recorder",
+        _points(binary="online"),
+        required=("online",),
+    ),
 )  # fmt: skip
 
 EQUIPMENT: Mapping[str, EquipmentClass] = MappingProxyType({item.name: item for item in _CLASSES})

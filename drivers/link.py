@@ -34,6 +34,7 @@ from drivers.errors import (
     TryAgainError,
 )
 from drivers.health import DeviceHealth, Member
+from drivers.picture import PictureDriver
 from drivers.ratelog import RateLog
 from drivers.reading import Quality, Readings
 from drivers.supervision import Backoff, Breaker, ConnectLimiter, loss_limit_s, missed_slots, next_slot
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from drivers.driver import Clock, Device, Driver, Sink
     from drivers.event import Event
+    from drivers.picture import Picture
 
 __all__ = ["PROBE_TIMEOUT_S", "ConnectLimiter", "DeviceHealth", "Link"]
 
@@ -136,6 +138,17 @@ class Link:
         async with self._turn():
             await self._ready(member)
             return await self._driver.read(member.device, tag)
+
+    async def picture(self, device_id: str) -> Picture:
+        """Return the newest picture of a device; beside the line, for a picture is no register of it.
+
+        Raises:
+            KeyError: no such device on this link.
+            DriverError: it has none now, or what it gave is no picture.
+        """
+        if not isinstance(self._driver, PictureDriver):
+            raise NotSentError(f"{device_id}: a device of this kind has no pictures")
+        return await self._driver.picture(self._members[device_id].device)
 
     async def write(self, device_id: str, tag: str, value: float, *, before: float = math.inf) -> None:
         """Write one point, in turn with the polls of the line; one attempt, never repeated.

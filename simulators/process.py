@@ -20,6 +20,7 @@ from simulators.wire.certificate import Credentials, issue
 from simulators.wire.modbus import lines_of
 from simulators.wire.mqtt import Broker, BrokerAddress, Reporter
 from simulators.wire.opcua import DdcLink
+from simulators.wire.snapshot import servers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +86,7 @@ class Fleet:
         self.lines = lines_of(self.board)
         self.links: list[DdcLink] = []
         self.reporters: dict[str, Reporter] = {}
+        self.cameras = servers_of(self.board.views.values(), self._now_ns)
         self.credentials: dict[str, Credentials] = {}
         self._broker = Broker()
         self._address = options.broker
@@ -125,6 +127,8 @@ class Fleet:
         """
         for line in self.lines:
             await line.open()
+        for camera in self.cameras:
+            await camera.open()
         if self.reporters:
             if self._address is None:
                 self._address = await self._broker.start()
@@ -144,6 +148,7 @@ class Fleet:
         """Return configured -> actual endpoint, and under `secrets` what a client needs to log in."""
         found: dict[str, Any] = {line.endpoint: line.actual for line in self.lines}
         found |= {link.endpoint: link.actual for link in self.links}
+        found |= {camera.place: camera.actual for camera in self.cameras}
         secrets = {endpoint: credentials.secrets() for endpoint, credentials in self.credentials.items()}
         for endpoint in self.reporters:
             assert self._address is not None
@@ -185,6 +190,8 @@ class Fleet:
             reporter.close()
         for line in self.lines:
             await line.close()
+        for camera in self.cameras:
+            await camera.close()
         await asyncio.gather(self._broker.stop(), *(link.stop() for link in self.links))
 
     def status(self) -> dict[str, Any]:
@@ -195,6 +202,7 @@ class Fleet:
             "requests": sum(line.requests for line in self.lines),
             "dropped": sum(line.dropped for line in self.lines),
             "reports": sum(reporter.sent for reporter in self.reporters.values()),
+            "snapshots": sum(camera.served for camera in self.cameras),
             "reports_lost": sum(reporter.lost for reporter in self.reporters.values()),
             "children": [link.pid for link in self.links] + ([self._broker.pid] if self._broker.pid else []),
         }

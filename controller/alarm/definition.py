@@ -35,9 +35,12 @@ _UNNAMED = Name("", "")
 _LARGEST_STATE = 65_535
 
 
-def definition_id(kind: str, *, point: str = "", device: str = "") -> str:
-    """Return the id of an alarm: `<point address>#<kind>`, or `<device id>#communication`."""
-    return f"{device if kind == 'communication' else point}#{kind}"
+def definition_id(kind: str, *, point: str = "", device: str = "", word: str = "") -> str:
+    """Return the id of an alarm: `<point address>#<kind>`, or `<device id>#communication`.
+
+    `word` tells several alarms of one kind and point apart, as `….alarm#state-held` beside `….alarm#state`.
+    """
+    return f"{device if kind == 'communication' else point}#{kind}{'-' if word else ''}{word}"
 
 
 @dataclass(frozen=True, slots=True)

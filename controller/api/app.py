@@ -19,6 +19,7 @@ from controller.api import (
     alarm,
     audit,
     calendar,
+    camera,
     command,
     commissioning,
     device,
@@ -82,6 +83,7 @@ _NOUNS = (
     trial,
     inventory,
     commissioning,
+    camera,
     user,
     token,
     audit,
@@ -133,6 +135,7 @@ def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettin
     )
     app.state.runtime = runtime
     app.state.settings = settings
+    app.state.cameras = camera.CameraDesk(runtime)
     app.state.started = runtime.clock.monotonic()
     install_problems(app)
     api = APIRouter(prefix=PREFIX)

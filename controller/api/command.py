@@ -20,9 +20,11 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/commands", tags=["commands"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
-Commander = Annotated[Principal, Depends(Allow(Action.COMMAND, Action.SAFETY))]
+Commander = Annotated[Principal, Depends(Allow(Action.COMMAND, Action.SAFETY, Action.SECURITY))]
 LONGEST_S = 366 * 86_400.0
 _EMERGENCY = 7
+_DOORS = "access"
+"""The system whose points also those command who have `security`."""
 
 
 class CommandBody(Body):
@@ -87,8 +89,10 @@ class CommandReply(Item):
     )
 
 
-def _rights(slot: int) -> tuple[Action, ...]:
-    """Return what a slot needs, as `controller.identity.permission` says."""
+def _rights(slot: int, *, guard: bool = False) -> tuple[Action, ...]:
+    """Return what a slot needs, as `controller.identity.permission` says; `guard` at a door."""
+    if slot == OPERATOR and guard:
+        return (Action.SECURITY,)
     if slot == OPERATOR:
         return (Action.COMMAND,)
     return (Action.SAFETY,) if slot == _EMERGENCY else (Action.COMMAND, Action.CONFIGURE)
@@ -101,7 +105,9 @@ async def command(request: Request, runtime: RuntimeDep, principal: Commander, b
     Nothing is done that could not be audited: the audit entry is durable before the arbiter hears of it.
     """
     point = find_point(runtime, principal, body.point)
-    for action in _rights(body.slot):
+    equipment = runtime.site().equipment.get(point.equipment)
+    door = equipment is not None and equipment.system == _DOORS
+    for action in _rights(body.slot, guard=door and principal.permissions.allows(Action.SECURITY, point.area)):
         may(principal, action, point.area)
     if point.write is None:
         raise ConflictError(f"point {body.point!r} cannot be commanded; see `write` of the point")

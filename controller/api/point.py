@@ -69,6 +69,8 @@ class WriteReply(Item):
     readback: str
     minimum_on_s: float | None
     minimum_off_s: float | None
+    momentary: bool
+    """A push-button: written once, it holds no slot."""
 
 
 class PointReply(Item):

@@ -164,6 +164,7 @@ def point_json(point: Point, site: Site) -> dict[str, Any]:
             "readback": write.readback,
             "minimum_on_s": finite(write.minimum_on_s),
             "minimum_off_s": finite(write.minimum_off_s),
+            "momentary": write.momentary,
         },
         "area": point.area,
         "system": equipment.system if equipment else "",
@@ -269,8 +270,14 @@ def device_json(device: DeviceStatus) -> dict[str, Any]:
     }
 
 
-def event_json(row: Mapping[str, Any], equipment: Equipment | None) -> dict[str, Any]:
-    """Return one device event of the journal, with the place of the equipment that it is about."""
+_PERSONAL = frozenset({"person", "credential"})
+
+
+def event_json(row: Mapping[str, Any], equipment: Equipment | None, *, personal: bool = True) -> dict[str, Any]:
+    """Return one device event of the journal, with the place of the equipment that it is about.
+
+    Without `personal` nobody can tell who it was.
+    """
     return {
         "id": row["id"],
         "source": row["source"],
@@ -279,8 +286,13 @@ def event_json(row: Mapping[str, Any], equipment: Equipment | None) -> dict[str,
         "time": iso(row["time_ns"]),
         "received": iso(row["received_ns"]),
         "late": bool(row["late"]),
-        "data": row["data"],
+        "data": row["data"] if personal else impersonal(row["data"]),
         "equipment": equipment.address if equipment else "",
         "area": equipment.area if equipment else "",
         "floor": equipment.floor if equipment else "",
     }
+
+
+def impersonal(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data of an event without what tells who it was."""
+    return {key: value for key, value in data.items() if key not in _PERSONAL}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
     from drivers.driver import Clock
+    from drivers.picture import Picture
     from drivers.profile import Profile
     from drivers.trial import Trial
 
@@ -71,10 +72,13 @@ class ArbiterView(Protocol):
 
 
 class FieldView(Protocol):
-    """The call of `controller.field.field.Field` that routers make."""
+    """The calls of `controller.field.field.Field` that routers make."""
 
     def statuses(self) -> Sequence[DeviceStatus]:
         """Return the state of every device."""
+
+    async def picture(self, device: str) -> Picture:
+        """Return the newest picture of a camera; raises a DriverError when there is none."""
 
 
 class TestRead(Protocol):

@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 
 from controller.api.frame import encode_frame
+from controller.api.render import impersonal
 from controller.identity.permission import Action
 
 if TYPE_CHECKING:
@@ -220,17 +221,23 @@ class StreamHub:
         `counts` says how many there were by `area`; events without an area go only to clients that see everything. A
         client is told how many it may see and how many of these are not in the message.
         """
-        messages: dict[Areas, bytes] = {}
+        messages: dict[tuple[Areas, Areas], bytes] = {}
         for client in self._clients:
             if "events" not in client.lists:
                 continue
-            if client.areas not in messages:
-                seen = [item for item in items if client.sees(str(item.get("area") or ""))][:EVENTS]
+            named = client.principal.permissions.areas(Action.SECURITY)
+            kind = (client.areas, named)
+            if kind not in messages:
+                seen = [
+                    item if named is None or item.get("area") in named else {**item, "data": impersonal(item["data"])}
+                    for item in items
+                    if client.sees(str(item.get("area") or ""))
+                ][:EVENTS]
                 count = sum(number for area, number in counts.items() if client.sees(area))
                 text = {"type": "events", "items": seen, "count": count, "left_out": count - len(seen)}
-                messages[client.areas] = _json(text) if count else b""
-            if messages[client.areas]:
-                client.text(messages[client.areas], "events")
+                messages[kind] = _json(text) if count else b""
+            if messages[kind]:
+                client.text(messages[kind], "events")
 
     def publish_calendar(self) -> None:
         """Say that a calendar changed, or what is out of service or in use."""

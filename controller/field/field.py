@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from drivers.driver import Clock, Device, Driver, Sink
     from drivers.link import DeviceHealth
+    from drivers.picture import Picture
 
 __all__ = ["DeviceStatus", "Field", "Idle"]
 
@@ -147,6 +148,14 @@ class Field:
             DriverError: see `drivers.errors`.
         """
         return await self._link(device).read(device, tag)
+
+    async def picture(self, device: str) -> Picture:
+        """Return the newest picture of a camera.
+
+        Raises:
+            DriverError: see `drivers.errors`.
+        """
+        return await self._link(device).picture(device)
 
     def connected(self, device: str) -> bool:
         """Tell whether the device's link is open and has had a good answer."""

@@ -203,7 +203,7 @@ def _definition(row: AlarmRow, point: Point, piece: Equipment) -> AlarmDefinitio
     # The equipment is named beside the text wherever an alarm is shown.
     text = _name(row.text) if row.text else Name(f"{point.name.zh}{word.zh}", f"{point.name.en} {word.en}")
     return AlarmDefinition(
-        id=definition_id(row.kind, point=point.address),
+        id=definition_id(row.kind, point=point.address, word=row.word or ""),
         kind=row.kind,
         number=point.number,
         point=point.address,

@@ -250,11 +250,22 @@ class Builder:
                 unit=row.unit,
                 period_s=period_s,
                 urgent=row.urgent,
-                options=row.options,
+                options=self._located(row.options),
                 secrets=secrets,
             )
         )
         self.equipment_of[row.id] = piece.address
+
+    def _located(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options in which the address of a web server is the actual one, where the endpoint map has it."""
+        actual = {place: found for place, found in self._endpoints.actual.items() if place.startswith("http")}
+        located = dict(options)
+        for key, value in options.items():
+            if actual and isinstance(value, str) and value.startswith("http"):
+                server, slash, path = value.partition("//")[2].partition("/")
+                place = f"{value.partition('//')[0]}//{server}"
+                located[key] = f"{actual.get(place, place)}{slash}{path}"
+        return located
 
     def _points(
         self, placed: Placed[DeviceRow], profile: Profile, piece: Equipment, period_s: float
@@ -351,7 +362,7 @@ def _write(source: ProfilePoint, piece: Equipment, prefix: str) -> WriteSpec | N
         minimum_on_s=_parameter(piece, "minimum_on_s") if binary and not spec.momentary else 0.0,
         minimum_off_s=_parameter(piece, "minimum_off_s") if binary and not spec.momentary else 0.0,
         momentary=spec.momentary,
-        confirm="B" if binary else "A",
+        confirm="B" if binary or spec.momentary or piece.cls == "door" else "A",
     )
 
 

@@ -204,6 +204,8 @@ class AlarmRow(_Row):
     limit: FiniteFloat | str | None = None
     """A number in the point's unit, or the name of a parameter of the equipment."""
     states: list[int] = []
+    word: Tag | None = None
+    """Tells this alarm from another one of the same point: a door that is forced, and one that is held open."""
     priority: Annotated[int, Field(ge=1, le=4)] = 3
     life_safety: bool = False
     on_delay_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0

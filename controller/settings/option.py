@@ -16,7 +16,7 @@ _PROTOCOL = {
     "opcua": ("security",),
     "mqtt": ("version", "client_id", "write_timeout_s", "dev_eui"),
 }
-_OURS = ("value", "tag")
+_OURS = ("value", "tag", "from")
 """What the drivers fill in by themselves."""
 _HOLE = re.compile(r"\{([A-Za-z_]\w*)\}")
 

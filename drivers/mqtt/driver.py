@@ -12,6 +12,7 @@ and the certificate is checked.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import secrets
@@ -19,9 +20,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivers.errors import ConnectError, DecodeError, DeviceTimeoutError, NotWritableError, ProfileError
-from drivers.mqtt.route import Counts, Intake
+from drivers.errors import (
+    ConnectError,
+    DecodeError,
+    DeviceTimeoutError,
+    DriverError,
+    NotWritableError,
+    ProfileError,
+)
+from drivers.mqtt.route import Counts, Intake, Request, stale_after_ns
 from drivers.mqtt.session import Login, Session
+from drivers.picture import Picture, fetch_jpeg
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
@@ -34,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["MqttDriver", "login_of"]
 
 _WRITE_TIMEOUT_S = 5.0
+_REQUESTS = 100
+"""Requests for lost events that wait to be sent; one more is dropped, and the sender is asked at its next event."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +81,7 @@ class MqttDriver:
             device.id: {int(number): place for place, number in enumerate(device.numbers) if number >= 0}
             for device in self._devices
         }
+        self._requests: asyncio.Queue[Request] = asyncio.Queue(_REQUESTS)
         self._write_timeout_s = _seconds(self._devices[0].options.get("write_timeout_s", _WRITE_TIMEOUT_S))
 
     @property
@@ -103,6 +115,7 @@ class MqttDriver:
         if session is None:
             raise ConnectError(f"{self._login.endpoint}: not connected")
         self._sink = sink
+        asking = asyncio.create_task(self._ask(session), name=f"replay {self._login.endpoint}")
         try:
             topics = self._intake.topics
             refused = await session.subscribe(topics)
@@ -117,6 +130,33 @@ class MqttDriver:
             await session.serve(self._clock)
         finally:
             self._sink = None
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _ask(self, session: Session) -> None:
+        """Send the requests for lost events one after the other; a failure costs that request alone."""
+        while True:
+            request = await self._requests.get()
+            try:
+                await session.publish(request.topic, request.payload, self._write_timeout_s)
+            except DriverError as error:
+                _log.warning("%s: lost events could not be asked for: %s", self._login.endpoint, error)
+
+    async def picture(self, device: Device) -> Picture:
+        """Return the newest picture: fetched now from the camera, or the last one that came over MQTT.
+
+        Raises:
+            DeviceTimeoutError: none has come within 3 report intervals, or the camera was too slow.
+            ConnectError, DeviceRefusedError, DecodeError: the camera gave none.
+        """
+        route = self._intake.routes[device.id]
+        if route.image_url:
+            data = await fetch_jpeg(route.image_url)
+            return Picture(data, self._clock.now_ns())
+        picture = route.picture
+        if picture is None or self._clock.now_ns() - picture.time_ns > stale_after_ns(device.period_s):
+            raise DeviceTimeoutError(f"{device.id}: no picture has come within {3 * device.period_s:g} s")
+        return picture
 
     async def read(self, device: Device, tag: str) -> float:
         """Return the last value when it came after the last write to the device; MQTT devices cannot be asked.
@@ -176,13 +216,17 @@ class MqttDriver:
         sink = self._sink
         if sink is None:
             return
-        for parcel in self._intake.take(topic, payload, retained=retained, now_ns=self._clock.now_ns()):
+        now_ns, now = self._clock.now_ns(), self._clock.monotonic()
+        for parcel in self._intake.take(topic, payload, retained=retained, now_ns=now_ns, now=now):
             for batch in parcel.batches:
                 if not batch.late:
                     self._remember(parcel.device, batch)
                 sink.readings(parcel.device, batch)
             if parcel.events:
                 sink.events(parcel.device, parcel.events)
+            for request in parcel.requests:
+                if not self._requests.full():
+                    self._requests.put_nowait(request)
 
     def _remember(self, device: Device, batch: Readings) -> None:
         latest, places = self._latest[device.id], self._places[device.id]
@@ -195,7 +239,7 @@ class MqttDriver:
         """Points that the broker will never tell us are bad (config), not merely silent."""
         for topic in topics:
             for route in self._intake.of_topic(topic):
-                if topic == route.event_topic:
+                if topic in (route.event_topic, route.image_topic):
                     continue
                 places = (
                     [place for place, _ in route.fields[topic]]

@@ -13,9 +13,11 @@ from drivers.mqtt.payload import Path, find, parse_path, parse_time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EventMap", "Occurrence", "parse_event_map"]
+__all__ = ["EventMap", "Occurrence", "Replay", "parse_event_map"]
 
-_KEYS = {"topic", "key", "sequence", "time", "type", "types", "data", "masked", "urgent", "late_s"}
+_KEYS = {
+    "topic", "key", "sequence", "time", "type", "types", "data", "masked", "urgent", "late_s", "when", "replay",
+}  # fmt: skip
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MAX_TEXT = 200
@@ -28,6 +30,18 @@ class Occurrence:
 
     event: Event
     sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How a sender is asked for what was lost: `{from}` in the payload is the first missing number."""
+
+    topic: str
+    payload: str
+
+    def body(self, first: int) -> bytes:
+        """Return the payload that asks for everything from `first` on."""
+        return self.payload.replace("{from}", str(first)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,17 @@ class EventMap:
     urgent: frozenset[str]
     late_s: float
     """An event older than this when it arrives was queued on the way; it raises no alarm."""
+    when: tuple[Path, frozenset[str]] | None = None
+    """Only payloads that have one of these texts at this path are events; None takes all."""
+    replay: Replay | None = None
+    """None: what is lost stays lost."""
+
+    def applies(self, document: Mapping[str, Any]) -> bool:
+        """Tell whether a payload is an event, or the sender's way of saying something else."""
+        if self.when is None:
+            return True
+        word = find(document, self.when[0])
+        return isinstance(word, str) and word in self.when[1]
 
     def read(self, document: Mapping[str, Any], source: str, now_ns: int) -> Occurrence:
         """Make the event of one payload. Its time is the sender's where that is usable, never in the future.
@@ -101,7 +126,9 @@ def parse_event_map(wire: object, where: str) -> EventMap:
 
     Shape: `topic`, `type` and `time` (paths), `key` or `sequence` (or both), `types = { "help" = "sos_pressed" }`,
     `data = ["door", "reader.id"]`, `masked = ["plate"]` (of `data`: only the first and last two characters are kept),
-    `urgent = ["sos_pressed"]`, `late_s = 300`.
+    `urgent = ["sos_pressed"]`, `late_s = 300`, `when = { path = "type", is = ["new"] }` for a topic that also says
+    other things, and with a sequence `replay = { topic = "…/cmd/replay", payload = '{"from":{from}}' }` to ask for
+    numbers that were lost.
 
     Raises:
         ProfileError: a key is unknown, missing or not usable; `where` begins the message.
@@ -136,6 +163,25 @@ def parse_event_map(wire: object, where: str) -> EventMap:
     late_s = wire.get("late_s", 300.0)
     if isinstance(late_s, bool) or not isinstance(late_s, int | float) or not 1 <= late_s <= 86400:
         raise ProfileError(f"{where}.late_s: got {late_s!r}, wanted 1 to 86400 seconds")
+    when, replay = wire.get("when"), wire.get("replay")
+    if when is not None and not (
+        isinstance(when, dict)
+        and set(when) == {"path", "is"}
+        and isinstance(when["path"], str)
+        and isinstance(when["is"], list)
+        and all(isinstance(one, str) for one in when["is"])
+    ):
+        raise ProfileError(f'{where}.when: got {when!r}, wanted {{ path = "type", is = ["new"] }}')
+    if replay is not None and not (
+        isinstance(replay, dict)
+        and set(replay) == {"topic", "payload"}
+        and all(isinstance(one, str) for one in replay.values())
+        and "{from}" in replay["payload"]
+        and "sequence" in wire
+    ):
+        raise ProfileError(
+            f"{where}.replay: got {replay!r}, wanted {{ topic = '…', payload = '…{{from}}…' }} beside a sequence"
+        )
     kind = path("type")
     assert kind is not None
     return EventMap(
@@ -149,6 +195,8 @@ def parse_event_map(wire: object, where: str) -> EventMap:
         masked=frozenset(_name(one) for one in masked),
         urgent=frozenset(urgent),
         late_s=float(late_s),
+        when=None if when is None else (parse_path(when["path"], f"{where}.when"), frozenset(when["is"])),
+        replay=None if replay is None else Replay(replay["topic"], replay["payload"]),
     )
 
 

@@ -1,7 +1,8 @@
 """JSON payloads: bounded parsing, explicit paths, and fields with a type.
 
 A payload comes from outside, so nothing here raises anything but `DecodeError`, whatever the bytes are. A path is a
-dotted list of keys with indexes, `object.temperature` or `rxInfo[0].rssi`; there are no wildcards and no filters.
+dotted list of keys with indexes, `object.temperature` or `rxInfo[0].rssi`; there are no wildcards and no filters. A
+field of type `text` without a path is the whole payload, one bare word such as `online`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,22 @@ from drivers.reading import Quality
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_BYTES", "Field", "Path", "find", "parse_field", "parse_path", "parse_payload", "parse_time"]
+__all__ = [
+    "MAX_BYTES",
+    "Field",
+    "Path",
+    "find",
+    "parse_field",
+    "parse_path",
+    "parse_payload",
+    "parse_time",
+    "parse_word",
+]
 
 MAX_BYTES = 256 * 1024
 """Longest payload that is looked at."""
+
+_MAX_WORD = 64
 
 Path = tuple[str | int, ...]
 
@@ -50,6 +63,20 @@ def parse_payload(payload: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DecodeError(f"payload is a JSON {type(document).__name__}, wanted an object")
     return document
+
+
+def parse_word(payload: bytes) -> str:
+    """Read a payload that is one bare word.
+
+    Raises:
+        DecodeError: longer than 64 bytes, or not UTF-8.
+    """
+    if len(payload) > _MAX_WORD:
+        raise DecodeError(f"payload of {len(payload)} bytes, wanted one word")
+    try:
+        return payload.decode().strip()
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"payload is not UTF-8: {error}") from error
 
 
 def parse_path(text: str, where: str) -> Path:
@@ -93,6 +120,7 @@ class Field:
     """One number of a payload: where it is and what it must be."""
 
     path: Path
+    """Empty: the payload itself is the text."""
     type: str = "number"
     """`number` (no booleans, no texts), `boolean`, or `text` (one of `map`)."""
     scale: float = 1.0
@@ -132,7 +160,7 @@ class Field:
     @property
     def name(self) -> str:
         """The path as it was written."""
-        return ".".join(str(step) for step in self.path)
+        return ".".join(str(step) for step in self.path) or "payload"
 
 
 def parse_field(wire: Mapping[str, Any], where: str) -> Field:
@@ -145,9 +173,9 @@ def parse_field(wire: Mapping[str, Any], where: str) -> Field:
         if key not in _FIELD_KEYS:
             raise ProfileError(f"{where}: wire.{key}: unknown key; known are {', '.join(sorted(_FIELD_KEYS))}")
     path = wire.get("path")
-    if not isinstance(path, str):
-        raise ProfileError(f"{where}: wire.path: got {path!r}, wanted a path such as object.temperature")
     kind = wire.get("type", "number")
+    if not isinstance(path, str) and not (path is None and kind == "text"):
+        raise ProfileError(f"{where}: wire.path: got {path!r}, wanted a path such as object.temperature")
     if kind not in _TYPES:
         raise ProfileError(f"{where}: wire.type: got {kind!r}, wanted one of {', '.join(_TYPES)}")
     values = wire.get("map", {})
@@ -156,7 +184,7 @@ def parse_field(wire: Mapping[str, Any], where: str) -> Field:
     if (kind == "text") != bool(values):
         raise ProfileError(f'{where}: wire.map: a field of type "text" needs it, and no other type may have it')
     return Field(
-        path=parse_path(path, where),
+        path=() if path is None else parse_path(path, where),
         type=kind,
         scale=_number(wire, "scale", 1.0, where),
         offset=_number(wire, "offset", 0.0, where),

@@ -2,21 +2,39 @@
 
 `Route` is the map of one device: its topics and what each payload means. `Intake` is all devices of one broker, finds
 the route of a topic, and counts what it drops. A message whose topic nobody has is dropped after one look-up.
+
+Keys of `[profile.wire]` for JSON: `topic` and `time`, `image` (`{ topic = "…" }` for JPEG bytes that are published,
+`{ url = "{snapshot}" }` for a picture that is fetched by HTTP), and `events`: `topic`, `type`, `types`, `key`,
+`sequence`, `time`, `data`, `urgent`, `late_s`, `when = { path = "type", is = ["new"] }` for a topic that also says
+other things, and `replay = { topic = "…", payload = '{"from":{from}}' }`: events that a gap in the sequence shows to be
+lost are asked for again, and what then comes is late.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from drivers.errors import DecodeError, ProfileError
+from drivers.mqtt.gap import Gaps
 from drivers.mqtt.lorawan import Codec, Record, decode, parse_codec, parse_uplink
 from drivers.mqtt.occurrence import EventMap, parse_event_map
-from drivers.mqtt.payload import MAX_BYTES, Field, Path, find, parse_field, parse_path, parse_payload, parse_time
+from drivers.mqtt.payload import (
+    MAX_BYTES,
+    Field,
+    Path,
+    find,
+    parse_field,
+    parse_path,
+    parse_payload,
+    parse_time,
+    parse_word,
+)
 from drivers.mqtt.topic import fill_topic
+from drivers.picture import Picture, check_jpeg
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
@@ -26,13 +44,13 @@ if TYPE_CHECKING:
     from drivers.event import Event
     from drivers.profile import Profile
 
-__all__ = ["Command", "Counts", "Intake", "Map", "Parcel", "Route", "parse_map", "stale_after_ns"]
+__all__ = ["Command", "Counts", "Intake", "Map", "Parcel", "Request", "Route", "parse_map", "stale_after_ns"]
 
 _FUTURE_NS = 5_000_000_000
 """A source time this much after our own clock is not believed."""
 _REMEMBERED = 64
 """Deduplication ids kept for each device; a repeat comes within seconds, so a few would do."""
-_JSON_KEYS = {"format", "topic", "time", "events"}
+_JSON_KEYS = {"format", "topic", "time", "events", "image"}
 _FORMATS = ("json", "chirpstack")
 
 
@@ -54,8 +72,19 @@ class Counts:
     duplicates: int = 0
     lost_frames: int = 0
     """Steps missing in a device's frame counter or sequence number."""
+    replays: int = 0
+    """Requests for events that were lost."""
+    pictures: int = 0
     faults: int = 0
     """Exceptions caught in a call-back; each is a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message that a device is sent so that it says again what was lost."""
+
+    topic: str
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +112,10 @@ class Map:
     events: EventMap | None
     commands: Mapping[int, Command]
     binary: frozenset[int]
+    image_topic: str = ""
+    """Template of the topic on which the device's pictures come as JPEG bytes."""
+    image_url: str = ""
+    """Template of the address at which its picture is fetched."""
 
 
 def parse_map(profile: Profile) -> Map:
@@ -134,7 +167,20 @@ def parse_map(profile: Profile) -> Map:
         parse_event_map(wire["events"], where) if "events" in wire else None,
         commands,
         binary,
+        *_image(wire.get("image"), where),
     )
+
+
+def _image(row: Any, where: str) -> tuple[str, str]:
+    if row is None:
+        return "", ""
+    if not isinstance(row, dict) or set(row) not in ({"topic"}, {"url"}) or not all(map(_is_text, row.values())):
+        raise ProfileError(f"{where}: profile.wire.image: got {row!r}, wanted {{ topic = '…' }} or {{ url = '…' }}")
+    return row.get("topic", ""), row.get("url", "")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _command(row: Any, where: str) -> Command:
@@ -161,6 +207,7 @@ class Parcel:
     device: Device
     batches: list[Readings] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
 
 class Route:
@@ -185,6 +232,14 @@ class Route:
             assert self.map.topic is not None
             self.uplink = fill_topic(self.map.topic, device.options, where)
         self.event_topic = fill_topic(self.map.events.topic, device.options, where) if self.map.events else ""
+        self.replay_topic = ""
+        if self.map.events and self.map.events.replay:
+            self.replay_topic = fill_topic(self.map.events.replay.topic, device.options, where)
+        self.image_topic = fill_topic(self.map.image_topic, device.options, where) if self.map.image_topic else ""
+        self.image_url = _fill_url(self.map.image_url, device, where) if self.map.image_url else ""
+        self.picture: Picture | None = None
+        """The newest one that came on the image topic."""
+        self._bare = _bare_topics(self.fields, (self.uplink, self.event_topic), where)
         self.commands = {
             place: (fill_topic(command.topic, device.options, where), command)
             for place, command in self.map.commands.items()
@@ -192,33 +247,56 @@ class Route:
         self._stale_ns = stale_after_ns(device.period_s)
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._frame: int | None = None
-        self._sequence: int | None = None
+        self._gaps = Gaps()
 
     @property
     def topics(self) -> tuple[str, ...]:
         """Topics to subscribe."""
-        return tuple(dict.fromkeys(topic for topic in (*self.fields, self.uplink, self.event_topic) if topic))
+        own = (*self.fields, self.uplink, self.event_topic, self.image_topic)
+        return tuple(dict.fromkeys(topic for topic in own if topic))
 
-    def take(self, topic: str, payload: bytes, *, retained: bool, now_ns: int, counts: Counts) -> Parcel:
-        """Decode one message.
+    def take(
+        self, topic: str, payload: bytes, *, retained: bool, now_ns: int, counts: Counts, now: float = 0.0
+    ) -> Parcel:
+        """Decode one message; `now` is monotonic, s.
 
         Raises:
             DecodeError: nothing of it can be used.
         """
-        document = parse_payload(payload)
         parcel = Parcel(self.device)
+        if topic == self.image_topic:
+            self.picture = Picture(check_jpeg(payload), now_ns, aged=retained)
+            counts.pictures += 1
+            return parcel
+        if topic in self._bare:
+            self._take_fields(self.fields[topic], parse_word(payload), retained, now_ns, counts, parcel)
+            return parcel
+        document = parse_payload(payload)
         if topic == self.uplink:
             self._take_uplink(document, retained, now_ns, counts, parcel)
         if topic in self.fields:
             self._take_fields(self.fields[topic], document, retained, now_ns, counts, parcel)
-        if topic == self.event_topic and self.map.events is not None:
-            one = self.map.events.read(document, self.device.id, now_ns)
-            if one.sequence is not None:
-                if self._sequence is not None and one.sequence > self._sequence + 1:
-                    counts.lost_frames += one.sequence - self._sequence - 1
-                self._sequence = one.sequence
-            parcel.events.append(one.event)
+        if topic == self.event_topic and self.map.events is not None and self.map.events.applies(document):
+            self._take_event(self.map.events, document, now_ns, now, counts, parcel)
         return parcel
+
+    def _take_event(
+        self, events: EventMap, document: dict[str, Any], now_ns: int, now: float, counts: Counts, parcel: Parcel
+    ) -> None:
+        """Hand an event over; a gap before it is asked for, and what fills a gap is late."""
+        one = events.read(document, self.device.id, now_ns)
+        event = one.event
+        if one.sequence is not None:
+            verdict = self._gaps.see(one.sequence, event.time_ns, now)
+            counts.lost_frames += verdict.lost
+            # A repetition goes on all the same: its key makes it count once, also where the first one was lost here.
+            counts.duplicates += verdict.repeated
+            if verdict.ask_from is not None and events.replay is not None:
+                counts.replays += 1
+                parcel.requests.append(Request(self.replay_topic, events.replay.body(verdict.ask_from)))
+            if verdict.late:
+                event = replace(event, late=True)
+        parcel.events.append(event)
 
     def _take_uplink(
         self,
@@ -269,7 +347,7 @@ class Route:
     def _take_fields(
         self,
         fields: Sequence[tuple[int, Field]],
-        document: dict[str, Any],
+        document: dict[str, Any] | str,
         retained: bool,  # noqa: FBT001 - one caller
         now_ns: int,
         counts: Counts,
@@ -340,6 +418,29 @@ class Route:
         )
 
 
+def _bare_topics(fields: Mapping[str, list[tuple[int, Field]]], documents: Sequence[str], where: str) -> frozenset[str]:
+    """Return the topics whose payload is one bare word."""
+    bare = frozenset(topic for topic, parts in fields.items() if any(not part.path for _, part in parts))
+    for topic in bare:
+        if topic in documents or any(part.path for _, part in fields[topic]):
+            raise ProfileError(f"{where}: topic {topic!r} is read as a bare word by one point and as JSON by another")
+    return bare
+
+
+def _fill_url(template: str, device: Device, where: str) -> str:
+    """Return the address of a device's picture."""
+    values = {name: value for name, value in device.options.items() if isinstance(value, str | int)}
+    try:
+        url = template.format(**values)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ProfileError(
+            f"{where}: image url {template!r} needs the option {error}; add it to its options"
+        ) from error
+    if not url.startswith(("http://", "https://")):
+        raise ProfileError(f"{where}: image url {url[:100]!r}: wanted http://host:port/path")
+    return url
+
+
 class Intake:
     """All devices of one broker: routes by topic, and the counters."""
 
@@ -369,7 +470,7 @@ class Intake:
         """Return the routes that want `topic`."""
         return self._routes.get(topic, ())
 
-    def take(self, topic: str, payload: bytes, *, retained: bool, now_ns: int) -> list[Parcel]:
+    def take(self, topic: str, payload: bytes, *, retained: bool, now_ns: int, now: float = 0.0) -> list[Parcel]:
         """Decode one message for every device that wants it; what cannot be used is counted, never raised."""
         counts = self.counts
         counts.messages += 1
@@ -383,7 +484,7 @@ class Intake:
         parcels = []
         for route in routes:
             try:
-                parcel = route.take(topic, payload, retained=retained, now_ns=now_ns, counts=counts)
+                parcel = route.take(topic, payload, retained=retained, now_ns=now_ns, counts=counts, now=now)
             except DecodeError:
                 counts.invalid += 1
                 continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulators.plant.carpark import CarPark
+from simulators.plant.door import DoorPart
+from simulators.plant.guarded import CameraPart, HelpPart, IntrusionPart
 from simulators.plant.quantity import MODELS as CORE
 from simulators.plant.station import AirStations
 from simulators.site import SiteError
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "PARTS", "model_of"]
 
-PARTS: tuple[type[Part], ...] = (AirStations, CarPark)
+PARTS: tuple[type[Part], ...] = (AirStations, CarPark, DoorPart, IntrusionPart, HelpPart, CameraPart)
 """In the order in which they are stepped."""
 
 MODELS: Mapping[str, Model] = {**CORE, **{name: model for part in PARTS for name, model in part.models.items()}}

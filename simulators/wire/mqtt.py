@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import zlib
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
@@ -17,10 +18,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from simulators.wire.chirpstack import Sensor
 from simulators.wire.parking_talker import PARKING
 from simulators.wire.port import free_port
+from simulators.wire.security_talker import VOICES as SECURITY
 from simulators.wire.talker import TALKERS, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from paho.mqtt.client import MQTTMessage
 
@@ -29,9 +31,18 @@ if TYPE_CHECKING:
 __all__ = ["Broker", "BrokerAddress", "Reporter"]
 
 TALKERS.update(PARKING)
+TALKERS.update(SECURITY)
 
 _MAX_PAYLOAD = 1_048_576
 _ATTEMPTS = 5
+
+
+@runtime_checkable
+class WithWill(Protocol):
+    """A talker that left its last will with the broker."""
+
+    def lost(self, now_ns: int) -> Iterable[Message]:
+        """Return what the broker says when the device is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,9 @@ class Reporter:
         self._views = sensors
         self._talkers = [(view, TALKERS[view.device.profile](view)) for view in views if view.device.profile in TALKERS]
         self._listening = {topic: pair for pair in self._talkers for topic in pair[1].topics}
+        self._gone: set[str] = set()
+        """Devices whose last will was told."""
+        self._name = f"simulators-{zlib.crc32(views[0].device.endpoint.encode()):08x}" if views else "simulators"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._held: dict[str, Message] = {}
         """Reports that wait for the next one of their device, to be sent after it."""
@@ -147,9 +161,7 @@ class Reporter:
 
     def connect(self, broker: BrokerAddress) -> None:
         """Begin to connect in the client's own thread; it reconnects by itself."""
-        client = Client(
-            CallbackAPIVersion.VERSION2, client_id="chirpstack-integration", protocol=MQTTv311, clean_session=True
-        )
+        client = Client(CallbackAPIVersion.VERSION2, client_id=self._name, protocol=MQTTv311, clean_session=True)
         if broker.user:
             client.username_pw_set(broker.user, broker.password)
         client.max_queued_messages_set(10_000)
@@ -195,7 +207,12 @@ class Reporter:
             return
         for view, talker in self._talkers:
             if view.fault.disconnected:
+                if isinstance(talker, WithWill) and view.device.id not in self._gone:
+                    self._gone.add(view.device.id)
+                    for message in talker.lost(self._now_ns()):
+                        self._publish(message)
                 continue
+            self._gone.discard(view.device.id)
             now_ns = self._now_ns() + round(view.fault.clock_s * 1e9)
             said = False
             for message in talker.speak(now_ns, elapsed_s):

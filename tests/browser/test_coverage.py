@@ -49,7 +49,32 @@ class Case:
     """What the controller makes of `value`, where its unit is another one."""
 
 
-CASES: list[Case] = []
+CASES: list[Case] = [
+    Case(
+        "10", "緊急求助", "SOS", "sos-e-09f", "cityhall.sos.e_09f.pressed", "pressed", 1,
+        "cityhall.sos.e_09f.pressed#state", "/security/help", ("求助中", "pressed"), '[data-help="cityhall.sos.e_09f"]',
+    ),
+    Case(
+        "11", "對講", "Intercom", "intercom-e-ent-1", "cityhall.intercom.e_ent_1.call", "call", 1,
+        "cityhall.intercom.e_ent_1.call#state", "/security/help", ("來電", "ringing"),
+        'td [data-help="cityhall.intercom.e_ent_1"]',
+    ),
+    Case(
+        "12", "門禁", "Access control", "door-n-09f-2", "cityhall.access.n_09f_2.alarm", "alarm", 1,
+        "cityhall.access.n_09f_2.alarm#state", "/security/doors", ("強開", "forced"),
+        'td [data-door="cityhall.access.n_09f_2"]',
+    ),
+    Case(
+        "13", "防盜", "Intrusion", "zone-e-09f", "cityhall.intrusion.e_09f.state", "state", 4,
+        "cityhall.intrusion.e_09f.state#state", "/security/intrusion", ("入侵", "intrusion"),
+        '[data-zone="cityhall.intrusion.e_09f"]',
+    ),
+    Case(
+        "14", "監視系統", "CCTV", "cam-e-09f-1", "cityhall.cctv.e_09f_1.scene_change", "scene_change", 1,
+        "cityhall.cctv.e_09f_1.scene_change#state", "/security/cameras", ("遮蔽", "covered"),
+        'td [data-camera="cityhall.cctv.e_09f_1"]',
+    ),
+]  # fmt: skip
 
 _HEAD = """# Coverage
 

@@ -36,6 +36,8 @@ from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
 from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle
 from controller.settings.overlay import Change, forget, store
+from drivers.errors import DeviceTimeoutError
+from drivers.picture import Picture
 from drivers.reading import Readings
 from tests.services.stock import Stock
 
@@ -142,8 +144,17 @@ class MemoryField:
             )
         }
 
+        self.pictures: dict[str, Picture] = {}
+        self.asked: list[str] = []
+
     def statuses(self) -> list[DeviceStatus]:
         return list(self.devices.values())
+
+    async def picture(self, device: str) -> Picture:
+        self.asked.append(device)
+        if device not in self.pictures:
+            raise DeviceTimeoutError(f"{device}: no picture")
+        return self.pictures[device]
 
 
 class MemoryHistory:
@@ -345,7 +356,7 @@ async def open_house(
         journal.alarm(entry)
 
     def record_command(made: Command, slots: tuple[SlotRow, ...]) -> None:
-        number = site.points[made.point].number
+        number = house.site.points[made.point].number
         entry = row.CommandRow(
             made.id,
             made.requested_ns,

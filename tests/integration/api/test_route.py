@@ -115,6 +115,7 @@ BEYOND_VIEW = {
     ("GET", "/api/v1/tokens"): Action.MANAGE_USERS,
     ("POST", "/api/v1/tokens"): Action.MANAGE_USERS,
     ("DELETE", "/api/v1/tokens/{token_id}"): Action.MANAGE_USERS,
+    ("GET", "/api/v1/cameras/{address}/snapshot"): Action.SECURITY,
     ("GET", "/api/v1/audit"): Action.AUDIT,
     ("GET", "/api/v1/audit/verify"): Action.AUDIT,
 }

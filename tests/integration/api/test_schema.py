@@ -109,6 +109,8 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
         if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()) or not route.include_in_schema:
             continue
         path = str(context.path).removeprefix("/api/v1")
+        if path == "/cameras/{address}/snapshot":
+            continue  # a picture; test_security.py looks at it
         for address in concrete.get(path, [path]):
             reply = await admin("GET", address)
             assert reply.status_code == 200, f"{address}: {reply.text}"

@@ -26,7 +26,7 @@ export function mayExecute(point: Point): boolean {
 }
 
 export function request(draft: Draft, point: Point): { point: string; value: number | null; slot: number; reason: string; expires_s: number | null } {
-  return { point: point.address, value: draft.release ? null : draft.value, slot: 8, reason: draft.reason.trim(), expires_s: draft.release ? null : draft.seconds };
+  return { point: point.address, value: draft.release ? null : draft.value, slot: 8, reason: draft.reason.trim(), expires_s: draft.release || point.write?.momentary ? null : draft.seconds };
 }
 
 const ORDER = { accepted: 0, pending: 1, verifying: 2, masked: 3, done: 3, failed: 3, unknown: 3, expired: 3 } as const;

@@ -16,7 +16,7 @@ export interface Site {
 export interface Limits { high_high: number | null; high: number | null; low: number | null; low_low: number | null }
 export interface WriteSpec {
   low: number | null; high: number | null; default: number | null; fail: string; confirm: 'A' | 'B' | 'C' | string;
-  readback?: string; minimum_on_s?: number; minimum_off_s?: number;
+  readback?: string; minimum_on_s?: number; minimum_off_s?: number; momentary?: boolean;
 }
 export type Kind = 'analog' | 'binary' | 'multistate' | 'counter';
 export interface Point {

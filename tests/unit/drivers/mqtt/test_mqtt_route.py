@@ -348,3 +348,119 @@ def test_lorawan_wrong_channel_is_refused(point: dict[str, Any], message: str) -
     head = {"id": "xx", "equipment": "e", "protocol": "mqtt", "vendor": "v", "model": "m", "source": "s", "wire": wire}
     with pytest.raises(ProfileError, match=message):
         parse_map(parse_profile({"profile": head, "point": [{"tag": "t", "zh": "溫", "en": "T", "wire": point}]}, "x"))
+
+
+# -- lost events, bare words, pictures -----------------------------------------------------------------------------
+
+REPLAY = EVENTS | {"replay": {"topic": "site/{site}/access/{n}/cmd/replay", "payload": '{"from":{from}}'}}
+
+
+def test_mqtt_lost_events_are_asked_for_once_and_come_late() -> None:
+    intake = Intake([bay_device(bay(REPLAY))])
+    sent = {"time": "2026-03-02T01:15:20Z", "type": "door_forced"}
+
+    def take(number: int) -> Any:
+        payload = json.dumps(sent | {"id": f"e{number}", "seq": number}).encode()
+        (parcel,) = intake.take("site/ch/access/7/event", payload, retained=False, now_ns=NOW, now=5.0)
+        return parcel
+
+    assert take(1).requests == []
+    (request,) = take(4).requests
+    assert (request.topic, request.payload) == ("site/ch/access/7/cmd/replay", b'{"from":2}')
+    parcels = [take(number) for number in (2, 3, 4)]
+    assert [parcel.events[0].late for parcel in parcels] == [True, True, False]
+    assert all(parcel.requests == [] for parcel in parcels)
+    assert (intake.counts.lost_frames, intake.counts.replays, intake.counts.duplicates) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"replay": {"topic": "t"}},
+        {"replay": {"topic": "t", "payload": "again"}},
+        {"replay": REPLAY["replay"], "sequence": None},
+        {"when": {"path": "type"}},
+        {"when": {"path": "type", "is": "new"}},
+    ],
+)
+def test_mqtt_wrong_replay_or_condition_is_refused(changes: dict[str, Any]) -> None:
+    events = {key: value for key, value in (EVENTS | changes).items() if value is not None}
+    with pytest.raises(ProfileError, match=r"events\.(replay|when)"):
+        Intake([bay_device(bay(events))])
+
+
+def test_mqtt_a_topic_that_also_says_other_things_is_read_where_it_speaks_of_events() -> None:
+    intake = Intake([bay_device(bay(EVENTS | {"when": {"path": "kind", "is": ["new"]}}))])
+    sent = {"id": "a", "time": "2026-03-02T01:15:20Z", "type": "SOS"}
+    assert [len(event(intake, sent | {"kind": kind})) for kind in ("new", "update", ["new"], None)] == [1, 0, 0, 0]
+    assert intake.counts.invalid == 0
+
+
+def camera_device(wire: dict[str, Any], points: list[dict[str, Any]], **options: Any) -> Device:
+    profile = parse_profile(
+        {
+            "profile": {"id": "cam", "equipment": "camera", "protocol": "mqtt", "vendor": "v", "model": "m",
+                        "source": "s", "wire": wire},
+            "point": points,
+        },
+        "cam.toml",
+    )  # fmt: skip
+    return Device("cam1", profile, "mqtt://b:1883", np.arange(len(points), dtype=np.int32), 1, 30.0, options=options)
+
+
+ONLINE: dict[str, Any] = {
+    "tag": "online", "kind": "binary", "zh": "連線", "en": "online",
+    "wire": {"topic": "frigate/{camera}/status/detect", "type": "text", "map": {"online": 1.0, "offline": 0.0}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "value"),
+    [(b"online", 1.0), (b" offline\n", 0.0), (b"ONLINE", None), (b"x" * 65, None), (b"\xff\xfe", None), (b"", None)],
+)
+def test_mqtt_a_bare_word_is_a_value_when_the_profile_knows_it(payload: bytes, value: float | None) -> None:
+    intake = Intake([camera_device({}, [ONLINE], camera="c1")])
+    parcels = intake.take("frigate/c1/status/detect", payload, retained=False, now_ns=NOW)
+    if value is None:
+        assert parcels == []
+        assert intake.counts.invalid == 1
+    else:
+        assert parcels[0].batches[0].value.tolist() == [value]
+
+
+def test_mqtt_one_topic_is_not_a_word_and_json_at_once() -> None:
+    other = ONLINE | {"tag": "motion", "wire": ONLINE["wire"] | {"path": "a"}}
+    with pytest.raises(ProfileError, match="bare word"):
+        Intake([camera_device({}, [ONLINE, other], camera="c1")])
+
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(20) + b"\xff\xd9"
+
+
+def test_mqtt_pictures_are_kept_when_they_are_whole_jpegs() -> None:
+    device = camera_device({"image": {"topic": "frigate/{camera}/person/snapshot"}}, [ONLINE], camera="c1")
+    intake = Intake([device])
+    route = intake.routes["cam1"]
+    assert "frigate/c1/person/snapshot" in route.topics
+    intake.take("frigate/c1/person/snapshot", JPEG, retained=True, now_ns=NOW)
+    assert route.picture is not None
+    assert (route.picture.data, route.picture.time_ns, route.picture.aged) == (JPEG, NOW, True)
+    for payload in (JPEG[:-2], b"<html>", b""):
+        intake.take("frigate/c1/person/snapshot", payload, retained=False, now_ns=NOW)
+    assert route.picture.data == JPEG
+    assert (intake.counts.pictures, intake.counts.invalid) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        ({"url": "{snapshot}"}, {}),
+        ({"url": "{snapshot}"}, {"snapshot": "file:///etc/passwd"}),
+        ({"url": "{snapshot.__class__}"}, {"snapshot": "http://10.0.0.1/"}),
+        ({"url": "http://a/", "topic": "b"}, {}),
+        ("http://a/", {}),
+    ],
+)
+def test_mqtt_an_address_of_pictures_that_cannot_be_used_is_refused(image: Any, options: dict[str, str]) -> None:
+    with pytest.raises(ProfileError, match="image"):
+        Intake([camera_device({"image": image}, [ONLINE], camera="c1", **options)])

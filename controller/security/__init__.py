@@ -1,0 +1,1 @@
+"""Doors, cameras, intercom and SOS: what is more than points and alarms."""
