@@ -47,6 +47,7 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
+from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage, influx_trouble, log_trouble
 from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
 from controller.settings.calendar import entry_key
@@ -71,8 +72,9 @@ from controller.trial import Trials
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from controller.alarm.definition import AlarmDefinition
     from controller.history.log import Committed
     from controller.plan.plan import Plan
     from controller.point.model import Limits, Site
@@ -162,7 +164,7 @@ class Controller:
         )
         self.recorder = Recorder(self.journal, self.log, clock, lambda: self.configuration.site)
 
-        alarms = AlarmEngine(self.configuration.alarms, clock, self.recorder.alarm_entry)
+        alarms = AlarmEngine(_alarms(self.configuration), clock, self.recorder.alarm_entry)
         alarms.restore(await recall.alarm_states(self.journal))
         arbiter = Arbiter(site, clock, new_id=partial(secrets.token_hex, 10), record=self.recorder.command)
         arbiter.restore(await recall.slots(self.journal))
@@ -199,6 +201,7 @@ class Controller:
         self._task(self.recorder.run(), "recorder")
         self._task(self.server.run_until_stopped(), "server")
         self._task(self._watch_loop(), "loop watch")
+        self._task(self._self_check().run(), "self check")
         self._task(self._watch_changes(), "change watch")
         self.almanac.look()
         self._task(self.almanac.run(), "almanac")
@@ -286,7 +289,7 @@ class Controller:
     async def _swap(self, new: Configuration) -> None:
         # Everything that can fail is made before anything is changed; the changes themselves do not wait.
         rules = RuleEngine(new.rules, new.site, self.clock)
-        alarms = self.parts.alarms.migrate(new.alarms)
+        alarms = self.parts.alarms.migrate(_alarms(new))
         self.configuration = new
         self.parts.table = self.parts.table.migrate(new.site)
         self.parts.rules = rules
@@ -450,7 +453,7 @@ class Controller:
     def _use_limits(self, new: Configuration) -> None:
         """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
         self.configuration = new
-        self.runtime.alarms = self.parts.alarms = self.parts.alarms.migrate(new.alarms)
+        self.runtime.alarms = self.parts.alarms = self.parts.alarms.migrate(_alarms(new))
         self.parts.table.site = new.site
         self.parts.arbiter.migrate(new.site)
         self.log.generation = new.site.generation
@@ -524,6 +527,18 @@ class Controller:
         self.embedded.on_committed(item)
         if self.influx is not None:
             self.influx.on_committed(item)
+
+    def _self_check(self) -> SelfCheck:
+        def journal() -> str:
+            return "" if self.journal.healthy else self.journal.reason
+
+        checks: dict[str, Callable[[], str | None]] = {
+            "journal": journal,
+            "log": lambda: log_trouble(self.log.status(), self.embedded.status()),
+            "influx": lambda: "" if self.influx is None else influx_trouble(self.influx.status()),
+            "damage": lambda: damage(self.journal, self.log.status(), self.embedded.status()),
+        }
+        return SelfCheck(self.clock, lambda: self.parts.alarms, checks, DiskCheck(self.options.data))
 
     def _serve(self) -> Server:
         row = self.configuration.server.http
@@ -641,6 +656,11 @@ class Controller:
             "devices": states,
             "influx": "" if self.influx is None else self.influx.status().reason or "takes lines",
         }
+
+
+def _alarms(configuration: Configuration) -> list[AlarmDefinition]:
+    """Return the alarms of the site's files and those of the controller itself."""
+    return [*configuration.alarms, *DEFINITIONS]
 
 
 def _addresses(site: Site) -> dict[int, str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "DEVICE_KINDS",
     "KINDS",
     "LIMIT_KINDS",
     "Alarm",
@@ -28,7 +29,9 @@ __all__ = [
 ]
 
 LIMIT_KINDS = ("high_high", "high", "low", "low_low")
-KINDS = (*LIMIT_KINDS, "state", "communication")
+DEVICE_KINDS = ("communication", "system")
+"""Kinds that no reading raises: something says that a device, or a part of the controller itself, is lost."""
+KINDS = (*LIMIT_KINDS, "state", *DEVICE_KINDS)
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _UNNAMED = Name("", "")
@@ -56,13 +59,14 @@ class AlarmDefinition:
     kind: str
     """One of `KINDS`."""
     number: int = -1
-    """Point number; -1 for a communication alarm."""
+    """Point number; -1 for a communication or system alarm."""
     point: str = ""
-    """Point address; empty for a communication alarm."""
+    """Point address; empty for a communication or system alarm."""
     device: str = ""
-    """Device id; of a communication alarm the one watched, else the one that the point belongs to."""
+    """Device id; of a communication alarm the one watched, of a system alarm the part of the controller that is
+    watched, else the one that the point belongs to."""
     limit: float = math.nan
-    """In the point's unit; NaN for state and communication alarms."""
+    """In the point's unit; NaN for all others than limit alarms."""
     states: tuple[int, ...] = ()
     """State alarm: the values, 0..65535, that raise it."""
     unit: str = ""
@@ -93,9 +97,9 @@ class AlarmDefinition:
         where = f"alarm {self.id}"
         if self.kind not in KINDS:
             raise InvalidError(f"{where}: kind {self.kind!r}; one of {', '.join(KINDS)} is wanted")
-        if self.kind == "communication":
+        if self.kind in DEVICE_KINDS:
             if not self.device:
-                raise InvalidError(f"{where}: a communication alarm needs the id of its device")
+                raise InvalidError(f"{where}: a {self.kind} alarm needs the id of its device")
         elif self.number < 0:
             raise InvalidError(f"{where}: point number {self.number}; an alarm of a point needs a number from 0")
         if self.kind in LIMIT_KINDS and not math.isfinite(self.limit):
@@ -131,13 +135,13 @@ class AlarmState:
     acknowledged_by: str = ""
     comment: str = ""
     value: float | None = None
-    """Value that raised it; None for a communication alarm."""
+    """Value that raised it; None where no reading did."""
     limit: float | None = None
     """Limit at that time."""
     count: int = 0
     """How often it was raised since it was last normal."""
     data: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
-    """`reason` of a communication alarm; later the end of a shelving."""
+    """`reason` of a communication or system alarm; later the end of a shelving."""
 
     @classmethod
     def of(cls, row: Any) -> AlarmState:
@@ -197,7 +201,7 @@ class Alarm:
         return self.state.raised_ns + round(self.definition.respond_s * 1e9)
 
     def reason(self) -> str:
-        """Return what the link said of a lost device, in its own words; empty where it said nothing."""
+        """Return what was said of what is lost, in the words of link, disk or server; empty where nothing was."""
         return str(self.state.data.get("reason", ""))
 
     def to_json(self) -> dict[str, Any]:
@@ -211,7 +215,7 @@ class Alarm:
             "life_safety": definition.life_safety,
             "kind": definition.kind,
             "point": definition.point or None,
-            "device": definition.device or None,
+            "device": (definition.device or None) if definition.kind != "system" else None,
             "equipment": definition.equipment,
             "system": definition.system,
             "area": definition.area,

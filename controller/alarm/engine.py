@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from controller.alarm.condition import Conditions, Firing
-from controller.alarm.definition import Alarm, AlarmEntry, AlarmState
+from controller.alarm.definition import DEVICE_KINDS, Alarm, AlarmEntry, AlarmState
 from controller.alarm.state import ANNUNCIATED, HIDDEN, Event, State, step
 from controller.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 
@@ -59,7 +59,7 @@ class AlarmEngine:
         if len(self._place) != len(self.definitions):
             twice = Counter(definition.id for definition in self.definitions).most_common(1)[0][0]
             raise InvalidError(f"alarm {twice} is defined twice; one definition for a point and kind is wanted")
-        self._of_device = {d.device: place for place, d in enumerate(self.definitions) if d.kind == "communication"}
+        self._of_device = {d.device: place for place, d in enumerate(self.definitions) if d.kind in DEVICE_KINDS}
         self._conditions = Conditions(self.definitions)
         self._states: dict[int, AlarmState] = {}
         """Of every alarm that is not normal or was raised since the start."""

@@ -53,7 +53,7 @@ class AlarmReply(Item):
     text: NameReply
     """Without the equipment, which is named beside it."""
     reason: str | None
-    """Communication alarms: what the link said, in its own words."""
+    """Communication and system alarms: what the link, the disk or the server said, in its own words."""
     consequence: NameReply
     action: NameReply
     respond_by: str | None

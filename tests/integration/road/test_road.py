@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import httpx
 import numpy as np
 import pytest
+from sqlalchemy import delete, select
 
-from controller.errors import InvalidError
+from controller.errors import InvalidError, UnavailableError
 from controller.history.cursor import START
 from controller.history.frame import decode
 from controller.history.segment import LogReader
+from controller.journal import schema
 from drivers.reading import Quality
 
 from .conftest import controlled, deadline
@@ -285,3 +287,33 @@ async def test_a_command_that_is_out_when_the_controller_stops_is_read_back_firs
         last = found.fetchall()[-1]
 
     assert last == ("done", pytest.approx(123.5))
+
+
+async def test_a_state_database_that_cannot_be_written_is_an_alarm_and_delays_nothing(
+    small: SmallSite, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    async with controlled(small, data) as controller:
+        await until(lambda: all_good(controller), 20)
+        turns = Turns(controller)
+        alarm = controller.parts.alarms.get
+
+        with contextlib.closing(sqlite3.connect(data / "state.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(UnavailableError, match="locked"):
+                await controller.journal.write(delete(schema.overlay))
+            await until(lambda: alarm("shifu#journal").state.state == "unacknowledged", 15)
+            assert "locked" in alarm("shifu#journal").reason()
+            ready = await page(controller, "/readyz")
+            assert (ready.status_code, ready.json()["checks"]["journal"]) == (503, False)
+            assert all_good(controller)
+            other.execute("ROLLBACK")
+        await until(lambda: alarm("shifu#journal").state.state == "returned", 20)
+
+        assert max(turns.took) < 0.2, f"the slowest turn took {max(turns.took):.3f} s"
+        assert max(np.diff(turns.at)) < 1.5
+        # What was raised while the database was locked is in it now.
+        await controller.journal.commit()
+        entry = schema.alarm_entry.c
+        rows = await controller.journal.fetch(select(entry.event).where(entry.definition == "shifu#journal"))
+        assert [row.event for row in rows] == ["raised", "returned"]

@@ -12,5 +12,6 @@ import { parking } from './parking';
 import { plan } from './plan';
 import { power } from './power';
 import { security } from './security';
+import { system } from './system';
 
-export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview };
+export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };

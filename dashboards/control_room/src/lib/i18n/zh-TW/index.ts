@@ -12,7 +12,8 @@ import { parking } from './parking';
 import { plan } from './plan';
 import { power } from './power';
 import { security } from './security';
+import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
 
 export type MessageKey = keyof typeof zh;
