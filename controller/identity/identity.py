@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from controller.identity.account import DEMO_PREFIX, FIRST_ADMINISTRATOR, User, check_name, history_key, read_users
 from controller.identity.link import LinkBook
-from controller.identity.lockout import Lockout
+from controller.identity.lockout import Lockout, read_failures
 from controller.identity.password import REMEMBERED, PasswordVault, check_policy
 from controller.identity.permission import PermissionSet, Role
 from controller.identity.principal import LockedError, Principal, SignInError, is_loopback
@@ -76,7 +76,7 @@ class Identity:
         idle_s: float = IDLE_S,
         absolute_s: float = ABSOLUTE_S,
     ) -> Identity:
-        """Read users, sessions, links and tokens. With `demo` the demo's users are made, without it they are disabled.
+        """Read users, sessions, links, tokens and failed sign-ins. With `demo` the demo's users are made, without it they are disabled.
 
         Raises:
             UnavailableError: the state database cannot be read.
@@ -86,6 +86,7 @@ class Identity:
         await identity._sessions.read()
         await identity._links.read()
         await identity._tokens.read()
+        await read_failures(journal, identity._lockout, clock)
         await identity._settle_demo()
         return identity
 

@@ -1,8 +1,8 @@
 """Lock-out after failed sign-ins, per user and address: five failures, then fifteen minutes (附表十, authentication).
 
 The pair is locked and not the user, so that somebody at another address cannot keep an operator out. Monotonic time:
-a clock that is set forward opens nothing. The counts are in memory alone: writing one for each wrong password would let
-a stranger fill the disk, restarts are not in a stranger's hands, and the audit journal has every failure.
+a clock that is set forward opens nothing. The counts are in memory; a restart takes them from the audit journal, which
+has every failure (`read_failures`), so that whoever can have the controller restarted gets no five tries more.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
+from controller.journal import schema
+
 if TYPE_CHECKING:
+    from controller.identity.account import StateStore
     from drivers.driver import Clock
 
-__all__ = ["FAILURES", "LOCK_S", "Lockout"]
+__all__ = ["FAILURES", "LOCK_S", "Lockout", "read_failures"]
 
 FAILURES = 5
 LOCK_S = 15 * 60.0
@@ -45,9 +50,9 @@ class Lockout:
         count = self._counts.get((user, address))
         return 0 if count is None else max(0, math.ceil(count.until - self._clock.monotonic()))
 
-    def fail(self, user: str, address: str) -> bool:
-        """Count one failure; True when it was the one that locks."""
-        now = self._clock.monotonic()
+    def fail(self, user: str, address: str, ago_s: float = 0.0) -> bool:
+        """Count one failure, of so long ago; True when it was the one that locks."""
+        now = self._clock.monotonic() - ago_s
         key = (user, address)
         count = self._counts.pop(key, None)
         if count is None or now - count.last > self._lock_s or (count.until and now >= count.until):
@@ -73,3 +78,24 @@ class Lockout:
     def succeed(self, user: str, address: str) -> None:
         """Forget the failures of the pair."""
         self._counts.pop((user, address), None)
+
+
+async def read_failures(store: StateStore, lockout: Lockout, clock: Clock) -> None:
+    """Count the failures of the last fifteen minutes again that the audit journal has, at a start.
+
+    Raises:
+        UnavailableError: the state database cannot be read.
+    """
+    row, now_ns = schema.audit_entry.c, clock.now_ns()
+    recent = (
+        select(row.actor, row.client, row.outcome, row.time_ns)
+        .where(row.time_ns > now_ns - round(LOCK_S * 1e9), row.action.in_(("sign_in", "password_change")))
+        .order_by(row.id.desc())
+        .limit(_CAPACITY)
+    )
+    for entry in reversed(await store.fetch(recent)):
+        if entry.outcome == "failed":
+            # A clock that was set back in between: as if it were now.
+            lockout.fail(entry.actor, entry.client, max(0.0, (now_ns - entry.time_ns) / 1e9))
+        elif entry.outcome == "done":
+            lockout.succeed(entry.actor, entry.client)

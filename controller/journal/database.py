@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import sqlite3
 from dataclasses import dataclass, field
@@ -138,8 +139,9 @@ def open_database(path: Path, clock: Clock, *, synchronous: str = "FULL") -> Ope
 
     Raises:
         InvalidError: the file was written by a newer release.
-        OperationalError: locked, disk full, no permission: nothing is wrong with the data.
+        OperationalError, OSError: locked, disk full, no permission: nothing is wrong with the data.
     """
+    _keep_to_owner(path)
     engine = make_engine(path, synchronous=synchronous, lock_wait_s=5.0)
     try:
         _check(engine)
@@ -157,11 +159,23 @@ def open_database(path: Path, clock: Clock, *, synchronous: str = "FULL") -> Ope
     finally:
         engine.dispose()
     aside = _move_aside(path, clock.now_ns())
+    _keep_to_owner(path)
     engine = make_engine(path, synchronous=synchronous)
     migrate(engine)
     saved = _salvage(aside, engine)
     _log.error("state database was damaged: %s; moved to %s, rows saved: %s", damage, aside, saved)
     return Opened(engine, aside, saved, damage)
+
+
+def _keep_to_owner(path: Path) -> None:
+    """Have the file readable by its owner alone: it holds password hashes and the audit. SQLite's -wal and -shm follow.
+
+    A file that somebody else owns is left as it is.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            name.chmod(0o600)
 
 
 def _look(engine: Engine) -> None:

@@ -20,12 +20,12 @@ class FolderLock:
     """Holds `<folder>/controller.lock` by `flock`; the kernel frees it when the process dies, so it is never stale."""
 
     def __init__(self, folder: Path) -> None:
-        """Lock `folder`, which is made when it does not exist.
+        """Lock `folder`, which is made for its owner alone when it does not exist.
 
         Raises:
             ConflictError: another living process holds it; the message names its pid.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / "controller.lock"
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from controller.errors import ConflictError
-from controller.identity.identity import DEMO_ROLES, Identity
+from controller.identity.identity import DEMO_ROLES, Identity, LockedError, SignInError
 from controller.identity.permission import Role
 from controller.journal import schema
 
@@ -113,6 +113,34 @@ async def test_lock_out_after_five_failures_is_neutral_and_only_for_that_place(h
     assert await _as(elsewhere, "wang") == 200
     house.clock.move(901)
     assert await _as(attacker, "wang") == 200
+
+
+async def test_a_restart_forgets_no_wrong_password(house: Any) -> None:
+    await house.user(Role.OPERATOR, name="wang")
+    stranger = house.browser("10.0.0.66")
+    for _ in range(5):
+        assert await _as(stranger, "wang", "wrong wrong wrong") == 401
+    for _ in range(3):
+        assert await _as(house.browser("10.0.0.7"), "wang", "wrong wrong wrong") == 401
+    assert await _as(house.browser("10.0.0.8"), "wang", "wrong wrong wrong") == 401
+    assert await _as(house.browser("10.0.0.8"), "wang") == 200
+    await house.journal.commit()
+
+    house.clock.move(300)
+    again = await Identity.open(house.journal, house.clock)
+    try:
+        with pytest.raises(LockedError):
+            await again.sign_in("wang", PASSWORD, "10.0.0.66")
+        for _ in range(2):
+            with pytest.raises(SignInError):
+                await again.sign_in("wang", "wrong wrong wrong", "10.0.0.7")
+        with pytest.raises(LockedError):
+            await again.sign_in("wang", PASSWORD, "10.0.0.7")
+        await again.sign_in("wang", PASSWORD, "10.0.0.8")
+        house.clock.move(601)
+        await again.sign_in("wang", PASSWORD, "10.0.0.66")
+    finally:
+        again.close()
 
 
 async def test_changes_need_csrf_and_origin(house: Any) -> None:

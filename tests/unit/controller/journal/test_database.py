@@ -83,3 +83,19 @@ def test_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
     assert opened.quarantined == tmp_path / "state.db.damaged-7"
     assert "not a database" in opened.damage
     assert opened.quarantined.read_bytes().startswith(b"this is not")
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+async def test_password_hashes_are_for_the_owner_of_the_process_alone(tmp_path: Path, before: int | None) -> None:
+    path = tmp_path / "state.db"
+    if before is not None:
+        from_fixture(path)
+        path.chmod(before)
+    journal = await Journal.open(path, SystemClock())
+    journal.audit(AuditRow(3, "admin", "sign_out"))
+    await journal.commit()
+    found = {name.name: name.stat().st_mode & 0o777 for name in tmp_path.iterdir()}
+    await journal.close()
+
+    assert set(found) >= {"state.db", "state.db-wal", "state.db-shm"}
+    assert set(found.values()) == {0o600}

@@ -50,3 +50,9 @@ def test_second_controller_is_refused_by_pid_and_a_dead_one_leaves_no_lock(tmp_p
 def test_folder_is_made(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "a" / "b"):
         assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_data_folder_that_it_makes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    with FolderLock(folder):
+        assert folder.stat().st_mode & 0o777 == 0o700
