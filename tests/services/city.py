@@ -66,6 +66,12 @@ class City:
     ) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        """Of the process with the controller in it; the simulators are its children."""
+        assert self._process
+        return self._process.pid
+
     def _process_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
