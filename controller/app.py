@@ -210,6 +210,15 @@ class Controller:
         await self._occupy()
         for notice in self.configuration.notices:
             _log.warning("%s", notice)
+        devices = self.configuration.devices
+        self._say(
+            "started: site %s, generation %d, %d devices on %d connections, at %s",
+            site.id,
+            site.generation,
+            len(devices),
+            len({device.endpoint for device in devices}),
+            self.server.url,
+        )
         self.journal.audit(
             AuditRow(clock.now_ns(), "system", "start", options.site.name, data={"version": product_version()})
         )
@@ -234,6 +243,7 @@ class Controller:
         Also after a start that failed half-way: what was opened is closed.
         """
         if self._started:
+            self._say("stopping")
             try:
                 async with asyncio.timeout(8.0):
                     await self.local.close()
@@ -248,6 +258,8 @@ class Controller:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._exit.aclose()
+        if self._started:
+            self._say("stopped")
 
     # -- configuration -----------------------------------------------------------------------------------------------
 
@@ -608,6 +620,10 @@ class Controller:
             "loop_slowest_seconds": self._loop_slowest_s,
             "announcement_faults_total": self.recorder.faults,
         }
+
+    def _say(self, message: str, *values: object) -> None:
+        """Log an event of the controller's own life; the demo tells people of it in its own words."""
+        _log.log(logging.DEBUG if self.options.demo else logging.INFO, message, *values)
 
     # -- tasks -------------------------------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from controller.errors import InvalidError, ShifuError
-from controller.output import set_up_logging
+from controller.output import hush_libraries, set_up_logging
 from controller.settings.problem import SettingsError
 from controller.share import product_version, share_dir
-from drivers.errors import DriverError
+from drivers.errors import DriverError, ProfileError
 
 __all__ = ["app", "main"]
 
@@ -56,7 +56,7 @@ def main() -> None:
         sys.exit(stop.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except InvalidError as error:
+    except (InvalidError, ProfileError) as error:
         _fail(str(error), 2)
     except (ShifuError, DriverError) as error:
         _fail(str(error), 1)
@@ -350,6 +350,10 @@ def read(
     profile: Annotated[str, typer.Option(help="Read all points of a profile: its id, or a file (.toml).")] = "",
     profiles: Annotated[bool, typer.Option("--profiles", help="List the profiles.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.", min=0.1, max=600)] = 3.0,
+    user: Annotated[
+        str,
+        typer.Option(help="User of a broker or OPC UA server; the password is asked for, or in SHIFU_READ_PASSWORD."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Read a device before anything is configured.
@@ -368,13 +372,23 @@ def read(
     """
     from controller.probe import ProbeRequest, list_profiles, probe  # noqa: PLC0415
 
+    hush_libraries()
     if profiles or not where:
         rows = list_profiles()
         _print(rows) if as_json else [print(f"{row['id']:<28} {row['equipment']:<14} {row['model']}") for row in rows]
         return
-    request = ProbeRequest(where, unit, register, count, function, tuple(node or ()), profile, timeout)
+    password = ""
+    if user:
+        password = os.environ.get("SHIFU_READ_PASSWORD") or typer.prompt(
+            f"Password of {user}", hide_input=True, err=True
+        )
+    request = ProbeRequest(
+        where, unit, register, count, function, tuple(node or ()), profile, timeout, user=user, password=password
+    )
     result = asyncio.run(probe(request))
     _print(result.data) if as_json else print(result.text)
+    if result.failed:
+        _fail(result.failed, 1)
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
@@ -398,11 +412,20 @@ def sim(context: typer.Context) -> None:
 @app.command()
 def version(as_json: AsJson = False) -> None:
     """Show the versions of Shifu, of its formats, and of what it runs on."""
+    from controller.api.frame import MAGIC  # noqa: PLC0415
     from controller.history.frame import VERSION as FRAME_VERSION  # noqa: PLC0415
+    from controller.history.shelf import SCHEMA_VERSION  # noqa: PLC0415
+    from controller.journal.database import newest_schema  # noqa: PLC0415
 
-    data = {
+    formats = {
+        "state": newest_schema(),
+        "log frame": FRAME_VERSION,
+        "history": SCHEMA_VERSION,
+        "stream": MAGIC.to_bytes(4, "little").decode(),
+    }
+    data: dict[str, Any] = {
         "shifu": product_version(),
-        "frame_format": FRAME_VERSION,
+        "formats": formats,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "config": str(share_dir("config")),
@@ -410,6 +433,7 @@ def version(as_json: AsJson = False) -> None:
     if as_json:
         _print(data)
     else:
+        data["formats"] = ", ".join(f"{name} {value}" for name, value in formats.items())
         print("\n".join(f"{key:<14} {value}" for key, value in data.items()))
 
 

@@ -13,7 +13,7 @@ from controller import recall
 from controller.clock import SystemClock
 from controller.errors import InvalidError, NotFoundError
 from controller.history.embedded import EmbeddedHistory
-from controller.history.importer import import_history
+from controller.history.importer import check_file, import_history
 from controller.history.log import FrameLog
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -91,6 +91,7 @@ async def import_file(site: Path, data: Path, file: Path) -> str:
         ConflictError: a controller runs on the folder.
         InvalidError: the file is no history file.
     """
+    check_file(file)
     clock = SystemClock()
     with FolderLock(data):
         journal = await Journal.open(data / "state.db", clock)

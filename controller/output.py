@@ -13,7 +13,7 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-__all__ = ["set_up_logging"]
+__all__ = ["hush_libraries", "set_up_logging"]
 
 _SECRET_KEY = re.compile(
     r"pass(word|wd|phrase)|^pass$|secret|token|private_key|cookie|authorization|csrf", re.IGNORECASE
@@ -97,8 +97,12 @@ def set_up_logging(*, json: bool, verbose: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # The libraries speak of every request; what matters of it is said by the drivers.
-    for name in ("pymodbus", "asyncua", "uvicorn", "httpx", "apscheduler", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING if not verbose else logging.INFO)
+    hush_libraries(logging.INFO if verbose else logging.WARNING)
+
+
+def hush_libraries(level: int = logging.WARNING) -> None:
+    """Have the libraries say no more than this; they speak of every request, and the drivers say what matters of it."""
+    for name in ("uvicorn", "httpx", "apscheduler", "alembic"):
+        logging.getLogger(name).setLevel(level)
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     logging.getLogger("asyncua").setLevel(logging.ERROR)

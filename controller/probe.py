@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from controller.clock import SystemClock
 from controller.errors import InvalidError
@@ -14,6 +15,7 @@ from drivers.modbus.probe import probe as probe_modbus
 from drivers.modbus.probe import probe_profile
 from drivers.mqtt.sighting import probe as probe_mqtt
 from drivers.opcua.browse import probe as probe_opcua
+from drivers.opcua.trust import Credentials
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProbeRequest", "Shown", "list_profiles", "probe"]
 
+_NOT_READ = (-1, Quality.BAD_COMM, Quality.BAD_DEVICE, Quality.BAD_CONFIG)
 _NOTE = "The row that looks like the value on the device's display tells type and word order."
 
 
@@ -36,6 +39,8 @@ class ProbeRequest:
     nodes: tuple[str, ...] = ()
     profile: str = ""
     timeout_s: float = 3.0
+    user: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Shown:
 
     text: str
     data: Any
+    failed: str = ""
+    """Why it is of no use, although something can be shown."""
 
 
 def list_profiles() -> list[dict[str, str]]:
@@ -73,13 +80,19 @@ async def probe(request: ProbeRequest) -> Shown:
     scheme = request.where.split(":", 1)[0]
     if scheme in ("tcp", "rtu+tcp", "serial"):
         return await _modbus(request)
+    if request.profile:
+        raise InvalidError(f'--profile reads Modbus devices, and "{scheme}:" is none; without it everything is shown')
+    if "@" in urlsplit(request.where).netloc:
+        raise InvalidError("the user stands in the address; give it with --user, so that no list of processes shows it")
     if scheme == "opc.tcp":
-        findings = await probe_opcua(request.where, SystemClock(), nodes=request.nodes)
+        login = Credentials(security="none", user=request.user, password=request.password)
+        findings = await probe_opcua(request.where, SystemClock(), nodes=request.nodes, credentials=login)
         rows = [(item.node, item.name, item.value, item.status) for item in findings]
         data = [dict(zip(("node", "name", "value", "status"), row, strict=True)) for row in rows]
         return Shown(_table(("node", "name", "value", "status"), rows), data)
     if scheme in ("mqtt", "mqtts"):
-        seen = await probe_mqtt(request.where, SystemClock(), timeout_s=request.timeout_s)
+        secrets = {"user": request.user, "password": request.password} if request.user else {}
+        seen = await probe_mqtt(request.where, SystemClock(), timeout_s=request.timeout_s, secrets=secrets)
         lines = [f"{seen.topic}{' (retained)' if seen.retained else ''}", f"raw: {seen.raw[:400]!r}", seen.note]
         text = "\n".join(line for line in lines if line) + "\n" + _table(("path", "value"), list(seen.values))
         return Shown(text, {"topic": seen.topic, "raw": seen.raw.hex(), "values": dict(seen.values), "note": seen.note})
@@ -117,7 +130,9 @@ async def _profile(request: ProbeRequest, profile: Profile) -> Shown:
         data.append(
             {"tag": point.tag, "value": value if math.isfinite(value) else None, "unit": point.unit, "quality": word}
         )
-    return Shown(_table(("tag", "value", "unit", "quality", "name"), rows), data)
+    nothing = all(quality in _NOT_READ for quality in seen.quality)
+    failed = f"{request.where} unit {request.unit}: no point of {profile.id} could be read; look at unit and model"
+    return Shown(_table(("tag", "value", "unit", "quality", "name"), rows), data, failed if nothing else "")
 
 
 def _find(name: str) -> Profile:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from controller.history.embedded import EmbeddedHistory
     from controller.history.log import FrameLog
 
-__all__ = ["Imported", "import_history"]
+__all__ = ["Imported", "check_file", "import_history"]
 
 _POINTS_AT_ONCE = 200
 _FRAME_READINGS = 50_000
@@ -58,6 +58,7 @@ def import_history(
         InvalidError: not such a file; the message says what is wrong.
         UnavailableError: the history cannot be written now.
     """
+    check_file(path)
     address, time, value = _load(path)
     known = np.array([numbers.get(name, -1) for name in address], np.int64)
     unknown = tuple(name for name, number in zip(address, known.tolist(), strict=True) if number < 0)
@@ -79,12 +80,24 @@ def import_history(
     return Imported(len(rows), count, unknown)
 
 
+def check_file(path: Path) -> None:
+    """Look whether a file can be a history file at all, before anything is made for it.
+
+    Raises:
+        InvalidError: it is not there, or is no archive.
+    """
+    if not path.is_file():
+        raise InvalidError(f"{path}: got no file, wanted .npz with address, time_ns, value")
+    if not zipfile.is_zipfile(path):
+        raise InvalidError(f"{path}: got no history file, wanted .npz with address, time_ns, value")
+
+
 def _load(path: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             address, time, value = file["address"], file["time_ns"], file["value"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidError(f"{path}: no history file (.npz with address, time_ns, value): {error}") from error
+        raise InvalidError(f"{path}: got no history file, wanted .npz with address, time_ns, value: {error}") from error
     if address.ndim != 1 or address.dtype.kind != "U":
         raise InvalidError(f"{path}: address: got {address.dtype} of shape {address.shape}, wanted text of shape (P,)")
     if time.ndim != 1 or time.dtype != np.int64 or (len(time) > 1 and not np.all(np.diff(time) > 0)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from drivers.driver import Clock
 
-__all__ = ["DAY_NS", "Row", "Shelf"]
+__all__ = ["DAY_NS", "SCHEMA_VERSION", "Row", "Shelf"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ DAY_NS = 86_400_000_000_000
 """The longest span of a block."""
 
 _CURSOR = "embedded"
-_SCHEMA_VERSION = 2
+SCHEMA_VERSION = 2
 _FIRST = f"""
 CREATE TABLE IF NOT EXISTS block (
   number INTEGER NOT NULL, start_ns INTEGER NOT NULL, span_ns INTEGER NOT NULL,
@@ -333,10 +333,10 @@ def _columns(key: Key, whole: Columns) -> tuple[object, ...]:
 def _make(connection: sqlite3.Connection) -> None:
     """Make the tables, or bring those of version 1 to this one; in one transaction, and quick however long they are."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > _SCHEMA_VERSION:
-        raise sqlite3.DatabaseError(f"its version {version} is newer than {_SCHEMA_VERSION}, or damaged")
-    second = f"{_SECOND};" if version < _SCHEMA_VERSION else ""
-    connection.executescript(f"BEGIN IMMEDIATE; {_FIRST} {second} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT")
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"its version {version} is newer than {SCHEMA_VERSION}, or damaged")
+    second = f"{_SECOND};" if version < SCHEMA_VERSION else ""
+    connection.executescript(f"BEGIN IMMEDIATE; {_FIRST} {second} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
 
 
 def _whole(value: object) -> int:

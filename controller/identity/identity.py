@@ -76,7 +76,9 @@ class Identity:
         idle_s: float = IDLE_S,
         absolute_s: float = ABSOLUTE_S,
     ) -> Identity:
-        """Read users, sessions, links, tokens and failed sign-ins. With `demo` the demo's users are made, without it they are disabled.
+        """Read users, sessions, links, tokens and failed sign-ins.
+
+        With `demo` the demo's users are made, without it they are disabled.
 
         Raises:
             UnavailableError: the state database cannot be read.

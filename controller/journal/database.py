@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from drivers.driver import Clock
 
-__all__ = ["Opened", "make_engine", "migrate", "open_database"]
+__all__ = ["Opened", "make_engine", "migrate", "newest_schema", "open_database"]
 
 _log = logging.getLogger(__name__)
 _ENVIRONMENT = frozenset(
@@ -107,16 +107,26 @@ def make_engine(path: Path, *, synchronous: str = "FULL", lock_wait_s: float = 1
     return engine
 
 
+def newest_schema() -> str:
+    """Return the name of the schema that this release writes."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _config() -> Config:
+    config = Config()
+    # ConfigParser would read a % of the path as an interpolation.
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
 def migrate(engine: Engine) -> str:
     """Bring the schema to the newest version and return its name.
 
     Raises:
         InvalidError: the file was written by a newer release.
     """
-    config = Config()
-    # ConfigParser would read a % of the path as an interpolation.
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = _config()
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head()
     with engine.connect() as connection:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Library", "find_profile", "read_profile"]
 
 
+_LISTED = "`shifu read --profiles` lists them."
+
+
 class Library:
     """Profiles by id, read when they are asked for and kept."""
 
@@ -61,7 +64,7 @@ class Library:
         if name in self._read:
             return self._read[name]
         if name not in self._paths:
-            todo = nearest(name, self._paths) or "`shifu read --profiles` lists them."
+            todo = nearest(name, self._paths) or _LISTED
             return Problem("", 0, "profile", f'"{name}"', "a profile that exists", todo)
         profile = read_profile(self._paths[name], self._shown(self._paths[name]))
         self._read[name] = profile
@@ -105,9 +108,7 @@ def find_profile(name: str) -> tuple[Profile, Path | None]:
         return found, path
     if found.file:
         raise InvalidError(str(found))
-    raise InvalidError(
-        f'no profile "{name}". {found.todo} `shifu read --profiles` lists them; a file of your own ends in .toml'
-    )
+    raise InvalidError(f'no profile "{name}". {found.todo} A file of your own ends in .toml')
 
 
 def _line(text: str, source: Source) -> int:

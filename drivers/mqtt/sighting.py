@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from drivers.errors import ConnectError, DecodeError, DeviceTimeoutError
+from drivers.errors import ConnectError, DecodeError, DeviceTimeoutError, ProfileError
 from drivers.mqtt.driver import login_of
 from drivers.mqtt.payload import parse_payload
 from drivers.mqtt.route import Intake
@@ -48,13 +48,14 @@ async def probe(
     """Wait for the next (or the retained) message of the topic in `url`; `#` and `+` may be used here.
 
     Raises:
-        ConnectError: no broker, or it refuses the login or the topic; or `url` has no topic.
+        ProfileError: `url` has no topic.
+        ConnectError: no broker, or it refuses the login or the topic.
         DeviceTimeoutError: no message within `timeout_s`.
     """
     parts = urlsplit(url.replace("#", "%23"))
     topic = unquote(parts.path.lstrip("/"))
     if not topic:
-        raise ConnectError(f"{url}: no topic; wanted mqtt://host:port/a/topic")
+        raise ProfileError(f"{url}: no topic; wanted mqtt://host:port/a/topic")
     given = secrets or {}
     login = Login(
         endpoint=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",

@@ -75,7 +75,9 @@ async def probe(
         return findings[:_MAX]
     except UaStatusCodeError as error:
         raise ConnectError(f"{endpoint}: the server refuses: {status_name(error.code)}") from error
-    except (OSError, TimeoutError, UaError) as error:
+    except TimeoutError as error:
+        raise ConnectError(f"{endpoint}: no answer within {REQUEST_S:g} s") from error
+    except (OSError, UaError) as error:
         raise ConnectError(f"{endpoint}: {text_of(error)}") from error
     finally:
         for step in (client.close_session, client.close_secure_channel):

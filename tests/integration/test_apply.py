@@ -257,6 +257,11 @@ def test_it_starts_with_everything_down_joins_what_appears_and_stops_within_ten_
     finally:
         del os.environ["NO_TOKEN"]
 
-    assert all(json.loads(line) for line in log.splitlines())
+    lines = [json.loads(line)["event"] for line in log.splitlines()]
+    assert [line for line in lines if line.startswith(("started", "stopping", "stopped"))] == [
+        f"started: site small, generation 1, 1 devices on 1 connections, at {running.url}",
+        "stopping",
+        "stopped",
+    ]
     assert "not-a-secret" not in log
     assert sum("m1" in line and "lost" in line for line in log.splitlines()) <= 2

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from controller.clock import SystemClock
 from drivers.driver import Device, SubscribedDriver
-from drivers.errors import ConnectError, DeviceTimeoutError, NotWritableError
+from drivers.errors import ConnectError, DeviceTimeoutError, NotWritableError, ProfileError
 from drivers.event import Event
 from drivers.mqtt.driver import MqttDriver
 from drivers.mqtt.sighting import probe
@@ -424,7 +424,7 @@ async def test_mqtt_probe_shows_raw_and_values(broker: Mosquitto) -> None:
     assert "not JSON" in raw.note
     with pytest.raises(DeviceTimeoutError):
         await probe(f"{broker.endpoint}/nobody", SystemClock(), timeout_s=0.2)
-    with pytest.raises(ConnectError, match="no topic"):
+    with pytest.raises(ProfileError, match="no topic"):
         await probe(broker.endpoint, SystemClock())
 
 

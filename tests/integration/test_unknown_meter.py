@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.services.city import wait_for
+from tests.services.mosquitto import Mosquitto
 from tests.services.process import Shifu, WordServer, shifu
 
 
@@ -44,3 +47,25 @@ def test_an_unknown_meter_is_brought_into_a_new_site(tmp_path: Path) -> None:
             point = client.get("/points/main.electrical.meter1.power")
             assert (point["unit"], point["limits"]["high"]) == ("kW", 50)
         assert running.stop() == 0
+
+
+def test_a_profile_of_which_nothing_can_be_read_is_no_success() -> None:
+    with WordServer() as meter:
+        meter.refuses = 2  # illegal data address: another model
+        done = shifu("read", meter.endpoint, "--profile", "eastron-sdm630", check=1)
+
+    assert "bad_config" in done.stdout
+    assert done.stderr == f"{meter.endpoint} unit 1: no point of eastron-sdm630 could be read; look at unit and model\n"
+
+
+def test_a_broker_that_wants_a_user_is_read(tmp_path: Path) -> None:
+    tool = shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd"
+    (tmp_path / "passwords").write_text("")
+    subprocess.run([tool, "-b", str(tmp_path / "passwords"), "shifu", "right"], check=True, timeout=20)
+    with Mosquitto(tmp_path, extra=f"allow_anonymous false\npassword_file {tmp_path}/passwords") as broker:
+        topic = f"{broker.endpoint}/$SYS/broker/version"
+        done = shifu("read", topic, "--user", "shifu", "--json", SHIFU_READ_PASSWORD="right")
+        refused = shifu("read", topic, "--user", "shifu", check=1, SHIFU_READ_PASSWORD="wrong")
+
+    assert bytes.fromhex(json.loads(done.stdout)["raw"]).startswith(b"mosquitto version")
+    assert "wrong" not in refused.stderr

@@ -29,6 +29,8 @@ class WordServer:
         self.words = [0] * 65_536
         self.connections = 0
         self.writes: list[tuple[int, int]] = []
+        self.refuses = 0
+        """Exception code with which everything is answered."""
         self._sockets: set[socket.socket] = set()
         owner = self
 
@@ -70,6 +72,8 @@ class WordServer:
 
     def _answer(self, pdu: bytes) -> bytes:
         function, first, count = struct.unpack(">BHH", pdu[:5])
+        if self.refuses:
+            return bytes([function | 0x80, self.refuses])
         if function in (3, 4):
             return struct.pack(">BB", function, 2 * count) + struct.pack(
                 f">{count}H", *self.words[first : first + count]

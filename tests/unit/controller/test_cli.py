@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from controller import cli
+from controller import cli, journal
 from controller.demo import free_port, reset_demo
 from controller.errors import ConflictError, InvalidError, UnavailableError
 from controller.journal.lock import FolderLock
 from controller.share import product_version, share_dir
 from simulators.site import read_site
 
+ROOT = Path(cli.__file__).parents[1]
 COMMANDS = ("demo", "run", "check", "apply", "init", "read", "user", "tls", "history", "version")
 DEEPER = (
     "user list",
@@ -85,6 +88,17 @@ def test_help_of_every_command_explains_every_option(
         (("init", "new", "--profile", "own.toml"), 2, "own.toml: got No such file or directory"),
         (("read", "ftp://x"), 2, "wanted tcp://host:502"),
         (("read", "tcp://127.0.0.1:9", "--profile", "milesight-am319"), 2, "is for mqtt"),
+        (("read", "opc.tcp://127.0.0.1:9", "--profile", "eastron-sdm630"), 2, "--profile reads Modbus devices"),
+        (
+            ("read", "tcp://127.0.0.1:9", "--profile", "none"),
+            2,
+            'no profile "none". `shifu read --profiles` lists them. A',
+        ),
+        (("read", "tcp://127.0.0.1:99999"), 2, "Port out of range"),
+        (("read", "tcp://127.0.0.1:9", "--count", "126"), 2, "1 to 125"),
+        (("read", "mqtt://127.0.0.1:9"), 2, "no topic"),
+        (("read", "mqtt://me:secret@127.0.0.1:9/x"), 2, "--user"),
+        (("history", "import", "text", "--site", "x"), 2, "text: got no history file"),
         (("read", "tcp://127.0.0.1:9", "--timeout", "1"), 1, "127.0.0.1:9"),
         (("tls", "show", "none.pem"), 2, "none.pem"),
         (("history", "export", "x", "--point", "a.b.c.d", "--start", "today", "--end", "now"), 2, '"today" is no time'),
@@ -99,13 +113,15 @@ def test_a_mistake_is_a_sentence_with_an_exit_code(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("no numbers", "utf-8")
 
     assert shifu(monkeypatch, *arguments) == code
 
     said = capsys.readouterr()
     assert message in said.err
     assert "Traceback" not in said.err
-    assert not [path for path in tmp_path.iterdir() if path.name != "data"], "nothing is left behind"
+    assert "secret" not in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["text"], "nothing is left behind"
 
 
 def test_check_says_what_the_site_has(
@@ -227,9 +243,17 @@ def test_schemas_in_the_tree_are_up_to_date_and_accept_the_sites(
     assert validator.is_valid({"device": [{"id": "x{n}", "unit": "{n}", "for": {"n": "1..4"}}]})
 
 
+def migrations() -> list[str]:
+    """Return the names of the schema's versions, oldest first."""
+    folder = Path(journal.__file__).parent / "migrations" / "versions"
+    return sorted(path.name.partition("_")[0] for path in folder.glob("v*.py"))
+
+
 def test_version_as_text_and_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert shifu(monkeypatch, "version", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["shifu"] == product_version()
+    data = json.loads(capsys.readouterr().out)
+    assert data["shifu"] == product_version()
+    assert data["formats"] == {"state": migrations()[-1], "log frame": 1, "history": 2, "stream": "SFU1"}
     assert shifu(monkeypatch, "version") == 0
     assert capsys.readouterr().out.startswith(f"shifu          {product_version()}\n")
 
@@ -309,3 +333,21 @@ def test_reset_forgets_the_demo_and_nothing_else(tmp_path: Path) -> None:
 
     assert reset_demo(folder) is True
     assert not folder.exists()
+
+
+def test_a_server_that_is_not_there_is_one_sentence(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-m", "controller", "read", "opc.tcp://127.0.0.1:9"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
