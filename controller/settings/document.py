@@ -68,6 +68,10 @@ def with_documents(
             )
     for document in rows.documents:
         row = document.row
+        if (row.cls is None) == (row.equipment is None):
+            got, wanted_key = "both" if row.cls else "neither", 'exactly one of "class" and "equipment"'
+            problems.append(Problem(document.file, document.line, "document", got, wanted_key))
+            continue
         if row.equipment is not None:
             wanted = [address for address in equipment if fnmatchcase(address, row.equipment)]
             key, got, known = "equipment", row.equipment, [*equipment]

@@ -293,13 +293,7 @@ class DocumentRow(DocumentItem):
 
     cls: Annotated[Word | None, Field(alias="class")] = None
     equipment: str | None = None
-    """Address, with `*` for any text."""
-
-    @model_validator(mode="after")
-    def _owned(self) -> Self:
-        if (self.cls is None) == (self.equipment is None):
-            raise ValueError('exactly one of "class" and "equipment"')
-        return self
+    """Address, with `*` for any text; exactly one of the two is given."""
 
 
 class VenueRow(_Row):

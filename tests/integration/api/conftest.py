@@ -30,7 +30,9 @@ from controller.identity.permission import Role
 from controller.journal import entry as row
 from controller.journal.journal import InlineExecutor, Journal
 from controller.maintenance.works import outages
-from controller.point.model import Area, Building, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
+from controller.plan.plan import Drawing, Plan, Zone
+from controller.plan.store import DrawingStore, digest
+from controller.point.model import Area, Building, Document, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
 from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
@@ -57,6 +59,17 @@ PASSWORD = "four quiet words here"
 ORIGIN = "http://127.0.0.1:8080"
 
 
+DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 800"><path d="M0 0h1200v800H0z"/></svg>'
+MANUAL = b"%PDF-1.4 how to run it"
+
+
+def build_plan() -> Plan:
+    """The plan of the files: one zone, whose equipment is laid out by itself."""
+    zone = Zone("west", Name("西區", "West"), ((0.0, 0.0), (600.0, 0.0), (600.0, 800.0), (0.0, 800.0)))
+    drawing = Drawing(digest(DRAWING), "svg", 1200.0, 800.0, "plans/hall.svg")
+    return Plan("hall", "1F", 1200.0, 800.0, drawing, (zone,))
+
+
 def build_site(generation: int = 1) -> Site:
     def name(text: str) -> Name:
         return Name(f"{text}號", text)
@@ -65,6 +78,7 @@ def build_site(generation: int = 1) -> Site:
         "tx1": {"rated_kva": 2000.0, "feeds": "hall.electrical.lv1"},
         "ch1": {"rated_kw": math.inf},
     }
+    manual = Document("manual", name("manual"), "documents/ahu.pdf", "application/pdf", len(MANUAL), digest(MANUAL))
     equipment = {}
     for short, cls, system, area in (
         ("tx1", "transformer", "electrical", "substation"),
@@ -73,7 +87,15 @@ def build_site(generation: int = 1) -> Site:
     ):
         address = f"hall.{system}.{short}"
         equipment[address] = Equipment(
-            address, cls, name(address), "hall", system, "1F", area, parameters=rated.get(short, {})
+            address,
+            cls,
+            name(address),
+            "hall",
+            system,
+            "1F",
+            area,
+            parameters=rated.get(short, {}),
+            documents=(manual,) if short == "ahu1" else (),
         )
     numbers = itertools.count()
 
@@ -222,6 +244,8 @@ class House:
     stock: Stock
     limits: list[tuple[str, Limits, str, str, int | None]] = dataclass_field(default_factory=list)
     site: Site = dataclass_field(default_factory=build_site)
+    plans: dict[tuple[str, str], tuple[Plan, LimitChange]] = dataclass_field(default_factory=dict)
+    """Those that were changed, over the one of the files."""
 
     def browser(self, address: str = "127.0.0.1") -> Browser:
         return Browser(self, address)
@@ -408,6 +432,18 @@ async def open_house(
         change = changes.get(entry_key(kind, id_))
         return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
 
+    folder = path.with_name(f"{path.name}-site")
+    for file, content in (("plans/hall.svg", DRAWING), ("documents/ahu.pdf", MANUAL)):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(content)
+    base = build_plan()
+
+    async def set_plan(building: str, floor: str, plan: Plan | None, owner: str, reason: str) -> None:
+        if plan is None or plan == base:
+            house.plans.pop((building, floor), None)
+        else:
+            house.plans[building, floor] = (plan, LimitChange(owner, reason, clock.now_ns(), None))
+
     runtime = Runtime(
         calendar=CalendarView(
             calendar=calendar,
@@ -422,6 +458,12 @@ async def open_house(
             (Factor(2024, 0.474, "能源署"),), ("hall.electrical.tx1.power",), (EndUse("all", Name("全", "all"), ()),)
         ),
         fleet=lambda: Fleet((CAR,), {"XEV0001": CAR}, {"F1EE7001": CAR}),
+        folder=folder,
+        drawings=DrawingStore(path / "drawings"),
+        base_plans=lambda: {base.key: base},
+        plans=lambda: {base.key: base, **{key: plan for key, (plan, _) in house.plans.items()}},
+        plan_change=lambda building, floor: house.plans.get((building, floor), (None, None))[1],
+        set_plan=set_plan,
         site=lambda: house.site,
         table=lambda: table,
         alarms=AlarmEngine(_alarms(), clock, record_alarm),

@@ -47,6 +47,10 @@ VALUES = {
     "kind": "works",
     "entry_id": "w1",
     "reported": "xev0001",
+    "building": "hall",
+    "floor": "1F",
+    "drawing_id": "0" * 64,
+    "digest": "0" * 64,
 }
 
 
@@ -106,6 +110,9 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/calendar/inspection/{entry_id}/done"): Action.CONFIGURE,
     ("POST", "/api/v1/calendar/{kind}/{entry_id}/remove"): Action.CONFIGURE,
     ("POST", "/api/v1/calendar/{kind}/{entry_id}/reset"): Action.CONFIGURE,
+    ("POST", "/api/v1/drawings"): Action.CONFIGURE,
+    ("PUT", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
+    ("DELETE", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,
     ("POST", "/api/v1/users"): Action.MANAGE_USERS,
     ("GET", "/api/v1/users/{name}"): Action.MANAGE_USERS,
