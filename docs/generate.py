@@ -175,6 +175,11 @@ _FILES = (
     ("server.toml", (("[http]", "HttpRow"), ("[history]", "HistoryRow"), ("[history.influx]", "InfluxRow"))),
     ("equipment.toml, equipment/*.toml, equipment/*.csv", (("[[equipment]]", "EquipmentRow"),)),
     ("devices/*.toml, devices/*.csv", (("[[device]]", "DeviceRow"),)),
+    (
+        "plans.toml, plans/*.toml",
+        (("[[plan]]", "PlanRow"), ("[[plan.zones]]", "ZoneRow"), ("[[plan.placements]]", "PlacementRow")),
+    ),
+    ("documents.toml", (("[[document]]", "DocumentRow"), ("documents = [ … ] of [[equipment]]", "DocumentItem"))),
     ("alarms.toml, alarms/*.toml", (("[[alarm]]", "AlarmRow"),)),
     (
         "rules.toml",
@@ -204,7 +209,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, calendars and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."
