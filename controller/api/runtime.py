@@ -137,12 +137,12 @@ async def _keep_no_plan(building: str, floor: str, plan: Plan | None, owner: str
     raise UnavailableError("plans cannot be changed here")
 
 
-async def _unchanging(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
-    raise NotImplementedError(f"{kind} {id_}: this house has no calendars that change")
+async def _unchanging(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("calendars cannot be changed here")
 
 
-async def _kept(kind: str, id_: str) -> None:
-    raise NotImplementedError(f"{kind} {id_}: this house has no calendars that change")
+async def _kept(kind: str, id_: str) -> None:  # noqa: ARG001
+    raise UnavailableError("calendars cannot be changed here")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def test_works_of_the_screen_take_out_of_service_and_give_back(building: Buildin
     sheet = equipment.load(f"/equipment/{slashed(TX5)}")
     value = sheet.locator(f'#content a.value[href$="{slashed(POINT)}"]').first
     expect(value.locator(".number.good")).to_be_visible(timeout=20_000)
-    alarms = sheet.locator(f'#content a[href*="{slashed(ALARM)}"]')
+    active = sheet.get_by_role("table", name=ZH["alarm.list"])
+    alarms = active.locator(f'a[href*="{slashed(ALARM)}"]')
     expect(alarms.first).to_be_visible(timeout=20_000)
 
     page.get_by_role("button", name=ZH["maintenance.add.works"]).click()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
 from controller.errors import InvalidError
 from controller.point.registry import Registry
@@ -239,3 +241,19 @@ def test_the_city_has_its_calendars(folder: Folder) -> None:
     by_id = {alarm.id: alarm for alarm in city.alarms}
     assert by_id["cityhall.environment.wall03.co2#high"].limit == 800  # the childcare centre
     assert by_id["cityhall.environment.wall01.co2#high"].limit == 1000
+
+
+def test_the_childcare_centre_has_its_alarm_where_an_office_has_none() -> None:
+    clock = VirtualClock()
+    city = load(share_dir("config") / "taipei-city-hall", Registry(), clock=clock, environment={})
+    alarms = AlarmEngine(city.alarms, clock, lambda _: None)
+    childcare, office = "cityhall.environment.wall03.co2", "cityhall.environment.wall01.co2"
+    assert city.site.equipment["cityhall.environment.wall03"].area == "childcare"
+    numbers = np.array([city.site.points[childcare].number, city.site.points[office].number], np.int32)
+    for _ in range(3):  # above 800 ppm and below 1,000, for longer than both delays
+        alarms.check(numbers, np.array([900.0, 900.0]), np.zeros(2, np.uint8))
+        clock.move(1_000)
+        alarms.tick()
+    (alarm,) = alarms.active()
+    assert (alarm.id, alarm.definition.limit, alarm.definition.priority) == (f"{childcare}#high", 800.0, 2)
+    assert "托嬰中心" in alarm.definition.text.zh
