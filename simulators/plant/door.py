@@ -33,7 +33,8 @@ DOOR = (
 CONTROLLER = ("online", "duress")
 _LOCKED, _CONTROLLED, _UNLOCKED = 0.0, 1.0, 2.0
 _MODES = ("locked", "controlled", "unlocked", "locked_down", "blocked")
-_NORMAL, _FORCED, _HELD = 0.0, 1.0, 2.0
+_NORMAL, _HELD = 0.0, 2.0
+_WRITABLE = {"mode": (0.0, 4.0), "momentary_unlock": (1.0, 60.0), "ack_alarm": (1.0, 1.0)}
 _GRANT_S = 5.0
 _HELD_S = 30.0
 _TALK_S = 5.0
@@ -205,8 +206,11 @@ class DoorPart:
         return found
 
     def _take(self, door: int, tag: str, value: float) -> float:
-        if tag not in ("mode", "momentary_unlock", "ack_alarm"):
+        low, high = _WRITABLE.get(tag, (0.0, -1.0))
+        if high < low:
             raise NotWritableError(f"{self._doors[door].id}: {tag} is measured, not set")
+        if not low <= value <= high:
+            raise RefusedError(f"{self._doors[door].id}: {tag} {value:g} is not within {low:g} to {high:g}")
         if self.table[self.rows["fire_released"], door] > 0:
             raise RefusedError(f"{self._doors[door].id}: released by the fire panel")
         if tag == "mode":
