@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SiteError", "read_site"]
+__all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SiteError", "point_address",
+           "read_site"]  # fmt: skip
 
 _HOLE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -75,6 +76,8 @@ class SimulatedDevice:
     """Put before every tag in the address of a point."""
     omit: tuple[str, ...] = ()
     """Tags that the site does not use."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Beginning of tags -> address of the other equipment that they belong to; a `*` at both ends is a number."""
     parameters: Mapping[str, float | str] = field(default_factory=dict)
     """Parameters of the equipment."""
 
@@ -92,6 +95,18 @@ class SimulatedSite:
     devices: tuple[SimulatedDevice, ...] = ()
     simulation: Mapping[str, Any] = field(default_factory=dict)
     """The table `[simulation]`, which the simulators alone read."""
+
+
+def point_address(row: SimulatedDevice, tag: str) -> str:
+    """Return the address of the point that shows the quantity `tag` of a device."""
+    for key, address in row.parts.items():
+        start = key.removesuffix("*")
+        if key == start and tag.startswith(f"{key}_"):
+            return f"{address}.{tag[len(key) + 1 :]}"
+        number, _, rest = tag[len(start) :].partition("_")
+        if key != start and tag.startswith(start) and number.isdigit() and rest:
+            return f"{address.replace('*', number)}.{rest}"
+    return f"{row.equipment}.{row.prefix}{tag}"
 
 
 def read_site(folder: Path) -> SimulatedSite:
@@ -159,6 +174,7 @@ def _devices(folder: Path, equipment: Mapping[str, SimulatedEquipment]) -> tuple
                 options=row.get("options", {}),
                 prefix=str(row.get("prefix", "")),
                 omit=tuple(row.get("omit", ())),
+                parts=row.get("parts", {}),
                 parameters=known.parameters,
             )
     return tuple(found.values())

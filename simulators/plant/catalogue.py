@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulators.plant.firepanel import FirePanel
+from simulators.plant.lift import LiftBank
 from simulators.plant.quantity import MODELS as CORE
+from simulators.plant.standby import Standby
 from simulators.plant.station import AirStations
+from simulators.plant.water import WaterBank
 from simulators.site import SiteError
 
 if TYPE_CHECKING:
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "PARTS", "model_of"]
 
-PARTS: tuple[type[Part], ...] = (AirStations,)
+PARTS: tuple[type[Part], ...] = (AirStations, FirePanel, Standby, LiftBank, WaterBank)
 """In the order in which they are stepped."""
 
 MODELS: Mapping[str, Model] = {**CORE, **{name: model for part in PARTS for name, model in part.models.items()}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulators.wire import ddc
+from simulators.wire import ddc, lift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,5 +26,6 @@ class ObjectKind:
 KINDS: Mapping[str, ObjectKind] = {
     "site-standard-ahu": ObjectKind(ddc.NAMESPACE, ddc.NODES),
     "site-standard-fcu": ObjectKind(ddc.NAMESPACE, ddc.FCU_NODES),
+    "site-standard-lift": ObjectKind(lift.NAMESPACE, lift.NODES),
 }
 """By the profile id that the site's files use."""

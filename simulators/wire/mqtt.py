@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
-from simulators.wire.chirpstack import Sensor
+from simulators.wire.chirpstack import LORAWAN, Sensor
 from simulators.wire.port import free_port
 from simulators.wire.talker import TALKERS, Message
 
@@ -123,6 +123,7 @@ class Reporter:
                 str(view.device.options.get("application", "1")),
                 Random(f"{seed}/{view.device.id}"),
                 view.state,
+                LORAWAN[view.device.profile],
             )
             for view in sensors
         ]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simulators.plant.device import NotWritableError
+from simulators.plant.catalogue import PARTS
 from simulators.site import SimulatedDevice, SimulatedEquipment, SimulatedSite, SiteError
 from simulators.world import World
 
@@ -115,8 +116,13 @@ def test_what_cannot_be_simulated_is_said(equipment: str, profile: str, wanted: 
 
 
 def test_a_device_measures_the_same_whatever_else_the_site_has(city_hall: SimulatedSite, start_ns: int) -> None:
+    # The parts of the building come with their devices and draw power: they are in both.
+    parts = {profile for kind in PARTS for profile in kind.models}
     part = replace(
-        city_hall, devices=tuple(row for row in city_hall.devices if row.id in {"em007-meter", "env042-sensor"})
+        city_hall,
+        devices=tuple(
+            row for row in city_hall.devices if row.id in {"em007-meter", "env042-sensor"} or row.profile in parts
+        ),
     )
     worlds = [World(site, 1, start_ns) for site in (city_hall, part)]
     assert worlds[0].network.power[0] == worlds[1].network.power[0]
