@@ -1,7 +1,7 @@
 """The simulators' own small reader of a site folder: devices, equipment, buildings.
 
-Format: `site.toml`, `equipment.toml`, `equipment/*.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for many:
-`for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and
+Format: `site.toml`, `equipment.toml`, `equipment/*.toml`, `devices/*.toml`, `devices/*.csv`. An entry may stand for
+many: `for = { n = "1..40" }` or `for = { w = ["w", "sw"] }` (several keys: their product), with `{n}`, `{n:02}` and
 whole-number arithmetic such as `{n-12}` or `{(n-1)//8+1:02}` in every text.
 """
 

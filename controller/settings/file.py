@@ -64,7 +64,9 @@ FORMS = {
     r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$": "building.system.equipment, such as main.electrical.tx1",
     "^[a-z][a-z0-9_]{0,47}$": "a tag: a lower-case letter, then letters, digits and _, at most 48, such as power_l1",
     r"^[a-z][a-z0-9_]{0,40}\*?$": "the beginning of tags, such as ch_1, or with a number for * such as zone_*",
-    r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+\*?$": "building.system.equipment, with * for the number of the tag",
+    r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+\*?$": (
+        "building.system.equipment, with * for the number of the tag"
+    ),
     "^([a-z][a-z0-9_]{0,23})?$": "a lower-case letter, then letters, digits and _, at most 24, such as spare_",
     r"^(B[1-9]|[1-9]\d?F|RF)$": "a floor: B9 to B1, 1F to 99F, or RF",
     r"^plans/[A-Za-z0-9][\w.-]{0,100}\.(svg|png)$": "a drawing such as plans/main-1f.svg, or .png",

@@ -156,7 +156,8 @@ class Frame:
 def decode(codec: Codec, data: bytes) -> Frame:
     """Read a payload. Never raises, whatever the bytes are.
 
-    A fixed layout of another length is not read at all: which value would be where nobody knows. An unknown channel ends the reading, for its length is unknown and the next byte could be anything.
+    A fixed layout of another length is not read at all, for nobody knows where which value would be. An unknown channel
+    ends the reading, for its length is unknown and the next byte could be anything.
     """
     if codec.length:
         return _decode_layout(codec, data)

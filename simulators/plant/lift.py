@@ -1,4 +1,4 @@
-"""Lifts: people call cars, cars move floor by floor, doors open and close; and what can go wrong with passengers inside.
+"""Lifts: people call cars, cars move floor by floor, doors open and close; and what can go wrong with people inside.
 
 In steps of a second or two every car is a machine of phases. In the coarse steps of history only what adds up counts:
 trips, door cycles, hours and energy by the mean of as many calls as came.

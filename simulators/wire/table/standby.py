@@ -133,7 +133,7 @@ def site_standard_capacitor(_unit: int) -> Table:
 
 
 def site_standard_pulse_counter(_unit: int) -> Table:
-    """Pulse counter: FC04, at 16 n of channel n (from 0) u32 count, u16 state bits, u16 seconds since the last pulse."""
+    """Pulse counter: FC04, at 16 n of channel n (from 0) u32 count, u16 state bits, u16 seconds since a pulse."""
     cells = []
     for channel in range(4):
         name = f"ch_{channel + 1}"

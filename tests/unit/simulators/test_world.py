@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from simulators.plant.device import NotWritableError
 from simulators.plant.catalogue import PARTS
+from simulators.plant.device import NotWritableError
 from simulators.site import SimulatedDevice, SimulatedEquipment, SimulatedSite, SiteError
 from simulators.world import World
 
