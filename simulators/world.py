@@ -28,6 +28,7 @@ from simulators.plant.layout import (
     FLOORS,
     HANDLER_ZONE,
     HOUSE,
+    WINGS,
     ZONES,
     fancoil_room,
     glass_share,
@@ -259,9 +260,10 @@ class World:
         """Do what the parts' hard wires ask of the core: air handlers in fire mode, capacitor steps that are out."""
         wires = self.wires
         for floor in before ^ wires.fire_floors:
-            level = _NUMBER.match(floor)
-            if level and floor.endswith("F") and 1 <= int(level[1]) <= _FLOORS:
-                self.handlers.fire(int(level[1]) - 1, active=floor in wires.fire_floors)
+            level = _FLOOR.fullmatch(floor)
+            if level and 1 <= int(level[1]) <= FLOORS:
+                for wing in range(len(WINGS)):
+                    self.handlers.fire(wing * FLOORS + int(level[1]) - 1, active=floor in wires.fire_floors)
         if wires.lost_steps:
             self.network.lost_steps[:] = wires.lost_steps
 
@@ -286,7 +288,13 @@ class World:
                 rated[number - 1] = float(equipment.parameters.get("rated_kva", 2000.0))
             elif name == "feeder" and 1 <= number <= FEEDERS and parent is not None and parent <= BOARDS:
                 board[number - 1] = parent - 1
-            elif name == "em" and address.startswith(self._house) and 1 <= number <= _METERS and parent is not None and parent <= FEEDERS:
+            elif (
+                name == "em"
+                and address.startswith(self._house)
+                and 1 <= number <= _METERS
+                and parent is not None
+                and parent <= FEEDERS
+            ):
                 feeder[number - 1] = parent - 1
         ratings = [
             float(site.equipment[a].parameters.get("rated_kw", 40.0)) if a in site.equipment else 40.0 for a in lone

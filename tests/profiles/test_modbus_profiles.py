@@ -311,7 +311,9 @@ CASES = {
          "lift_recall_02": 0.0, "gas_valve_8": 1.0},
         requests=4,
     ),
-    "site-standard-fire-relay": Case({"fire": "", "fault": ""}, {2: {1: "01"}}, {"fire": 0.0, "fault": 1.0}, requests=1),
+    "site-standard-fire-relay": Case(
+        {"fire": "", "fault": ""}, {2: {1: "01"}}, {"fire": 0.0, "fault": 1.0}, requests=1,
+    ),
     "deep-sea-dse8xxx": Case(
         units({"kPa": "oil_pressure", "°C": "coolant_temp", "%": "fuel load", "rpm": "speed", "Hz": "frequency",
                "V": "battery_voltage voltage_l1n voltage_l2n voltage_l3n", "A": "current_l1 current_l2 current_l3",
@@ -351,7 +353,8 @@ CASES = {
         requests=2,
     ),
     "site-standard-capacitor": Case(
-        dict.fromkeys(["breaker_closed", "breaker_tripped", "door_open", "auto", "step_1", "step_2", "step_3", "step_4", "step_5", "step_6", "step_fault", "over_temperature"], ""),
+        units({"": "breaker_closed breaker_tripped door_open auto step_1 step_2 step_3 step_4 step_5 step_6 "
+                   "step_fault over_temperature"}),
         {2: {0: "01", 6: "01", 16: "01", 21: "01", 24: "01"}},
         {"breaker_closed": 1.0, "auto": 1.0, "step_1": 1.0, "step_2": 0.0, "step_6": 1.0, "step_fault": 1.0,
          "over_temperature": 0.0},

@@ -10,6 +10,7 @@ import pytest
 
 from simulators.plant.device import NotWritableError, Occurrence, RefusedError
 from simulators.plant.firepanel import FLOOR_OUTPUTS, PANEL
+from simulators.plant.layout import HANDLER_NAMES
 from simulators.plant.memento import collect, restore
 from simulators.world import World
 
@@ -132,13 +133,15 @@ def test_a_zone_in_fire_moves_panel_floor_lifts_and_air_handler_and_the_reset_gi
     lifts = [world.devices[f"lift-{n:02}"].state for n in range(1, 17)]
     assert {(lift["mode"], lift["position"], lift["door"]) for lift in lifts} == {(2.0, 1.0, 2.0)}
     assert world.devices["lift-ext1"].state["mode"] == 0.0
-    assert world.handlers.table[world.handlers.rows["mode"]].tolist() == [1.0] * 3 + [3.0] + [1.0] * 9
+    assert world.handlers.table[world.handlers.rows["mode"]].tolist() == [
+        3.0 if name.startswith("ahu-04f-") else 1.0 for name in HANDLER_NAMES
+    ]
 
     happen(world, "fire-panel", "reset")
     run(world, 20)
-    assert not any(panel[name] for name in PANEL if name not in ("heartbeat",))
+    assert not any(panel[name] for name in PANEL if name != "heartbeat")
     assert {lift["mode"] for lift in lifts} == {0.0}
-    assert world.handlers.table[world.handlers.rows["mode"]].tolist() == [1.0] * 13
+    assert world.handlers.table[world.handlers.rows["mode"]].tolist() == [1.0] * len(HANDLER_NAMES)
 
 
 def test_an_output_that_jams_does_not_follow(world: World) -> None:
