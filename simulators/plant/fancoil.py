@@ -140,5 +140,3 @@ class FanCoilBank:
         table[2] = self._speed
         table[3] = self._speed > 0
         table[4] = self._occupied > 0.0
-
-

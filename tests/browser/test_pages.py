@@ -33,6 +33,10 @@ SHEETS = [
     Sheet("plant", "/plant", "plant", "冰水主機房", "Chilled-water plant", "#content svg"),
     Sheet("floors", "/floors", "floors", "樓層空調", "Air conditioning", "table"),
     Sheet("iaq", "/iaq", "iaq", "空氣品質", "Air quality", "table"),
+    Sheet("lifts", "/lifts", "lifts", "升降設備", "Lifts", "[data-lift]"),
+    Sheet("fire", "/fire", "fire", "消防", "Fire", "[data-zone]"),
+    Sheet("standby", "/standby", "standby", "備援電力", "Standby power", "[data-bank]"),
+    Sheet("meters", "/meters", "meters", "電表水表", "Meters", "[data-meter]"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet(

@@ -50,12 +50,20 @@ export function balance(node: MeterNode, read: Reader): Balance {
 
 export interface FlatNode { node: MeterNode; level: number; open: boolean }
 
-/** Rows of the trees: below what is open, or, with `wanted`, every match with what it hangs on. */
-export function flatten(roots: readonly MeterNode[], open: ReadonlySet<string>, wanted?: (equipment: Equipment) => boolean): FlatNode[] {
+/** Rows of the trees: below what is open or leads to something `loud`, or, with `wanted`, every match with what it hangs on. */
+export function flatten(roots: readonly MeterNode[], open: ReadonlySet<string>, wanted?: (equipment: Equipment) => boolean, loud?: (equipment: Equipment) => boolean): FlatNode[] {
   const rows: FlatNode[] = [];
+  const leads = new Set<string>();
+  const look = (node: MeterNode): boolean => {
+    let found = false;
+    for (const child of node.children) found = look(child) || found;
+    if (found) leads.add(node.equipment.address);
+    return found || (loud?.(node.equipment) ?? false);
+  };
+  for (const root of roots) look(root);
   const walk = (node: MeterNode, level: number): boolean => {
     const at = rows.length;
-    const shown = wanted ? true : open.has(node.equipment.address);
+    const shown = wanted ? true : open.has(node.equipment.address) || leads.has(node.equipment.address);
     rows.push({ node, level, open: shown && node.children.length > 0 });
     let hit = wanted?.(node.equipment) ?? true;
     if (shown) for (const child of node.children) hit = walk(child, level + 1) || hit;
@@ -109,9 +117,13 @@ export function leaking(list: readonly Night[]): boolean | null {
   return list.every((n) => n.steady);
 }
 
+/** Meters are rounded, their history is not always: so much back is no reset. */
+const ROUNDING = 1e-5;
+
 /** What a counter moved on since the start of the series; null when that is not known. */
 export function since(series: HistorySeries | undefined, present: number | null): number | null {
   if (!series || present === null) return null;
   const start = series.before?.value ?? series.min.find((v) => v !== null) ?? null;
-  return start === null || present < start ? null : present - start;
+  if (start === null || present < start - ROUNDING * Math.abs(start) - 0.01) return null;
+  return Math.max(0, present - start);
 }

@@ -3,7 +3,7 @@ import type { lift as zh } from '../zh-TW/lift';
 
 export const lift: Words<typeof zh> = {
   'lift.trapped.none': 'Nobody trapped',
-  'lift.trapped.some': 'Passengers trapped in {count} lifts',
+  'lift.trapped.some': 'Trapped passengers, lifts: {count}',
   'lift.trapped.unknown': '{count} lifts unknown: nobody can tell whether people are trapped',
   'lift.answer': 'Anyone trapped?',
   'lift.linked': '{good} / {total} linked',
@@ -18,7 +18,7 @@ export const lift: Words<typeof zh> = {
   'lift.direction.none': 'standing',
   'lift.trapped': 'trapped',
   'lift.unknown': 'unknown',
-  'lift.external': 'External lift',
+  'lift.external': 'External',
   'lift.guidance': 'When somebody is trapped',
   'lift.guidance.1': 'Speak by the intercom: "We know that you are shut in. Please do not force the door, help is on its way"; ask how many and whether anybody is ill',
   'lift.guidance.2': 'Call the lift contractor and send a guard to the floor',

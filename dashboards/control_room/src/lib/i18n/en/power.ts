@@ -27,6 +27,7 @@ export const power: Words<typeof zh> = {
   'standby.normal': 'Normal source',
   'standby.source.generator': 'Generator',
   'standby.board': 'Essential board',
+  'standby.sides': 'Normal · generator',
   'standby.auto': 'Auto',
   'standby.ups': 'Control room UPS',
   'standby.ups.supply': 'Supply',

@@ -15,7 +15,7 @@ export const lift = {
   'lift.direction.none': '靜止',
   'lift.trapped': '困人',
   'lift.unknown': '不明',
-  'lift.external': '外置電梯',
+  'lift.external': '外置',
   'lift.guidance': '困人處置步驟',
   'lift.guidance.1': '以車廂對講告知：「已知道您受困，請勿強行開門，救援人員已出發」，問人數與傷病',
   'lift.guidance.2': '通知電梯維護廠商值班，並派警衛至該樓層',

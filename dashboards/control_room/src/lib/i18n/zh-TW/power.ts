@@ -24,6 +24,7 @@ export const power = {
   'standby.normal': '常用電源',
   'standby.source.generator': '發電機電源',
   'standby.board': '緊急盤',
+  'standby.sides': '常用側 · 發電機側',
   'standby.auto': '自動',
   'standby.ups': '中控室不斷電系統',
   'standby.ups.supply': '供電',
