@@ -17,7 +17,7 @@ export const system: Words<typeof zh> = {
   'devices.cause.connection': 'Connection lost',
   'devices.cause.trust': 'Certificate missing, over or not trusted',
   'devices.cause.sign_in': 'User or password refused',
-  'devices.cause.silent': 'No answer in time',
+  'devices.cause.silent': 'No valid answer in time',
   'devices.cause.refused': 'The device refuses',
   'devices.cause.shape': 'Answer does not fit the profile',
   'devices.cause.failure': 'Device or gateway reports a failure',

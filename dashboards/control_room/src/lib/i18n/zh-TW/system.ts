@@ -15,7 +15,7 @@ export const system = {
   'devices.cause.connection': '連線中斷',
   'devices.cause.trust': '憑證缺少、過期或不受信任',
   'devices.cause.sign_in': '帳號或密碼被拒',
-  'devices.cause.silent': '逾時無回應',
+  'devices.cause.silent': '逾時無有效回應',
   'devices.cause.refused': '裝置拒絕讀取',
   'devices.cause.shape': '回應格式與設備型號不符',
   'devices.cause.failure': '裝置或閘道器回報故障',
