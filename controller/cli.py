@@ -6,7 +6,6 @@ Exit codes: 0 done · 1 something did not work (said on standard error) · 2 the
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import platform
 import signal
@@ -21,6 +20,7 @@ from controller.errors import InvalidError, ShifuError
 from controller.output import hush_libraries, set_up_logging
 from controller.settings.problem import SettingsError
 from controller.share import product_version, share_dir
+from controller.subcommand import DATA, AsJson, Data, add_groups, ask, print_json
 from drivers.errors import DriverError, ProfileError
 
 __all__ = ["app", "main"]
@@ -33,17 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-tls_app = typer.Typer(help="Certificates for HTTPS.", no_args_is_help=True)
-user_app = typer.Typer(help="Users of a controller on this machine.", no_args_is_help=True)
-history_app = typer.Typer(help="History of a controller on this machine.", no_args_is_help=True)
-app.add_typer(tls_app, name="tls")
-app.add_typer(user_app, name="user")
-app.add_typer(history_app, name="history")
+add_groups(app)
 
 Site = Annotated[Path, typer.Argument(help="The site's folder.", show_default=False)]
-Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SHIFU_DATA")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
-DATA = Path("data")
 
 
 def main() -> None:
@@ -85,16 +77,6 @@ def _loop(work: Any) -> Any:
     import uvloop  # noqa: PLC0415 - a command that needs no loop starts faster without it
 
     return uvloop.run(work)
-
-
-def _ask(data: Path, do: str, **request: Any) -> dict[str, Any]:
-    from controller.local import ask  # noqa: PLC0415
-
-    return asyncio.run(ask(data / "control.sock", {"do": do, **request}))
-
-
-def _print(data: object) -> None:
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -189,9 +171,9 @@ def apply(
     Bad files change nothing. Only links whose devices changed are opened again; alarms, overrides and point numbers of
     unchanged points stay.
     """
-    answer = _ask(data, "apply", site=str(site.resolve()), dry_run=dry_run)
+    answer = ask(data, "apply", site=str(site.resolve()), dry_run=dry_run)
     if as_json:
-        _print(answer["difference"])
+        print_json(answer["difference"])
         return
     _show_difference(answer["difference"], dry_run=dry_run)
 
@@ -250,7 +232,7 @@ def check(
     if schema is not None:
         written = write_schemas(schema)
         if site is None:
-            _print([str(path) for path in written]) if as_json else print(*written, sep="\n")
+            print_json([str(path) for path in written]) if as_json else print(*written, sep="\n")
             return
     if site is None:
         raise InvalidError("which site? Give its folder: `shifu check <folder>`; `shifu init` writes a new one")
@@ -260,7 +242,7 @@ def check(
         if as_json:
             from dataclasses import asdict  # noqa: PLC0415
 
-            _print({"ok": False, "problems": [asdict(problem) for problem in error.problems]})
+            print_json({"ok": False, "problems": [asdict(problem) for problem in error.problems]})
         else:
             print(error, file=sys.stderr)
             print(f"{site}: {_count(len(error.problems), 'problems')}", file=sys.stderr)
@@ -279,7 +261,7 @@ def check(
     }
     holding = configuration.holding()
     if as_json:
-        _print({"ok": True, "site": site_model.id, **counts, "notices": configuration.notices, "holding": holding})
+        print_json({"ok": True, "site": site_model.id, **counts, "notices": configuration.notices, "holding": holding})
         return
     print(f"{site}: good. " + ", ".join(_count(count, noun) for noun, count in counts.items()))
     for notice in configuration.notices:
@@ -375,7 +357,9 @@ def read(
     hush_libraries()
     if profiles or not where:
         rows = list_profiles()
-        _print(rows) if as_json else [print(f"{row['id']:<28} {row['equipment']:<14} {row['model']}") for row in rows]
+        print_json(rows) if as_json else [
+            print(f"{row['id']:<28} {row['equipment']:<14} {row['model']}") for row in rows
+        ]
         return
     password = ""
     if user:
@@ -386,7 +370,7 @@ def read(
         where, unit, register, count, function, tuple(node or ()), profile, timeout, user=user, password=password
     )
     result = asyncio.run(probe(request))
-    _print(result.data) if as_json else print(result.text)
+    print_json(result.data) if as_json else print(result.text)
     if result.failed:
         _fail(result.failed, 1)
 
@@ -431,124 +415,10 @@ def version(as_json: AsJson = False) -> None:
         "config": str(share_dir("config")),
     }
     if as_json:
-        _print(data)
+        print_json(data)
     else:
         data["formats"] = ", ".join(f"{name} {value}" for name, value in formats.items())
         print("\n".join(f"{key:<14} {value}" for key, value in data.items()))
-
-
-@tls_app.command("init")
-def tls_init(
-    folder: Annotated[Path, typer.Argument(help="Where the two files go, such as the site's folder.")],
-    name: Annotated[list[str], typer.Option(help="DNS name or IP address of this controller; several may be given.")],
-) -> None:
-    """Make a self-signed certificate and its key, and say how to use them."""
-    from controller.clock import SystemClock  # noqa: PLC0415
-    from controller.identity.certificate import make_certificate  # noqa: PLC0415
-
-    clock = SystemClock()
-    certificate, key = folder / "server.pem", folder / "server.key"
-    info = make_certificate(certificate, key, name, clock)
-    print(f"Wrote {certificate} and {key}")
-    _show_certificate(info, info.days_left(clock))
-    print("In server.toml, with paths below the site's folder:")
-    print(f'  [http]\n  certificate = "{certificate.name}"\n  private_key = "{key.name}"')
-
-
-@tls_app.command("show")
-def tls_show(
-    certificate: Annotated[Path, typer.Argument(help="A certificate, such as server.pem.")], as_json: AsJson = False
-) -> None:
-    """Show whose certificate it is, until when it is good, and its fingerprint as browsers show it."""
-    from controller.clock import SystemClock  # noqa: PLC0415
-    from controller.identity.certificate import read_certificate  # noqa: PLC0415
-
-    info = read_certificate(certificate)
-    left = info.days_left(SystemClock())
-    if as_json:
-        _print({"subject": info.subject, "names": info.names, "days_left": left, "fingerprint": info.fingerprint})
-    else:
-        _show_certificate(info, left)
-
-
-def _show_certificate(info: Any, days_left: float) -> None:
-    print(f"names        {', '.join(info.names)}")
-    print(f"valid for    {days_left:.0f} days")
-    print(f"fingerprint  {info.fingerprint}")
-
-
-@user_app.command("list")
-def user_list(data: Data = DATA, as_json: AsJson = False) -> None:
-    """List the users."""
-    users = _ask(data, "users")["users"]
-    if as_json:
-        _print(users)
-        return
-    for row in users:
-        print(f"{row['name']:<24} {row['role']:<16} {'disabled' if row['disabled'] else ''}".rstrip())
-
-
-@user_app.command("add")
-def user_add(
-    name: Annotated[str, typer.Argument(help="User name: a lower-case letter, then letters, digits, . _ -")],
-    role: Annotated[str, typer.Option(help="viewer, guard, operator, safety_officer, engineer, administrator, …")],
-    display_name: Annotated[str, typer.Option(help="Name on the screens.")] = "",
-    area: Annotated[list[str] | None, typer.Option(help="Area of the rights; everywhere unless given.")] = None,
-    data: Data = DATA,
-) -> None:
-    """Make a user and print the single-use link for the first sign-in."""
-    print(_ask(data, "user_add", user=name, role=role, display_name=display_name, areas=area or [])["link"])
-
-
-@user_app.command("change")
-def user_change(
-    name: Annotated[str, typer.Argument(help="User name.")],
-    role: Annotated[str | None, typer.Option(help="The new role.")] = None,
-    disable: Annotated[
-        bool | None, typer.Option("--disable/--enable", help="Shut the user out, or let them in again.")
-    ] = None,
-    data: Data = DATA,
-) -> None:
-    """Change a user's role, shut a user out, or let one in again; open sessions end at once."""
-    if role is None and disable is None:
-        raise InvalidError("nothing to change: give --role, --disable or --enable")
-    user = _ask(data, "user_change", user=name, role=role, disabled=disable)["user"]
-    print(f"{user['name']}: {user['role']}{', disabled' if user['disabled'] else ''}")
-
-
-@user_app.command("link")
-def user_link(name: Annotated[str, typer.Argument(help="User name.")], data: Data = DATA) -> None:
-    """Print a single-use sign-in link with which a user sets a new password."""
-    print(_ask(data, "link", user=name)["link"])
-
-
-@history_app.command("export")
-def history_export(
-    site: Site,
-    point: Annotated[list[str], typer.Option(help="Address of a point; several may be given.")],
-    start: Annotated[str, typer.Option(help="ISO 8601 with a zone, such as 2026-01-01T00:00:00+08:00.")],
-    end: Annotated[str, typer.Option(help="ISO 8601 with a zone.")],
-    data: Data = DATA,
-) -> None:
-    """Write raw history as CSV to standard output.
-
-    The controller may run or not. Columns: time (in the site's zone), point, value (empty: none), unit, quality.
-    """
-    from controller.export import export_csv  # noqa: PLC0415
-
-    asyncio.run(export_csv(site, data, point, start, end, sys.stdout))
-
-
-@history_app.command("import")
-def history_import(
-    file: Annotated[Path, typer.Argument(help="History file (.npz), as `shifu sim history` writes it.")],
-    site: Annotated[Path, typer.Option(help="The site's folder.")],
-    data: Data = DATA,
-) -> None:
-    """Import a history file; the controller must not run."""
-    from controller.export import import_file  # noqa: PLC0415
-
-    print(asyncio.run(import_file(site, data, file)))
 
 
 if os.environ.get("SHIFU_TRACEBACK"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,20 @@ if TYPE_CHECKING:
     from drivers.driver import Device
     from drivers.supervision import Breaker
 
-__all__ = ["DeviceHealth", "Member"]
+__all__ = ["NOTHING", "DeviceHealth", "Member", "Trouble"]
+
+
+class Trouble(NamedTuple):
+    """What is wrong: a sentence, and its word of `drivers.errors.CAUSES`."""
+
+    message: str
+    cause: str
+
+    def __bool__(self) -> bool:
+        return bool(self.message)
+
+
+NOTHING = Trouble("", "")
 
 
 @dataclass(slots=True)
@@ -37,9 +50,15 @@ class DeviceHealth:
     """Polls to which the device said no as a whole."""
     message: str = ""
     """What went wrong last, or what part of a good device cannot be had; empty while all of it answers."""
+    cause: str = ""
+    """The word of `drivers.errors.CAUSES` for `message`."""
     keepalives: int = 0
     writes: int = 0
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=128), repr=False)
+
+    def say(self, trouble: Trouble) -> None:
+        """Take a sentence and its word together."""
+        self.message, self.cause = trouble
 
     @property
     def latency_p95_ms(self) -> float:

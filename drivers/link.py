@@ -32,8 +32,9 @@ from drivers.errors import (
     DriverError,
     NotSentError,
     TryAgainError,
+    cause_of,
 )
-from drivers.health import DeviceHealth, Member
+from drivers.health import NOTHING, DeviceHealth, Member, Trouble
 from drivers.picture import PictureDriver
 from drivers.ratelog import RateLog
 from drivers.reading import Quality, Readings
@@ -180,9 +181,9 @@ class Link:
         if on and member.health.state == "disabled":
             member.seen = member.due = self._clock.monotonic()
             member.breaker.succeeded()
-            self._set_state(member, "starting", "")
+            self._set_state(member, "starting", NOTHING)
         elif not on:
-            self._set_state(member, "disabled", "taken out of service")
+            self._set_state(member, "disabled", Trouble("taken out of service", "service"))
 
     # -- session -------------------------------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ class Link:
             except Exception as error:  # noqa: BLE001 - whatever a driver raises, the link lives on
                 if not isinstance(error, TryAgainError):
                     self._say(logging.ERROR, "link %s: connect failed: %s", self._name, error, fault=True)
-                await self._pause(f"no connection: {error}")
+                await self._pause(Trouble(f"no connection: {error}", cause_of(error)))
                 continue
             self._open, self._answered = True, False
             start = self._clock.monotonic()
@@ -224,7 +225,7 @@ class Link:
                 self._backoff.reset()
             await self._pause(reason)
 
-    async def _serve(self) -> str:
+    async def _serve(self) -> Trouble:
         """Poll or subscribe until the connection is gone.
 
         Returns:
@@ -238,21 +239,21 @@ class Link:
             except asyncio.CancelledError:
                 raise
             except ConnectError as error:
-                return str(error)
+                return Trouble(str(error), cause_of(error))
             except Exception as error:  # noqa: BLE001 - a fault of others is logged, counted, survived
                 self._say(logging.ERROR, "link %s: the driver failed: %s", self._name, error, fault=True)
                 for member in self._members.values():
                     member.health.errors += 1
-                return f"the driver failed: {error!r}"
-            return "the driver ended without saying why"
+                return Trouble(f"the driver failed: {error!r}", "fault")
+            return Trouble("the driver ended without saying why", "fault")
         raise TypeError(f"{type(self._driver).__name__} is neither a PolledDriver nor a SubscribedDriver")
 
-    async def _pause(self, message: str) -> None:
+    async def _pause(self, trouble: Trouble) -> None:
         """Wait before the next connect; every device is tried at once when the connection is back."""
         for member in self._members.values():
             member.due = 0.0
             if member.health.state != "disabled":
-                member.health.message = message
+                member.health.say(trouble)
         await self._clock.sleep(self._backoff.failed(self._clock.monotonic()))
 
     async def _close(self) -> None:
@@ -263,7 +264,7 @@ class Link:
 
     # -- polls ---------------------------------------------------------------------------------------------------
 
-    async def _poll_loop(self, driver: PolledDriver) -> str:
+    async def _poll_loop(self, driver: PolledDriver) -> Trouble:
         members = list(self._members.values())
         queue = [(member.due, place) for place, member in enumerate(members)]
         heapq.heapify(queue)
@@ -286,7 +287,7 @@ class Link:
             member.due = max(following, next_slot(now + member.breaker.interval_s - period, period))
             heapq.heapreplace(queue, (member.due, place))
 
-    async def _poll(self, driver: PolledDriver, member: Member) -> str:
+    async def _poll(self, driver: PolledDriver, member: Member) -> Trouble:
         """Poll one device once.
 
         Returns:
@@ -303,25 +304,26 @@ class Link:
         except asyncio.CancelledError:
             raise
         except ConnectError as error:
-            self._failed(member, f"connection lost: {error}")
-            return f"connection lost: {error}"
+            lost = Trouble(f"connection lost: {error}", cause_of(error))
+            self._failed(member, lost)
+            return lost
         except DeviceTimeoutError as error:
             health.timeouts += 1
-            self._failed(member, str(error))
+            self._failed(member, Trouble(str(error), cause_of(error)))
         except DeviceRefusedError as error:
             health.refused += 1
-            self._failed(member, str(error), state="refused")
+            self._failed(member, Trouble(str(error), cause_of(error)), state="refused")
         except (DecodeError, DriverError) as error:
             health.errors += 1
-            self._failed(member, str(error))
+            self._failed(member, Trouble(str(error), cause_of(error)))
         except Exception as error:  # noqa: BLE001 - a fault of others is logged, counted, survived
             health.errors += 1
             self._say(logging.ERROR, "device %s: the driver failed: %r", member.device.id, error, fault=True)
-            self._failed(member, f"the driver failed: {error!r}")
+            self._failed(member, Trouble(f"the driver failed: {error!r}", "fault"))
         else:
             health.latencies_s.append(self._clock.monotonic() - start)
             self._received(member, batch)
-        return ""
+        return NOTHING
 
     def _received(self, member: Member, batch: Readings) -> None:
         """Judge one batch and hand it on."""
@@ -331,9 +333,9 @@ class Link:
         if len(batch) and batch.quality[0] >= _BAD and not _useful(batch):
             health.refused += 1
             if bool((batch.quality == Quality.BAD_CONFIG).any()):
-                self._failed(member, "the device refuses every read", state="refused")
+                self._failed(member, Trouble("the device refuses every read", "refused"), state="refused")
             else:
-                self._failed(member, "the device or its gateway reports a failure")
+                self._failed(member, Trouble("the device or its gateway reports a failure", "failure"))
             self._deliver(member.device, batch)
             return
         member.seen = self._clock.monotonic()
@@ -341,7 +343,7 @@ class Link:
         health.last_good_ns = self._clock.now_ns()
         self._answered = True
         if health.state != "good":
-            self._set_state(member, "good", "")
+            self._set_state(member, "good", NOTHING)
             if member.device.profile.keepalive:
                 member.keepalive_due = member.seen
         self._judge_part(member)
@@ -360,7 +362,7 @@ class Link:
         elif member.troubled:
             self._say(logging.INFO, "device %s: all of it answers again", member.device.id)
         member.troubled = bool(trouble)
-        health.message = trouble
+        health.say(Trouble(trouble, "part") if trouble else NOTHING)
 
     def _deliver(self, device: Device, batch: Readings) -> None:
         try:
@@ -369,18 +371,18 @@ class Link:
             self.sink_errors += 1
             self._say(logging.ERROR, "device %s: the sink failed on a batch", device.id, fault=True)
 
-    def _failed(self, member: Member, message: str, *, state: str = "lost") -> None:
+    def _failed(self, member: Member, trouble: Trouble, *, state: str = "lost") -> None:
         """Count a poll that brought nothing good."""
         mates = any(
             other is not member and other.health.state == "good" and not other.breaker.open
             for other in self._members.values()
         )
         member.breaker.failed(mates_answer=mates)
-        member.health.message = message
+        member.health.say(trouble)
         if member.health.state == "disabled":
             return
         if member.breaker.failures >= _LOST_AFTER_FAILURES:
-            self._set_state(member, state, message)
+            self._set_state(member, state, trouble)
 
     # -- watch, keep-alive ---------------------------------------------------------------------------------------
 
@@ -407,7 +409,8 @@ class Link:
                     member.seen = now
                 silent = now - member.seen
                 if silent >= loss_limit_s(member.device.period_s) - _TOLERANCE_S:
-                    self._set_state(member, "lost", member.health.message or f"no good answer for {silent:.0f} s")
+                    said = Trouble(member.health.message, member.health.cause)
+                    self._set_state(member, "lost", said or Trouble(f"no good answer for {silent:.0f} s", "silent"))
 
     async def _keep_alive(self) -> None:
         """Write each healthy device's heartbeat in its period."""
@@ -467,18 +470,19 @@ class Link:
         except ConnectError as error:
             raise NotSentError(f"{error}; nothing was sent") from error
 
-    def _set_state(self, member: Member, state: str, message: str) -> None:
+    def _set_state(self, member: Member, state: str, trouble: Trouble) -> None:
         health = member.health
         if health.state == state:
             return
         before = health.state
-        health.state, health.message, health.since_ns = state, message, self._clock.now_ns()
+        health.state, health.since_ns = state, self._clock.now_ns()
+        health.say(trouble)
         device = member.device
         if state == "good":
             if before != "starting":
                 self._say(logging.INFO, "device %s (%s): answers again", device.id, device.endpoint)
         elif state in ("lost", "refused"):
-            self._say(logging.WARNING, "device %s (%s): %s: %s", device.id, device.endpoint, state, message)
+            self._say(logging.WARNING, "device %s (%s): %s: %s", device.id, device.endpoint, state, trouble.message)
         if self._on_health is not None:
             try:
                 self._on_health(device, health)

@@ -40,6 +40,8 @@ class DeviceReply(Item):
     refused: int
     latency_p95_ms: float | None
     message: str
+    cause: str
+    """What the message is about, in one word; empty where nothing is wrong."""
     keepalives: int
     writes: int
     model_config = ConfigDict(
@@ -62,6 +64,7 @@ class DeviceReply(Item):
                     "refused": 0,
                     "latency_p95_ms": 41.5,
                     "message": "",
+                    "cause": "",
                     "keepalives": 0,
                     "writes": 0,
                 }

@@ -265,6 +265,7 @@ def device_json(device: DeviceStatus) -> dict[str, Any]:
         "refused": device.refused,
         "latency_p95_ms": finite(device.latency_p95_ms),
         "message": device.message,
+        "cause": device.cause,
         "keepalives": device.keepalives,
         "writes": device.writes,
     }

@@ -53,6 +53,8 @@ class DeviceStatus:
     message: str
     keepalives: int
     writes: int
+    cause: str = ""
+    """The word of `drivers.errors.CAUSES` for the message; screens say it in their language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class Field:
             message=health.message,
             keepalives=health.keepalives,
             writes=health.writes,
+            cause=health.cause,
         )
 
     def _still(self, item: Idle) -> DeviceStatus:
@@ -219,6 +222,7 @@ class Field:
             message=item.message,
             keepalives=0,
             writes=0,
+            cause="service",
         )
 
     def _link(self, device: str) -> Link:

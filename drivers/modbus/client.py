@@ -209,7 +209,8 @@ class Connection:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                     transport, _ = await loop.create_connection(lambda: line, endpoint.host, endpoint.port)
         except TimeoutError:
-            raise ConnectError(f"{endpoint.text}: no answer to the connect in {_CONNECT_TIMEOUT_S:g} s") from None
+            said = f"{endpoint.text}: no answer to the connect in {_CONNECT_TIMEOUT_S:g} s"
+            raise ConnectError(said, cause="unreachable") from None
         except (OSError, ValueError) as error:
             raise ConnectError(f"{endpoint.text}: {error}") from error
         self._transport, self._line = transport, line

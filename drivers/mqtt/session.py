@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from drivers.errors import ConnectError, DeviceRefusedError, DeviceTimeoutError
+from drivers.errors import ConnectError, DeviceRefusedError, DeviceTimeoutError, NotTrustedError
 from drivers.mqtt.payload import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -155,11 +155,11 @@ class Session:
                 self._client.tls_set_context(await asyncio.to_thread(self._tls))
             await asyncio.wait_for(asyncio.to_thread(self._connect, host, port), 2 * _CONNECT_S)
         except ssl.SSLCertVerificationError as error:
-            raise ConnectError(
+            raise NotTrustedError(
                 f"{name}: the broker's certificate is not trusted: {error.verify_message}; check the `ca` file"
             ) from error
         except TimeoutError as error:
-            raise ConnectError(f"{name}: no answer within {_CONNECT_S:g} s") from error
+            raise ConnectError(f"{name}: no answer within {_CONNECT_S:g} s", cause="unreachable") from error
         except (OSError, ValueError) as error:
             raise ConnectError(f"{name}: {error}") from error
         self._attach()
@@ -298,9 +298,9 @@ class Session:
             raise ConnectError(f"{self._login.endpoint}: {self._ended.result()}; it may have arrived")
         return None
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, cause: str = "") -> None:
         if not self._opened.done():
-            self._opened.set_exception(ConnectError(f"{self._login.endpoint}: {reason}"))
+            self._opened.set_exception(ConnectError(f"{self._login.endpoint}: {reason}", cause=cause))
             self._opened.exception()  # somebody may have given up waiting
         if not self._ended.done():
             self._ended.set_result(reason)
@@ -311,7 +311,8 @@ class Session:
         self, _client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Properties | None
     ) -> None:
         if code.is_failure:
-            self._end(f"the broker refused the connection: {code}")
+            known = str(code) not in ("Bad user name or password", "Not authorized")
+            self._end(f"the broker refused the connection: {code}", "" if known else "sign_in")
         elif not self._opened.done():
             self._opened.set_result(None)
 

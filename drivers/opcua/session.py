@@ -78,7 +78,7 @@ class Session:
                 reason = f"the server refuses: {status_name(error.code)}"
             else:
                 reason = str(error) or type(error).__name__
-            raise ConnectError(f"{self._endpoint}: {reason}") from error
+            raise ConnectError(f"{self._endpoint}: {reason}", cause=_cause(error)) from error
 
     async def close(self) -> None:
         """Say goodbye if there is somebody, and close the socket."""
@@ -140,3 +140,13 @@ class Session:
             0, ua.TimestampsToReturn.Both, [ua.ReadValueId(node, AttributeIds.Value) for node in nodes]
         )
         return await self.client.read(parameters)
+
+
+def _cause(error: Exception) -> str:
+    """Return what the server's refusal is about, where its status says so."""
+    name = status_name(error.code) if isinstance(error, UaStatusCodeError) else ""
+    if "Identity" in name or name == "BadUserAccessDenied":
+        return "sign_in"
+    if "Certificate" in name or name == "BadSecurityChecksFailed":
+        return "trust"
+    return "unreachable" if isinstance(error, TimeoutError) else ""

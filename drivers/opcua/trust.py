@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from drivers.errors import ConnectError, ProfileError
+from drivers.errors import NotTrustedError, ProfileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ async def secure(client: Client, credentials: Credentials, endpoint: str, now_ns
     """Prepare `client` for a secure channel to a server that is checked first.
 
     Raises:
-        ConnectError: a file is missing, the server does not offer the policy, or its certificate is not trusted.
+        NotTrustedError: a file is missing, the server does not offer the policy, or its certificate is not trusted.
     """
     if credentials.user:
         client.set_user(credentials.user)
@@ -99,7 +99,7 @@ async def secure(client: Client, credentials: Credentials, endpoint: str, now_ns
         return
     for name in ("certificate", "private_key", "ca"):
         if not getattr(credentials, name):
-            raise ConnectError(
+            raise NotTrustedError(
                 f"{endpoint}: no {name} is given, and the connection must be encrypted; give it in the device's "
                 f'secrets, or say security = "none" in its options'
             )
@@ -117,7 +117,7 @@ async def secure(client: Client, credentials: Credentials, endpoint: str, now_ns
     ]
     if not wanted or not wanted[0].ServerCertificate:
         have = sorted({f"{one.SecurityPolicyUri.rpartition('#')[2]} {one.SecurityMode.name}" for one in offered})
-        raise ConnectError(
+        raise NotTrustedError(
             f"{endpoint}: the server does not offer {credentials.security} sign and encrypt; "
             f"it offers {', '.join(have)}"
         )
@@ -138,7 +138,7 @@ def check_server(server: x509.Certificate, trusted: Sequence[x509.Certificate], 
     """Check that a server's certificate is valid now and trusted.
 
     Raises:
-        ConnectError: it is not, with who it is and what to do.
+        NotTrustedError: it is not, with who it is and what to do.
     """
     who = f"{endpoint}: the server's certificate {server.subject.rfc4514_string()!r}"
     _check_dates(server, now_ns, who)
@@ -151,11 +151,11 @@ def check_server(server: x509.Certificate, trusted: Sequence[x509.Certificate], 
             continue
         _check_dates(authority, now_ns, f"{endpoint}: the authority {authority.subject.rfc4514_string()!r}")
         if not _may_sign(authority):
-            raise ConnectError(f"{who} was signed by a certificate that is no authority")
+            raise NotTrustedError(f"{who} was signed by a certificate that is no authority")
         if not _may_serve(server):
-            raise ConnectError(f"{who} may not act as a server (extended key usage)")
+            raise NotTrustedError(f"{who} may not act as a server (extended key usage)")
         return
-    raise ConnectError(
+    raise NotTrustedError(
         f"{who} is not trusted (SHA-256 {_fingerprint(server)}). If it is the right one, add it, or the authority that "
         f"signed it, to the `ca` file"
     )
@@ -164,9 +164,9 @@ def check_server(server: x509.Certificate, trusted: Sequence[x509.Certificate], 
 def _check_dates(certificate: x509.Certificate, now_ns: int, who: str) -> None:
     now = datetime.fromtimestamp(now_ns / 1e9, UTC)
     if now > certificate.not_valid_after_utc:
-        raise ConnectError(f"{who} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; it must be renewed")
+        raise NotTrustedError(f"{who} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; it must be renewed")
     if now < certificate.not_valid_before_utc:
-        raise ConnectError(
+        raise NotTrustedError(
             f"{who} is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on; check the clocks"
         )
 
@@ -212,11 +212,11 @@ async def _load(path: str, endpoint: str) -> list[x509.Certificate]:
             return x509.load_pem_x509_certificates(raw)
         return [x509.load_der_x509_certificate(raw)]
     except ValueError as error:
-        raise ConnectError(f"{endpoint}: certificate file {path}: {error}") from error
+        raise NotTrustedError(f"{endpoint}: certificate file {path}: {error}") from error
 
 
 async def _read(path: str, endpoint: str) -> bytes:
     try:
         return await asyncio.to_thread(Path(path).read_bytes)
     except OSError as error:
-        raise ConnectError(f"{endpoint}: file {path}: {error.strerror}") from error
+        raise NotTrustedError(f"{endpoint}: file {path}: {error.strerror}") from error

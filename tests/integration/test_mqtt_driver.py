@@ -287,8 +287,9 @@ async def test_mqtt_wrong_password_is_refused(tmp_path: Path) -> None:
     assert await process.wait() == 0
     with Mosquitto(tmp_path, extra=f"allow_anonymous false\npassword_file {tmp_path}/passwords") as broker:
         for secrets in ({}, {"user": "shifu", "password": "wrong"}):
-            with pytest.raises(ConnectError, match="refused the connection"):
+            with pytest.raises(ConnectError, match="refused the connection") as refused:
                 await MqttDriver(sensors(broker.endpoint, secrets=secrets), SystemClock()).connect()
+            assert refused.value.cause == "sign_in"
         driver = MqttDriver(sensors(broker.endpoint, secrets={"user": "shifu", "password": "right"}), SystemClock())
         await driver.connect()
         await driver.close()

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controller.clock import SystemClock
 from drivers.driver import SubscribedDriver
-from drivers.errors import ConnectError, DecodeError, DeviceRefusedError, NotWritableError
+from drivers.errors import ConnectError, DecodeError, DeviceRefusedError, NotWritableError, cause_of
 from drivers.opcua.browse import probe
 from drivers.opcua.driver import OpcUaDriver
 from drivers.profile import load_profile, parse_profile
@@ -297,14 +297,15 @@ async def test_opcua_encrypted_session_and_what_is_refused(tmp_path: Path) -> No
         async with running(good, box):
             await box.until(lambda: box.last(0) is not None)
             await good.write(good.devices[0], "zone_temp_sp", 23.0)
-        for bad, what in (
-            (driver_with(authority[0]), "is not trusted"),
-            (driver_with(None), "no ca is given"),
-            (driver_with(theirs[0], secrets={"password": "wrong"}), "refuses"),
-            (driver_with(theirs[0], secrets={"private_key": str(tmp_path / "none.pem")}), "none.pem"),
+        for bad, what, cause in (
+            (driver_with(authority[0]), "is not trusted", "trust"),
+            (driver_with(None), "no ca is given", "trust"),
+            (driver_with(theirs[0], secrets={"password": "wrong"}), "refuses", "sign_in"),
+            (driver_with(theirs[0], secrets={"private_key": str(tmp_path / "none.pem")}), "none.pem", "trust"),
         ):
-            with pytest.raises(ConnectError, match=what):
+            with pytest.raises(ConnectError, match=what) as refused:
                 await bad.connect()
+            assert cause_of(refused.value) == cause
         open_line = OpcUaDriver([device(profile, port)], SystemClock())
         with pytest.raises(ConnectError):
             await open_line.connect()

@@ -128,8 +128,8 @@ def test_check_says_what_the_site_has(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], site: Path
 ) -> None:
     assert shifu(monkeypatch, "check", str(site)) == 0
-    assert capsys.readouterr().out == (
-        f"{site}: good. 1 building, 1 equipment, 1 device, 1 connection, 28 points, 0 commandable, 2 alarms, 0 rules\n"
+    assert capsys.readouterr().out.startswith(
+        f"{site}: good. 1 building, 1 equipment, 1 device, 1 connection, 28 points, 0 commandable, 2 alarms, 0 rules"
     )
 
     assert shifu(monkeypatch, "check", str(site), "--json") == 0
@@ -223,9 +223,10 @@ def test_schemas_in_the_tree_are_up_to_date_and_accept_the_sites(
     import jsonschema_rs
 
     assert shifu(monkeypatch, "check", "--schema", str(tmp_path / "schema"), "--json") == 0
-    assert len(json.loads(capsys.readouterr().out)) == 11
+    said = json.loads(capsys.readouterr().out)
     kept = share_dir("config") / "schema"
     written = {path.name: path.read_text("utf-8") for path in (tmp_path / "schema").iterdir()}
+    assert {Path(name).name for name in said} == set(written)
     assert {path.name: path.read_text("utf-8") for path in kept.iterdir()} == written, (
         "run `shifu check --schema config/schema`"
     )

@@ -241,6 +241,10 @@ async def test_a_silent_device_is_lost_within_three_polls_or_ten_seconds(period:
         assert len(lost) == 1
         assert lost[0] - silent_from <= max(3 * period, 10.0) + 0.31
         assert it.link.health["a"].message.startswith("no answer")
+        assert it.link.health["a"].cause == "silent"
+        del it.driver.failing["a"]
+        await it.clock.advance(4 * period + 70)
+        assert (it.state(), it.link.health["a"].message, it.link.health["a"].cause) == ("good", "", "")
 
 
 async def test_a_driver_that_hangs_does_not_hide_the_loss() -> None:

@@ -54,7 +54,7 @@ export type DeviceState = 'starting' | 'good' | 'lost' | 'refused' | 'disabled';
 export interface Device {
   id: string; profile: string; protocol: string; endpoint: string; unit: number | string | null; equipment: string; points: number;
   state: DeviceState; last_good: string | null; since: string | null; polls: number; errors: number; timeouts: number; refused: number;
-  latency_p95_ms: number | null; message: string; keepalives: number; writes: number;
+  latency_p95_ms: number | null; message: string; cause: string; keepalives: number; writes: number;
 }
 export interface Session {
   user: { name: string; display_name: string; role: string };
