@@ -178,7 +178,7 @@ async def test_energy_is_counted_from_the_meter_and_its_carbon_names_its_factor(
 
 
 async def test_events_are_found_by_time_type_source_place_and_text(house: Any) -> None:
-    viewer = await house.user(Role.VIEWER)
+    viewer = await house.user(Role.GUARD)  # who may see persons may look for them
     for number in range(20):
         device = "dev-tx1" if number % 2 else "dev-ahu1"
         data = {"plate": f"車{number:02}", "note": "100%_done" if number == 3 else "x"}
@@ -206,9 +206,11 @@ async def test_events_are_found_by_time_type_source_place_and_text(house: Any) -
     assert (await viewer("GET", "/events/types")).json() == {"types": ["door_forced", "plate_read"]}
     for wrong in ({"start": "yesterday"}, {"start": "10", "end": "5"}, {"q": "x" * 101}, {"type": ["x"] * 51}):
         assert (await viewer("GET", "/events", params=wrong)).status_code == 422, wrong
-    west = await house.user(Role.VIEWER, name="west", areas=("west",))
+    west = await house.user(Role.GUARD, name="west", areas=("west",))
     found = (await west("GET", "/events", params={"q": "車"})).json()["items"]
     assert {item["source"] for item in found} == {"dev-ahu1"}
+    nobody = await house.user(Role.VIEWER, name="nobody")
+    assert (await nobody("GET", "/events", params={"q": "車07"})).json()["items"] == []
 
 
 async def test_the_stream_counts_only_what_one_may_see(house: Any) -> None:
@@ -223,7 +225,7 @@ async def test_the_stream_counts_only_what_one_may_see(house: Any) -> None:
     for client in (everybody, west):
         hub.receive(client, {"subscribe": ["events"]})
         client.texts.clear()
-    items = [{"n": n, "area": "west" if n % 2 else "plant"} for n in range(200)]
+    items: list[dict[str, Any]] = [{"n": n, "area": "west" if n % 2 else "plant", "data": {}} for n in range(200)]
     hub.publish_events(items, {"west": 6_000, "plant": 3_999, "": 1})
     told = {name: client.texts[-1][1] for name, client in (("all", everybody), ("west", west))}
     import orjson
@@ -231,7 +233,7 @@ async def test_the_stream_counts_only_what_one_may_see(house: Any) -> None:
     every, half = orjson.loads(told["all"]), orjson.loads(told["west"])
     assert (every["count"], len(every["items"]), every["left_out"]) == (10_000, 200, 9_800)
     assert (half["count"], len(half["items"]), half["left_out"]) == (6_000, 100, 5_900)
-    hub.publish_events([{"n": 1, "area": "plant"}], {"plant": 1})
+    hub.publish_events([{"n": 1, "area": "plant", "data": {}}], {"plant": 1})
     assert len(west.texts) == 1  # nothing for these eyes, not even a number
 
 

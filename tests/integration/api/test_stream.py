@@ -327,7 +327,7 @@ async def test_deaf_client_delays_nobody_and_is_cut(house: Any, monkeypatch: pyt
             # How much a kernel keeps for a socket that nobody reads differs (4 MB to 32 MB seen): until it is full.
             async with asyncio.timeout(60):
                 while house.runtime.hub.clients > 1:
-                    house.runtime.hub.publish_events([{"n": n, "padding": padding}], {"": 1})
+                    house.runtime.hub.publish_events([{"n": n, "data": {"padding": padding}}], {"": 1})
                     message = await receive(healthy, "events")
                     # Its socket is full: one message is being sent to it and others wait behind.
                     stuck += bool(deaf_client.texts) and house.runtime.hub.clients > 1

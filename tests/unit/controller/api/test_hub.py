@@ -162,7 +162,7 @@ async def test_of_a_thousand_clients_ten_deaf_ones_cost_little_and_delay_nobody(
     rounds = 3 * texts
     for turn in range(rounds):
         bench.hub.publish_values(np.arange(10, dtype=np.int32))
-        bench.hub.publish_events([{"n": turn}], {"": 1})
+        bench.hub.publish_events([{"n": turn, "data": {}}], {"": 1})
         await asyncio.sleep(0)
         for client in deaf:
             assert len(client.texts) <= texts
