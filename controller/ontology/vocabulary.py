@@ -72,6 +72,13 @@ CLASSES: Mapping[str, EquipmentWords] = {
         ("intercom", "shifuIntercom", "Video_Intercom"),
         ("sos", "shifuSos", "Emergency_Phone"),
         ("intrusion", "shifuIntrusion", "Intrusion_Detection_Equipment"),
+        ("sos_button", "shifuSos", "Safety_Equipment"),
+        ("intrusion_zone", "shifuIntrusion", "Intrusion_Detection_Equipment"),
+        ("access_controller", "shifuAccessController", "Access_Control_Equipment"),
+        ("recorder", "shifuRecorder", "Network_Video_Recorder"),
+        ("gate", "shifuGate", "Access_Control_Equipment"),
+        ("parking_row", "shifuParkingRow", "Sensor_Equipment"),
+        ("room", "shifuRoom", "Sensor_Equipment"),
         ("fire_panel", "shifuFirePanel", "Fire_Control_Panel"),
         ("fire_zone", "shifuFireZone", "Fire_Safety_Equipment"),
     )
@@ -85,6 +92,8 @@ HAYSTACK_UNITS: Mapping[str, str] = {
     "kvarh": "kVARh",
     "RT": "tonref",
     "%RH": "%RH",
+    "d": "day",
+    "dB": "db",
     "µS/cm": "_µS/cm",
 }
 """Where Haystack's symbol differs from ours; one that its database lacks begins with an underscore."""
@@ -127,6 +136,8 @@ QUDT_UNITS: Mapping[str, str] = {
     "s": "SEC",
     "min": "MIN",
     "h": "HR",
+    "d": "DAY",
+    "dB": "DeciB",
     "lx": "LUX",
     "RT": "TON_FG",
     "µS/cm": "MicroS-PER-CentiM",
