@@ -65,7 +65,7 @@ class FanCoilBank:
         self.heat_kw = 0.0
         """What the coils put into the chilled water, kW."""
         self.power_kw = 0.0
-        self.to_zone_w = np.zeros(ZONES)
+        self.to_zone_w: NDArray[np.float64] = np.zeros(ZONES)
         """What the rooms leak into each zone, W."""
         self.table = np.zeros((len(FCU), FANCOILS))
 
@@ -113,12 +113,13 @@ class FanCoilBank:
         near = zones.air[self._zone]
         self.air = (store * self.air + gain + leak * near + coil * water_c) / (store + leak + coil)
         self.heat_kw = float(np.sum(coil * (self.air - water_c))) / 1000.0
-        self.to_zone_w = np.bincount(self._zone, leak * (self.air - near), ZONES)
+        self.to_zone_w = np.asarray(np.bincount(self._zone, leak * (self.air - near), ZONES), np.float64)
         self.power_kw = float(np.sum(_FAN_KW_M2 * FANCOIL_M2 * _SPEED[self._speed]))
 
     def people_w(self) -> NDArray[np.float64]:
         """Return the heat of the people who sit in these rooms and not in the open part of their zone, W (ZONES,)."""
-        return np.bincount(self._zone, 75.0 * self._occupied * FANCOIL_M2 / _M2_PERSON, ZONES)
+        seated = 75.0 * self._occupied * FANCOIL_M2 / _M2_PERSON
+        return np.asarray(np.bincount(self._zone, seated, ZONES), np.float64)
 
     def socket_kw(self, lamps: float) -> tuple[float, float]:
         """Return what lamps and plugs of the rooms draw, kW."""

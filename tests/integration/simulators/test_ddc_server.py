@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_TESTS = 10
+_TESTS = 11
 _ENDPOINT = "opc.tcp://10.20.4.10:4840"
 _VALUES = {node.quantity: 0.0 for node in NODES} | {
     "zone_temp": 24.53,
@@ -74,6 +74,13 @@ async def server(world_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Asy
         )
         for n in range(1, 2 * _TESTS + 1)
     ]
+    rows.append(
+        (
+            SimulatedDevice("fcu-07", "y", "site-standard-fcu", _ENDPOINT, 1, 1.0, {"node_prefix": "FCU/07"}),
+            {"zone_temp": 26.34, "zone_temp_sp": 26.0, "fan_speed": 2.0, "valve_open": 1.0, "occupied": 1.0},
+            ("zone_temp_sp",),
+        )
+    )
     world = world_of(*rows)
     board = Board(world.devices, 7)
     credentials = issue(tmp_path_factory.mktemp("certificates"))
@@ -125,6 +132,29 @@ async def test_values_types_ranges_and_time_stamps(ddc: Ddc) -> None:
         assert (await zone.read_type_definition()) == node_id(ObjectIds.AnalogItemType)
         parent = client.get_node(node_id(f"AHU/{ddc.second[4:]}", zone.nodeid.NamespaceIndex))
         assert len(await parent.get_variables()) == len(NODES) == 26
+
+
+async def test_a_fan_coil_stands_beside_the_air_handlers(ddc: Ddc) -> None:
+    async with await ddc.client() as client:
+        namespace = await client.get_namespace_index("urn:taipei-city-hall:ddc")
+        parent = client.get_node(node_id("FCU/07", namespace))
+        names = [(await variable.read_browse_name()).Name for variable in await parent.get_variables()]
+        assert sorted(names) == ["FanSpeed", "Occupied", "ValveOpen", "ZoneTemp", "ZoneTempSp"]
+        speed = client.get_node(node_id("FCU/07/FanSpeed", namespace))
+        data = await speed.read_data_value()
+        assert (data.Value.VariantType, data.Value.Value) == (ua.VariantType.Int32, 2)
+        states = await (await speed.get_child("0:EnumStrings")).read_value()
+        assert [state.Text for state in states] == ["off", "low", "medium", "high"]
+        assert await client.get_node(node_id("FCU/07/ZoneTemp", namespace)).read_value() == pytest.approx(26.35)
+        setpoint = client.get_node(node_id("FCU/07/ZoneTempSp", namespace))
+        await setpoint.write_value(23.0, ua.VariantType.Double)
+        assert ddc.world.devices["fcu-07"].state["zone_temp_sp"] == 23.0
+        with pytest.raises(ua.UaStatusCodeError) as refused:
+            await setpoint.write_value(30.0, ua.VariantType.Double)
+        assert refused.value.code == ua.StatusCodes.BadOutOfRange
+        with pytest.raises(ua.UaStatusCodeError) as read_only:
+            await speed.write_value(3, ua.VariantType.Int32)
+        assert read_only.value.code == ua.StatusCodes.BadNotWritable
 
 
 async def test_a_write_takes_effect_in_the_device(ddc: Ddc) -> None:
