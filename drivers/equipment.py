@@ -47,11 +47,13 @@ class EquipmentClass:
 def _points(**rows: str) -> dict[str, PointSpec]:
     """Read rows of `unit = "tag tag! …"`; the tag of a point that may be commanded ends in `!`."""
     kinds = {"binary": ("binary", ""), "multistate": ("multistate", ""), "count": ("counter", "")}
-    units = {"celsius": "°C", "percent": "%", "none": "", "l_s": "L/s", "l_min": "L/min", "us_cm": "µS/cm",
+    units = {"m3": "m³", "celsius": "°C", "percent": "%", "none": "", "l_s": "L/s", "l_min": "L/min", "us_cm": "µS/cm",
              "ug_m3": "µg/m³", "mg_m3": "mg/m³", "session_kwh": "kWh"}  # fmt: skip
     specs = {}
     for key, tags in rows.items():
-        kind, unit = kinds.get(key, ("counter" if key in ("kWh", "kvarh", "h") else "analog", units.get(key, key)))
+        kind, unit = kinds.get(
+            key, ("counter" if key in ("kWh", "kvarh", "h", "m3") else "analog", units.get(key, key))
+        )
         for tag in tags.split():
             specs[tag.rstrip("!")] = PointSpec(kind, unit, tag.endswith("!"))
     return specs
@@ -90,6 +92,79 @@ _CLASSES = (
             multistate="tap_position",
         ),
         required=("breaker_closed", "breaker_tripped"),
+    ),
+    EquipmentClass(
+        "lift", "升降設備", "Lift",
+        _points(
+            multistate="position direction door mode park_floor!",
+            percent="load",
+            binary="passenger_alarm entrapment service_request!",
+            count="fault_code trips door_cycles",
+            h="run_hours",
+            kWh="energy",
+        ),
+        required=("position", "door", "mode", "entrapment"),
+    ),
+    EquipmentClass(
+        "fire_panel", "火警受信總機", "Fire panel",
+        _points(
+            count="heartbeat",
+            none="panel_word zones_in_fire zones_in_fault",
+            binary="fire pre_alarm fault disablement test silenced evacuation mains_fail battery_fault earth_fault",
+        ),
+        required=("heartbeat", "fire", "fault"),
+    ),
+    EquipmentClass("fire_relay", "火警繼電器", "Fire relay", _points(binary="fire fault"), required=("fire", "fault")),
+    EquipmentClass(
+        "generator", "發電機", "Generator",
+        _points(
+            multistate="mode state fail_to_start low_oil_pressure high_coolant_temp low_fuel",
+            percent="fuel load",
+            kPa="oil_pressure",
+            celsius="coolant_temp",
+            V="battery_voltage voltage_l1n voltage_l2n voltage_l3n",
+            A="current_l1 current_l2 current_l3",
+            kW="power",
+            Hz="frequency",
+            h="run_time",
+            kWh="energy",
+            count="starts",
+            binary="test_start! test_cancel!",
+        ),
+        required=("mode", "state", "fuel"),
+    ),
+    EquipmentClass(
+        "ats", "自動切換開關", "Transfer switch",
+        _points(binary="normal_source generator_source on_normal on_generator auto fault"),
+        required=("on_normal", "on_generator"),
+    ),
+    EquipmentClass(
+        "ups", "不斷電系統", "UPS",
+        _points(
+            binary="on_line on_battery bypass output_off fault input_bad test_runs replace_battery test_passed "
+            "test_failed battery_disconnected charger_fault",
+            s="runtime",
+            percent="charge load load_apparent efficiency",
+            V="battery_voltage output_voltage input_voltage",
+            A="output_current",
+            Hz="output_frequency",
+            celsius="battery_temp",
+        ),
+        required=("on_battery", "charge", "runtime"),
+    ),
+    EquipmentClass(
+        "capacitor", "電容器組", "Capacitor bank",
+        _points(
+            binary="breaker_closed breaker_tripped door_open auto step_1 step_2 step_3 step_4 step_5 step_6 "
+            "step_fault over_temperature",
+        ),
+        required=("breaker_closed", "step_fault"),
+    ),
+    EquipmentClass("pulse_counter", "脈衝計數器", "Pulse counter", {}),
+    EquipmentClass(
+        "water_meter", "智慧型水表", "Water meter",
+        _points(m3="volume", multistate="status"),
+        required=("volume",),
     ),
     EquipmentClass(
         "chiller", "冰水主機", "Chiller",

@@ -135,10 +135,13 @@ class Profile:
 
 
 _PROFILE_KEYS = {"id", "equipment", "protocol", "vendor", "model", "source", "period_s", "keepalive", "wire"}
+_REPEAT_MOST = 256
+_HOLE = re.compile(r"\{n(?::0([1-9]))?\}")
 _POINT_KEYS = {
     "tag", "kind", "unit", "zh", "en", "low", "high", "decimals", "deadband", "states", "wrap_at", "write", "haystack",
     "brick", "source", "wire",
 }  # fmt: skip
+_REPEATED_TEXTS = ("tag", "zh", "en")
 _WRITE_KEYS = {"low", "high", "default", "fail", "refresh_s", "readback", "tolerance", "settle_s", "momentary"}
 _KEEPALIVE_KEYS = {"tag", "every_s", "mode", "value"}
 
@@ -165,7 +168,9 @@ def load_profile(path: Path) -> Profile:
 def parse_profile(data: Mapping[str, Any], where: str) -> Profile:
     """Check a profile that was read already; `where` is the file's name for messages.
 
-    Shape: a table `[profile]` (with `wire` for the protocol), and one `[[point]]` a point.
+    Shape: a table `[profile]` (with `wire` for the protocol), and one `[[point]]` a point, or for many equal ones:
+    `repeat = { count = 64, address = 1 }` makes 64 points of it, with `{n}` or `{n:02}` in `tag`, `zh` and `en` counted
+    from 1, and each of them 1 further on in `wire.address` (any whole number of `wire` may go on so).
 
     Raises:
         ProfileError: a key is unknown, missing, or its value is not usable.
@@ -176,6 +181,7 @@ def parse_profile(data: Mapping[str, Any], where: str) -> Profile:
     rows = data.get("point")
     if not isinstance(rows, list) or not rows:
         raise ProfileError(f"{where}: no [[point]]: a profile needs at least one point")
+    rows = [made for place, row in enumerate(rows) for made in _repeated(row, where, f"point[{place}].")]
     if len(rows) > _MAX_POINTS:
         raise ProfileError(f"{where}: {len(rows)} points; at most {_MAX_POINTS}")
     identifier = _text(head, "id", where, "profile.")
@@ -220,6 +226,33 @@ def parse_profile(data: Mapping[str, Any], where: str) -> Profile:
         keepalive=keepalive,
         wire=MappingProxyType(dict(_table(head, "wire", where, "profile.", optional=True))),
     )
+
+
+def _repeated(row: Any, where: str, key: str) -> list[Any]:
+    """Return the rows that one row stands for; most stand for themselves."""
+    if not isinstance(row, dict) or "repeat" not in row:
+        return [row]
+    steps = dict(_table(row, "repeat", where, key))
+    count = steps.pop("count", None)
+    if type(count) is not int or not 1 <= count <= _REPEAT_MOST:
+        raise ProfileError(f"{where}: {key}repeat.count: got {count!r}, wanted a whole number from 1 to {_REPEAT_MOST}")
+    wire = _table(row, "wire", where, key, optional=True)
+    for name, step in steps.items():
+        if type(step) is not int or type(wire.get(name)) is not int:
+            raise ProfileError(
+                f"{where}: {key}repeat.{name}: got {step!r} beside wire.{name} {wire.get(name)!r}, wanted whole numbers"
+            )
+    if count > 1 and not _HOLE.search(str(row.get("tag", ""))):
+        raise ProfileError(f"{where}: {key}tag: got {row.get('tag')!r}, wanted {{n}} in the tag of a repeated point")
+    rows = []
+    for number in range(1, count + 1):
+        made = {name: value for name, value in row.items() if name != "repeat"}
+        for name in _REPEATED_TEXTS:
+            if isinstance(made.get(name), str):
+                made[name] = _HOLE.sub(lambda hole, n=number: f"{n:0{hole[1] or 1}}", made[name])  # type: ignore[misc]
+        made["wire"] = {**wire, **{name: wire[name] + (number - 1) * step for name, step in steps.items()}}
+        rows.append(made)
+    return rows
 
 
 def _point(row: Any, where: str, key: str) -> ProfilePoint:

@@ -149,6 +149,11 @@ class View:
             record.written(self.device, quantity, value, effect)
         return effect
 
+    def refused(self, address: int) -> None:
+        """Write down that somebody tried to write to a device that takes no write, or none of that kind."""
+        if self._board.record:
+            self._board.record.written(self.device, f"register {address}", math.nan, None)
+
     def served(self) -> None:
         """Say that the present state was given to a client."""
         if self._board.record:

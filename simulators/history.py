@@ -14,6 +14,7 @@ import numpy as np
 
 from simulators.plant.catalogue import model_of
 from simulators.plant.quantity import AHU, CHILLER, ENVIRONMENT, FCU, HEADER, METER, RELAY, WALL
+from simulators.site import point_address
 from simulators.world import World
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _columns(world: World, site: SimulatedSite, *, every_tag: bool) -> tuple[lis
             lines.append(line)
             columns.append(column)
             places.append(len(address))
-            address.append(f"{row.equipment}.{row.prefix}{tag}")
+            address.append(point_address(row, tag))
     gather: list[_Group] = [
         (t, np.array(r, np.intp), np.array(c, np.intp), np.array(p, np.intp)) for t, r, c, p in groups.values()
     ]

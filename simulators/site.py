@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["SimulatedBuilding", "SimulatedDevice", "SimulatedEquipment", "SimulatedSite", "SimulatedVehicle",
-           "SiteError", "read_site"]  # fmt: skip
+           "SiteError", "point_address", "read_site"]  # fmt: skip
 
 _HOLE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -76,6 +76,8 @@ class SimulatedDevice:
     """Put before every tag in the address of a point."""
     omit: tuple[str, ...] = ()
     """Tags that the site does not use."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Beginning of tags -> address of the other equipment that they belong to; a `*` at both ends is a number."""
     parameters: Mapping[str, float | str] = field(default_factory=dict)
     """Parameters of the equipment."""
 
@@ -109,6 +111,18 @@ class SimulatedSite:
     """The official cars, of `vehicles.csv`."""
     simulation: Mapping[str, Any] = field(default_factory=dict)
     """The table `[simulation]`, which the simulators alone read."""
+
+
+def point_address(row: SimulatedDevice, tag: str) -> str:
+    """Return the address of the point that shows the quantity `tag` of a device."""
+    for key, address in row.parts.items():
+        start = key.removesuffix("*")
+        if key == start and tag.startswith(f"{key}_"):
+            return f"{address}.{tag[len(key) + 1 :]}"
+        number, _, rest = tag[len(start) :].partition("_")
+        if key != start and tag.startswith(start) and number.isdigit() and rest:
+            return f"{address.replace('*', number)}.{rest}"
+    return f"{row.equipment}.{row.prefix}{tag}"
 
 
 def read_site(folder: Path) -> SimulatedSite:
@@ -177,6 +191,7 @@ def _devices(folder: Path, equipment: Mapping[str, SimulatedEquipment]) -> tuple
                 options=row.get("options", {}),
                 prefix=str(row.get("prefix", "")),
                 omit=tuple(row.get("omit", ())),
+                parts=row.get("parts", {}),
                 parameters=known.parameters,
             )
     return tuple(found.values())

@@ -28,6 +28,7 @@ from simulators.plant.layout import (
     FLOORS,
     HANDLER_ZONE,
     HOUSE,
+    WINGS,
     ZONES,
     fancoil_room,
     glass_share,
@@ -40,7 +41,7 @@ from simulators.plant.layout import (
 from simulators.plant.memento import collect, restore
 from simulators.plant.meter import MeterBank
 from simulators.plant.network import BOARDS, FEEDERS, HouseLoad, Network, Topology
-from simulators.plant.part import Scene
+from simulators.plant.part import Scene, Wires
 from simulators.plant.people import People, light_share
 from simulators.plant.room import RoomBank
 from simulators.plant.weather import Weather
@@ -112,6 +113,7 @@ class World:
         self.parts: dict[str, Part] = {}
         """The other parts of the building that devices look at, by the name of their class."""
         self._part_of: dict[str, Part] = {}
+        self.wires = Wires()
         for kind in PARTS:
             mine = [row for row in site.devices if row.profile in kind.models]
             if mine:
@@ -241,13 +243,29 @@ class World:
     ) -> dict[str, float]:
         """Advance the parts and return what they draw, kW, by kind of feeder."""
         crowd = float(heads[HOUSE].sum() / self._design_heads[HOUSE].sum())
-        scene = Scene(self.time_ns, moment, outdoor, self.zones, heads, crowd, lamps)
+        scene = Scene(
+            self.time_ns, moment, outdoor, self.zones, heads, crowd, lamps,
+            self.plant.makeup_lmin, tuple(self.network.steps.tolist()), self.wires,
+        )  # fmt: skip
+        before = self.wires.fire_floors
         drawn: dict[str, float] = {}
         for part in self.parts.values():
             part.step(dt_s, scene)
             for kind, kw in part.loads_kw().items():
                 drawn[kind] = drawn.get(kind, 0.0) + kw
+        self._obey(before)
         return drawn
+
+    def _obey(self, before: frozenset[str]) -> None:
+        """Do what the parts' hard wires ask of the core: air handlers in fire mode, capacitor steps that are out."""
+        wires = self.wires
+        for floor in before ^ wires.fire_floors:
+            level = _FLOOR.fullmatch(floor)
+            if level and 1 <= int(level[1]) <= FLOORS:
+                for wing in range(len(WINGS)):
+                    self.handlers.fire(wing * FLOORS + int(level[1]) - 1, active=floor in wires.fire_floors)
+        if wires.lost_steps:
+            self.network.lost_steps[:] = wires.lost_steps
 
     def _show(self) -> None:
         for part in self.parts.values():

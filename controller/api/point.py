@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import ConfigDict
 
 from controller.api.access import Allow, RuntimeDep, find_point
@@ -157,11 +157,13 @@ async def list_points(
     building: Address | None = None,
     floor: Address | None = None,
     q: Line | None = None,
+    tags: Annotated[str | None, Query(max_length=400, description="last words of addresses, with commas")] = None,
     cursor: Cursor = None,
     limit: Limit = 200,
 ) -> Json:
     """Return points in the order of the files; `q` is looked for in address and both names."""
     site = runtime.site()
+    last = frozenset((tags or "").split(",")) if tags else None
     wanted = (q or "").casefold().split()
     found = []
     for point in site.points.values():
@@ -177,6 +179,8 @@ async def list_points(
         if building is not None and (owner is None or owner.building != building):
             continue
         if floor is not None and (owner is None or owner.floor != floor):
+            continue
+        if last is not None and point.address.rsplit(".", 1)[1] not in last:
             continue
         text = f"{point.address} {point.name.zh} {point.name.en}".casefold()
         if all(word in text for word in wanted):

@@ -421,8 +421,15 @@ class StreamHub:
         if topic == "overview":
             wanted = (site.points[address] for address in self._overview() if address in site.points)
         elif kind == "system" and name:
+            # `system:meter/power,energy_import`: of a large system only the points with these last words.
+            name, _, tags = name.partition("/")
+            last = frozenset(tags.split(",")) if tags else None
             inside = {entry.address for entry in site.equipment.values() if entry.system == name}
-            wanted = (point for point in site.points.values() if point.equipment in inside)
+            wanted = (
+                point
+                for point in site.points.values()
+                if point.equipment in inside and (last is None or point.address.rsplit(".", 1)[1] in last)
+            )
         elif kind == "floor" and name:
             building, _, floor = name.partition("/")
             here = {e.address for e in site.equipment.values() if (e.building, e.floor) == (building, floor)}

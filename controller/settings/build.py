@@ -13,6 +13,7 @@ import numpy as np
 from controller.errors import InvalidError
 from controller.point.model import Area, Building, Equipment, Floor, Name, Point, WriteSpec
 from controller.settings.option import known_options
+from controller.settings.part import part_of
 from controller.settings.problem import MOST, Problem, nearest
 from controller.settings.secret import KEYS, resolve
 from drivers.driver import Device
@@ -278,13 +279,15 @@ class Builder:
         for tag in row.names:
             if tag not in tags:
                 self._say(placed, f"names.{tag}", f'"{tag}"', f"a tag of the profile {profile.id}", nearest(tag, tags))
+        homes = self._homes(placed, profile, piece)
         overlap: dict[str, list[str]] = {}
         heartbeat = profile.keepalive.tag if profile.keepalive else None
         numbers = np.full(len(profile.points), -1, np.int32)
         for place, source in enumerate(profile.points):
             if source.tag in row.omit or source.tag == heartbeat:
                 continue
-            address = f"{piece.address}.{row.prefix}{source.tag}"
+            home, tag = homes[source.tag]
+            address = f"{home.address}.{tag}"
             twin = self.points.get(address)
             if twin is not None and row.id in self._retired:
                 continue
@@ -299,7 +302,7 @@ class Builder:
                 kind=source.kind,
                 unit=source.unit,
                 name=_name(row.names[source.tag]) if source.tag in row.names else Name(source.zh, source.en),
-                equipment=piece.address,
+                equipment=home.address,
                 device=row.id,
                 tag=source.tag,
                 low=source.low,
@@ -309,11 +312,11 @@ class Builder:
                 stale_s=max(_STALE_PERIODS * period_s, _STALE_S),
                 states=tuple((value, Name(zh, en)) for value, zh, en in source.states),
                 wrap_at=source.wrap_at,
-                write=_write(source, piece, row.prefix),
+                write=_write(source, home, homes),
                 haystack=source.haystack,
                 brick=source.brick,
                 urgent=row.urgent,
-                area=piece.area,
+                area=home.area,
             )
         for device, twice in overlap.items():
             names = ", ".join(twice[:3]) + (", …" if len(twice) > 3 else "")
@@ -321,6 +324,27 @@ class Builder:
             todo = 'Give one of the two devices a prefix, or list the tags under "omit".'
             self._say(placed, "", got, "one source for each point", todo)
         return numbers
+
+    def _homes(self, placed: Placed[DeviceRow], profile: Profile, piece: Equipment) -> dict[str, tuple[Equipment, str]]:
+        """Return, by tag of the profile, the equipment that the point belongs to and its tag there."""
+        row = placed.row
+        homes: dict[str, tuple[Equipment, str]] = {}
+        unused = dict(row.parts)
+        for point in profile.points:
+            found = part_of(point.tag, row.parts)
+            if found is None:
+                homes[point.tag] = piece, f"{row.prefix}{point.tag}"
+                continue
+            unused.pop(found.key, None)
+            home = self.equipment.get(found.address)
+            if home is None:
+                todo = nearest(found.address, self.equipment)
+                self._say(placed, "parts", f'"{found.address}"', "an address of equipment.toml", todo)
+                home = piece
+            homes[point.tag] = home, found.tag
+        for key in unused:
+            self._say(placed, "parts", f'"{key}"', f"what tags of the profile {profile.id} begin with")
+        return homes
 
     def _endpoint(self, placed: Placed[DeviceRow], profile: Profile) -> None:
         """Check what the form of an endpoint cannot say: its port, and that its protocol is the profile's."""
@@ -345,7 +369,7 @@ class Builder:
             self.problems.append(problem)
 
 
-def _write(source: ProfilePoint, piece: Equipment, prefix: str) -> WriteSpec | None:
+def _write(source: ProfilePoint, piece: Equipment, homes: Mapping[str, tuple[Equipment, str]]) -> WriteSpec | None:
     spec = source.write
     if spec is None:
         return None
@@ -356,7 +380,7 @@ def _write(source: ProfilePoint, piece: Equipment, prefix: str) -> WriteSpec | N
         default=spec.default,
         fail=spec.fail,
         refresh_s=spec.refresh_s,
-        readback=f"{piece.address}.{prefix}{spec.readback}" if spec.readback else "",
+        readback=f"{homes[spec.readback][0].address}.{homes[spec.readback][1]}" if spec.readback else "",
         tolerance=spec.tolerance,
         settle_s=spec.settle_s,
         minimum_on_s=_parameter(piece, "minimum_on_s") if binary and not spec.momentary else 0.0,

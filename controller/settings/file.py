@@ -43,6 +43,10 @@ __all__ = [
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$", max_length=120)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+PartOf = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}\*?$")]
+PartAddress = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+\*?$", max_length=120)
+]
 Prefix = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,23})?$")]
 FloorId = Annotated[str, StringConstraints(pattern=r"^(B[1-9]|[1-9]\d?F|RF)$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -71,6 +75,10 @@ FORMS = {
     "^[a-z0-9][a-z0-9_-]{0,62}$": "lower-case letters, digits, - and _, at most 63, such as tx1-meter",
     r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$": "building.system.equipment, such as main.electrical.tx1",
     "^[a-z][a-z0-9_]{0,47}$": "a tag: a lower-case letter, then letters, digits and _, at most 48, such as power_l1",
+    r"^[a-z][a-z0-9_]{0,40}\*?$": "the beginning of tags, such as ch_1, or with a number for * such as zone_*",
+    r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+\*?$": (
+        "building.system.equipment, with * for the number of the tag"
+    ),
     "^([a-z][a-z0-9_]{0,23})?$": "a lower-case letter, then letters, digits and _, at most 24, such as spare_",
     r"^(B[1-9]|[1-9]\d?F|RF)$": "a floor: B9 to B1, 1F to 99F, or RF",
     r"^plans/[A-Za-z0-9][\w.-]{0,100}\.(svg|png)$": "a drawing such as plans/main-1f.svg, or .png",
@@ -187,6 +195,9 @@ class DeviceRow(_Row):
     """Tags of the profile that this site does not use."""
     names: Annotated[dict[Tag, NameRow], Field(max_length=2_000)] = {}
     """Names of points where they differ from the profile's, by tag."""
+    parts: Annotated[dict[PartOf, PartAddress], Field(max_length=300)] = {}
+    """Points of other equipment behind the same device: with `zone_* = "cityhall.fire.zone*"` the point
+    `zone_07_state` is `cityhall.fire.zone07.state`."""
     options: dict[str, Any] = {}
     secrets: dict[str, str] = {}
 

@@ -18,7 +18,14 @@ from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU, bit_message, register_message
 from pymodbus.transport.serialtransport import create_serial_connection
 
-from drivers.errors import ConnectError, DecodeError, DeviceRefusedError, DeviceTimeoutError, ProfileError
+from drivers.errors import (
+    ConnectError,
+    DecodeError,
+    DeviceRefusedError,
+    DeviceTimeoutError,
+    NotWritableError,
+    ProfileError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,9 +147,10 @@ class _Line(asyncio.Protocol):
 class Connection:
     """One line, one outstanding request."""
 
-    def __init__(self, endpoint: Endpoint, *, quiet_s: float | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, *, quiet_s: float | None = None, read_only: bool = False) -> None:
         """Prepare; `connect` opens.
 
+        `read_only`: nothing but the functions 1 to 4 ever leaves, whatever is asked for.
         `quiet_s`: after a time-out on RTU framing keep the line, but silent for so long; None closes it. A serial port
         is always kept, for closing it would not stop a late answer.
         """
@@ -153,6 +161,7 @@ class Connection:
         """Called with (sent, bytes) of everything that goes over the line, for a trial."""
         self._quiet_s = quiet_s if endpoint.kind != "serial" else max(quiet_s or 0.0, _SERIAL_QUIET_S)
         self._rtu = endpoint.rtu
+        self._read_only = read_only
         self._gap_s = _SERIAL_GAP_S if endpoint.kind == "serial" else 0.0
         self._framer: FramerRTU | FramerSocket
         self._framer = FramerRTU(DecodePDU(False)) if self._rtu else FramerSocket(DecodePDU(False))
@@ -248,6 +257,8 @@ class Connection:
 
     async def _request(self, unit: int, pdu: bytes, expected: int, timeout_s: float) -> bytes:
         transport = self._transport
+        if self._read_only and pdu[0] not in _READS:
+            raise NotWritableError(f"{self._who(unit)}: read only; function {pdu[0]} was not sent")
         if transport is None:
             raise ConnectError(f"{self.endpoint.text}: not connected")
         if self._busy:

@@ -311,7 +311,7 @@ def encode_value(target: WriteTarget, value: float) -> tuple[int, ...]:
         word = target.words.get(round(value)) if value == round(value) else None
         if word is None:
             raise NotWritableError(f"{target.tag}: got {value:g}, wanted one of {sorted(target.words)}")
-        return (word,)
+        return (word,) if target.type == "bit" or SIZE[target.type] == 1 else (word >> 16, word & 0xFFFF)
     raw = (value - target.offset) / target.scale
     if target.type == "bit":
         if raw not in (0.0, 1.0):

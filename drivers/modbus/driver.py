@@ -56,7 +56,9 @@ class ModbusDriver:
         self._stations = {device.id: Station(device) for device in devices}
         quiet = [station.map.plan.quiet_s for station in self._stations.values()]
         self._connection = Connection(
-            parse_endpoint(devices[0].endpoint), quiet_s=max((value for value in quiet if value), default=None)
+            parse_endpoint(devices[0].endpoint),
+            quiet_s=max((value for value in quiet if value), default=None),
+            read_only=any(station.map.plan.read_only for station in self._stations.values()),
         )
 
     @property
@@ -104,6 +106,8 @@ class ModbusDriver:
         pause_s = station.map.plan.pause_s
         asked = False
         for block in tuple(station.blocks):
+            if block.read.every_s and block.idle(value, now):
+                continue
             if block.breaker.open and now < block.due:
                 _fill(quality, block.read.decoder.places, block.quality)
                 continue
@@ -158,6 +162,7 @@ class ModbusDriver:
             raise
         else:
             block.answered()
+            block.taken(value, self._clock.monotonic())
 
     def _missed(
         self, station: Station, block: Block, error: DriverError, fallen: Quality, quality: NDArray[np.uint8]

@@ -94,11 +94,11 @@ class KeyTable:
                 raise ProfileError(f"{self.where}{key}: got {item!r}, wanted a whole number")
         return tuple(numbers)
 
-    def words(self, key: str) -> Mapping[int, int]:
-        """Read states and the words that mean them: `{ "0" = 0x047E, "1" = 0x047F }`."""
+    def words(self, key: str, registers: int = 1) -> Mapping[int, int]:
+        """Read states and the words (of so many registers) that mean them: `{ "0" = 0x047E, "1" = 0x047F }`."""
         words = {}
         for state, word in self.table(key).items():
-            if not state.lstrip("-").isdigit() or type(word) is not int or not 0 <= word <= 0xFFFF:
+            if not state.lstrip("-").isdigit() or type(word) is not int or not 0 <= word < 1 << 16 * registers:
                 raise ProfileError(f'{self.where}{key}: got {state} = {word!r}, wanted a state like "1" and a word')
             words[int(state)] = word
         return MappingProxyType(words)

@@ -8,8 +8,11 @@ Keys of `[profile.wire]`:
 | `word_order` | `be` (high word first) or `le-word` (low word first); bytes in a word are always high first | `be` |
 | `base` | subtracted from every address to get the one on the wire; 1 for documents that count from 1 | 0 |
 | `max_read` | registers (or bits) that one request may ask for | 125 (2000) |
-| `blocks` | list of `{ name, first, last, function?, gap? }`: only points of one block are read together, with at
-most `gap` unused registers between two of them | none: each point alone |
+| `blocks` | list of `{ name, first, last, function?, gap?, every_s?, follows? }`: only points of one block are read
+together, with at most `gap` unused registers between two of them; a block with `every_s` is read so often only, and at
+once when the point `follows`, which stands in a block before it, has changed | none: each point alone |
+| `read_only` | true: no write may ever leave for this device; a profile with a point to write is refused, and so is
+every write by the line that the device is on | false |
 | `forbidden` | list of `[first, last]` that no request may touch | none |
 | `sentinels` | raw patterns that mean "no value", by type: `{ i16 = [0x8000] }`; 64 bits as text | none |
 | `timeout_s` | how long an answer may take, 0.05 to 10 | 1.0 |
@@ -39,7 +42,8 @@ With `type = "text"` the texts: `{ "A" = 0, "C2" = 2 }`, padded with NUL or spac
 while the masked register equals `equals` |
 | `read` | false: the register can only be written |
 | `write_address`, `write_type`, `write_scale`, `write_fc` | where writes differ from reads |
-| `words` | the words that mean a value: `{ "0" = 0x047E, "1" = 0x047F }` |
+| `words` | the words that mean a value: `{ "0" = 0x047E, "1" = 0x047F }`; with a type of 32 bits both registers, high
+word first: `{ "1" = 0x8B94746B }` |
 | `prepare` | a word that goes first: `{ value = 1, word = 0x047E, wait_s = 0.1, skip_address = 3, skip_mask = 4 }`
 before value 1 is written, unless register 3 has bit 2 set |
 
@@ -76,9 +80,9 @@ _MAX_REGISTERS = 125
 _MAX_BITS = 2000
 _PROFILE_KEYS = {
     "function", "word_order", "base", "max_read", "blocks", "forbidden", "sentinels", "timeout_s", "quiet_s",
-    "pause_s", "write_fc",
+    "pause_s", "write_fc", "read_only",
 }  # fmt: skip
-_BLOCK_KEYS = {"name", "first", "last", "function", "gap"}
+_BLOCK_KEYS = {"name", "first", "last", "function", "gap", "every_s", "follows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,10 @@ class Request:
     address: int
     count: int
     registers: tuple[Register, ...]
+    every_s: float = 0.0
+    """Least time between two reads; 0: at every poll."""
+    follows: int = -1
+    """Place of the point whose change has it read at once; -1: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,8 @@ class Plan:
     timeout_s: float
     quiet_s: float | None
     pause_s: float = 0.0
+    read_only: bool = False
+    """No write may ever be encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,8 @@ class _Block:
     first: int
     last: int
     gap: int
+    every_s: float
+    follows: int
 
 
 def plan_profile(profile: Profile, options: Mapping[str, object] | None = None) -> Plan:
@@ -134,7 +146,7 @@ def plan_profile(profile: Profile, options: Mapping[str, object] | None = None) 
     max_read = head.whole("max_read", 0, 0, _MAX_BITS)
     write_fc = head.choice("write_fc", (5, 6, 15, 16), 16)
     sentinels = _sentinel_table(head.table("sentinels"), name)
-    blocks = _blocks(head, name, function, base)
+    blocks = _blocks(head, name, function, base, [point.tag for point in profile.points])
     forbidden = _forbidden(head, name, base)
     quiet_s = head.number("quiet_s", 0.0, 0.0, 10.0)
 
@@ -155,6 +167,9 @@ def plan_profile(profile: Profile, options: Mapping[str, object] | None = None) 
         keepalive = profile.keepalive is not None and profile.keepalive.tag == point.tag
         if point.write is not None or keepalive:
             writes[point.tag] = parse_write(reader, point, register, write_fc, base)
+    read_only = head.truth("read_only", default=False)
+    if read_only and writes:
+        raise ProfileError(f"{name}: wire.read_only: the profile writes {', '.join(writes)}; wanted no point to write")
     requests = _merge(list(registers.values()), blocks, forbidden, max_read)
     _check_faults(requests, name)
     return Plan(
@@ -165,6 +180,7 @@ def plan_profile(profile: Profile, options: Mapping[str, object] | None = None) 
         timeout_s=head.number("timeout_s", 1.0, 0.05, 10.0),
         quiet_s=quiet_s or None,
         pause_s=head.number("pause_s", 0.0, 0.0, 2.0),
+        read_only=read_only,
     )
 
 
@@ -194,14 +210,18 @@ def _merge(
             stop = register.address + register.size
             broken = any(first < register.address and last >= end for first, last in forbidden)
             if group and (register.address - end > block.gap or max(stop, end) - start > limit or broken):
-                requests.append(Request(block.function, start, end - start, tuple(group)))
+                requests.append(_request(block, start, end, group))
                 group = []
             if not group:
                 start = end = register.address
             group.append(register)
             end = max(end, stop)
-        requests.append(Request(block.function, start, end - start, tuple(group)))
+        requests.append(_request(block, start, end, group))
     return tuple(sorted(requests, key=lambda item: (item.registers[0].place, item.address)))
+
+
+def _request(block: _Block, start: int, end: int, group: Sequence[Register]) -> Request:
+    return Request(block.function, start, end - start, tuple(group), block.every_s, block.follows)
 
 
 def _check_faults(requests: Sequence[Request], name: str) -> None:
@@ -214,19 +234,24 @@ def _check_faults(requests: Sequence[Request], name: str) -> None:
                 )
 
 
-def _blocks(head: KeyTable, name: str, function: int, base: int) -> tuple[_Block, ...]:
+def _blocks(head: KeyTable, name: str, function: int, base: int, tags: Sequence[str]) -> tuple[_Block, ...]:
     rows = head.keys.get("blocks", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProfileError(f"{name}: wire.blocks: got {rows!r}, wanted a list of tables {{ name, first, last }}")
     blocks = []
     for row in rows:
         reader = KeyTable(row, f"{name}: wire.blocks.", _BLOCK_KEYS)
+        follows = row.get("follows", "")
+        if follows and follows not in tags:
+            raise ProfileError(f"{name}: wire.blocks: follows: {follows!r} is no point of this profile")
         block = _Block(
             name=str(row.get("name", "")),
             function=reader.choice("function", (1, 2, 3, 4), function),
             first=reader.whole("first", None, 0, 65536) - base,
             last=reader.whole("last", None, 0, 65536) - base,
             gap=reader.whole("gap", 0, 0, 2000),
+            every_s=reader.number("every_s", 0.0, 0.0, 86_400.0),
+            follows=tags.index(follows) if follows else -1,
         )
         if not block.name or block.first > block.last:
             raise ProfileError(f"{name}: wire.blocks: got {row!r}, wanted a name, and first not above last")

@@ -238,7 +238,7 @@ def parse_write(reader: KeyTable, point: ProfilePoint, register: Register, write
                 f"{reader.where}write_address is missing: the point is read with function {register.function}, "
                 "which nothing writes"
             )
-    words = reader.words("words")
+    words = reader.words("words", min(SIZE[kind], 2))
     if register.map and not words and "write_address" not in reader.keys:
         raise ProfileError(f"{reader.where}words is missing: what is read through a map is not written as it is")
     if register.mask is not None and not words and "write_address" not in reader.keys:

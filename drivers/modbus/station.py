@@ -29,6 +29,8 @@ __all__ = ["NOT_READ", "Block", "PlannedProfile", "Read", "Station", "planned"]
 NOT_READ = 255
 """Marks places of a batch under construction; never leaves this package."""
 _CACHE_SIZE = 512
+_EARLY = 0.9
+"""A block that is read every so many seconds is due a little before: polls come when they come."""
 _REST_S, _REST_LONGEST_S = 5.0, 15.0
 """How long a block that keeps costing a time-out is left alone, while others of its device answer."""
 _NAMED = 3
@@ -40,6 +42,8 @@ class Read:
 
     pdu: bytes
     decoder: BlockDecoder
+    every_s: float = 0.0
+    follows: int = -1
 
 
 class PlannedProfile:
@@ -63,7 +67,8 @@ class PlannedProfile:
 
 
 def _read(request: Request) -> Read:
-    return Read(read_request(request.function, request.address, request.count), BlockDecoder(request))
+    pdu = read_request(request.function, request.address, request.count)
+    return Read(pdu, BlockDecoder(request), request.every_s, request.follows)
 
 
 _planned: dict[tuple[int, str, str], tuple[Profile, PlannedProfile]] = {}
@@ -98,6 +103,22 @@ class Block:
     """Of its points while it fails."""
     trouble: str = ""
     """What is wrong with it; empty while it answers."""
+    read_at: float = -math.inf
+    """Monotonic time of the last answer, and what the point that it follows was then."""
+    seen: float = math.nan
+
+    def idle(self, value: NDArray[np.float64], now: float) -> bool:
+        """Tell whether it is not its turn: read not long ago, and the point that it follows is what it was."""
+        if now >= self.read_at + _EARLY * self.read.every_s:
+            return False
+        return self.read.follows < 0 or not np.isfinite(value[self.read.follows]) or self._sees(value) == self.seen
+
+    def taken(self, value: NDArray[np.float64], now: float) -> None:
+        """Note that it was read."""
+        self.read_at, self.seen = now, self._sees(value)
+
+    def _sees(self, value: NDArray[np.float64]) -> float:
+        return float(value[self.read.follows]) if self.read.follows >= 0 else math.nan
 
     def answered(self) -> None:
         """Forget the failures."""

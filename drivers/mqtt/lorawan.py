@@ -1,9 +1,12 @@
-"""LoRaWAN devices through ChirpStack v4: the uplink event, and Milesight's type-length-value bytes.
+"""LoRaWAN devices through ChirpStack v4: the uplink event, Milesight's type-length-value bytes, and fixed layouts.
 
 The network server may run a codec of its own (`object`); it is ignored, and `data` is decoded here, so that a changed
 codec on the server cannot change a value.
 Sources: chirpstack/chirpstack-docs `events.md` (topic and JSON keys of the `up` event); Milesight-IoT/SensorDecoders
 `am-series/am319-hcho` at 7f40cc0 (channels, history records). Multi-byte values have the low byte first.
+
+A profile with `length` in `[profile.wire]` has a fixed layout: each point says `at` which byte it begins, in place of
+its channel.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ _SENTINELS: dict[str, tuple[float, ...]] = {
 _CHANNEL = re.compile(r"[0-9A-Fa-f]{4}")
 _POINT_KEYS = {"channel", "type", "scale", "sentinels", "other_unit"}
 _WIRE_KEYS = {"format", "topic", "f_port", "skip", "history"}
+_FIXED_POINT_KEYS = {"at", "type", "scale", "sentinels"}
+_FIXED_WIRE_KEYS = {"format", "topic", "f_port", "length"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,10 @@ class Codec:
     channels: Mapping[int, Channel]
     history: Mapping[int, tuple[Channel, ...]]
     """Channels of one stored record, after its u32 of seconds since 1970."""
+    layout: tuple[tuple[int, Channel], ...] = ()
+    """Of a fixed layout: the byte at which each value begins; then there are no channels."""
+    length: int = 0
+    """Bytes of a fixed layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +154,13 @@ class Frame:
 
 
 def decode(codec: Codec, data: bytes) -> Frame:
-    """Read a type-length-value payload. Never raises, whatever the bytes are.
+    """Read a payload. Never raises, whatever the bytes are.
 
-    An unknown channel ends the reading, for its length is unknown and the next byte could be anything.
+    A fixed layout of another length is not read at all, for nobody knows where which value would be. An unknown channel
+    ends the reading, for its length is unknown and the next byte could be anything.
     """
+    if codec.length:
+        return _decode_layout(codec, data)
     places: list[int] = []
     values: list[float] = []
     qualities: list[Quality] = []
@@ -186,6 +198,14 @@ def decode(codec: Codec, data: bytes) -> Frame:
     return Frame(Record(None, tuple(places), tuple(values), tuple(qualities)), tuple(history), error)
 
 
+def _decode_layout(codec: Codec, data: bytes) -> Frame:
+    if len(data) != codec.length:
+        return Frame(Record(None, (), (), ()), (), f"{len(data)} bytes, wanted {codec.length}")
+    read = [(channel.place, *channel.value(data, at)) for at, channel in codec.layout]
+    places, values, qualities = zip(*read, strict=True)
+    return Frame(Record(None, places, values, qualities), (), "")
+
+
 def _record(channels: Sequence[Channel], data: bytes, at: int) -> Record:
     seconds = int.from_bytes(data[at : at + 4], "little")
     at += 4
@@ -207,17 +227,21 @@ def parse_codec(wire: Mapping[str, Any], points: Sequence[tuple[str, str, Mappin
 
     Shape: `f_port = 85`, `skip = { 0E01 = 1 }` (channel and its bytes), `history = { 20CE = [["temperature", "i16",
     0.1], ["", "u16"]] }` (after the time; an empty tag passes over), and for each point `channel = "0367"`,
-    `type = "i16"`, `scale = 0.1`, `sentinels = [65534]` (beside the type's own), `other_unit = ["08E6"]`.
+    `type = "i16"`, `scale = 0.1`, `sentinels = [65534]` (beside the type's own), `other_unit = ["08E6"]`. With
+    `length = 48` a fixed layout, whose points have `at = 5` in place of `channel` and of `other_unit`.
 
     Raises:
         ProfileError: a key is unknown, missing or not usable; `where` begins the message.
     """
+    known = _FIXED_WIRE_KEYS if "length" in wire else _WIRE_KEYS
     for key in wire:
-        if key not in _WIRE_KEYS:
-            raise ProfileError(f"{where}: profile.wire.{key}: unknown key; known are {', '.join(sorted(_WIRE_KEYS))}")
+        if key not in known:
+            raise ProfileError(f"{where}: profile.wire.{key}: unknown key; known are {', '.join(sorted(known))}")
     port = wire.get("f_port")
     if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 223:
         raise ProfileError(f"{where}: profile.wire.f_port: got {port!r}, wanted 1 to 223")
+    if "length" in wire:
+        return _parse_layout(port, wire["length"], points, where)
     channels: dict[int, Channel] = {}
     places: dict[str, tuple[int, bool]] = {}
 
@@ -255,6 +279,23 @@ def parse_codec(wire: Mapping[str, Any], points: Sequence[tuple[str, str, Mappin
             parsed.append(_channel(place, binary, row[1], {"scale": row[2] if len(row) == 3 else 1.0}, name))
         history[int(key, 16)] = tuple(parsed)
     return Codec(port, channels, history)
+
+
+def _parse_layout(port: int, length: object, points: Sequence[tuple[str, str, Mapping[str, Any]]], where: str) -> Codec:
+    if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length <= _MAX_DATA:
+        raise ProfileError(f"{where}: profile.wire.length: got {length!r}, wanted 1 to {_MAX_DATA} bytes")
+    layout = []
+    for place, (tag, kind, point) in enumerate(points):
+        name = f'{where}: point "{tag}": wire'
+        for key in point:
+            if key not in _FIXED_POINT_KEYS:
+                raise ProfileError(f"{name}.{key}: unknown key; known are {', '.join(sorted(_FIXED_POINT_KEYS))}")
+        channel = _channel(place, kind == "binary", point.get("type"), point, name)
+        at = point.get("at")
+        if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at <= length - channel.form.size:
+            raise ProfileError(f"{name}.at: got {at!r}, wanted a byte from 0 to {length - channel.form.size}")
+        layout.append((at, channel))
+    return Codec(port, {}, {}, tuple(layout), length)
 
 
 def _channel(place: int, binary: bool, kind: object, row: Mapping[str, Any], where: str) -> Channel:  # noqa: FBT001 - one caller

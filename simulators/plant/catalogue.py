@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from simulators.plant.carpark import CarPark
 from simulators.plant.door import DoorPart
+from simulators.plant.firepanel import FirePanel
 from simulators.plant.guarded import CameraPart, HelpPart, IntrusionPart
+from simulators.plant.lift import LiftBank
 from simulators.plant.quantity import MODELS as CORE
+from simulators.plant.standby import Standby
 from simulators.plant.station import AirStations
+from simulators.plant.water import WaterBank
 from simulators.site import SiteError
 
 if TYPE_CHECKING:
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "PARTS", "model_of"]
 
-PARTS: tuple[type[Part], ...] = (AirStations, CarPark, DoorPart, IntrusionPart, HelpPart, CameraPart)
+PARTS: tuple[type[Part], ...] = (
+    AirStations, FirePanel, Standby, LiftBank, WaterBank, CarPark, DoorPart, IntrusionPart, HelpPart, CameraPart,
+)  # fmt: skip
 """In the order in which they are stepped."""
 
 MODELS: Mapping[str, Model] = {**CORE, **{name: model for part in PARTS for name, model in part.models.items()}}

@@ -114,11 +114,18 @@ class Network:
         self._meter_noise = np.zeros(self.meters + len(topology.lone_kw))
         self._supply_noise = self._frequency_noise = 0.0
         self._steps = np.zeros(BOARDS)
+        self.lost_steps = np.zeros(BOARDS)
+        """Steps of each bank that do not come in."""
         self._steps_s = 0.0
         self.supply_pu, self.frequency = 1.0, 60.0
         self.power = np.zeros(self.nodes)
         self.reactive = np.zeros(self.nodes)
         self.distortion = np.full(self.nodes, 8.0)
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Return the capacitor steps that are in at each board."""
+        return self._steps
 
     def step(self, dt_s: float, moment: Moment, outdoor_c: float, house: HouseLoad) -> None:
         """Advance by `dt_s` under what the house draws."""
@@ -189,7 +196,7 @@ class Network:
             # Capacitor bank: a step in when more than 1.1 steps are missing, out before the board leads.
             missing = board_kvar - self._steps * _STEP_KVAR
             change = np.where(missing > 1.1 * _STEP_KVAR, 1.0, np.where(missing < 0.0, -1.0, 0.0))
-            self._steps = np.clip(self._steps + change, 0.0, _STEPS)
+            self._steps = np.clip(self._steps + change, 0.0, _STEPS - self.lost_steps)
             self._steps_s = 0.0
         rest_kvar = board_kvar - self._steps * _STEP_KVAR
         lead = slice(self.TRANSFORMER, self.BOARD)

@@ -6,7 +6,7 @@ Its state lies in numpy arrays, numbers and dictionaries of numbers, so that `si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -22,7 +22,24 @@ if TYPE_CHECKING:
     from simulators.plant.zone import ZoneBank
     from simulators.site import SimulatedDevice, SimulatedSite
 
-__all__ = ["Part", "Scene"]
+__all__ = ["Part", "Scene", "Wires"]
+
+
+@dataclass(slots=True)
+class Wires:
+    """Hard wires between the parts: what one part drives in its step, the others see in theirs.
+
+    They are no state: every part says anew what it drives.
+    """
+
+    fire_floors: frozenset[str] = frozenset()
+    """Floors of the panel's building with a zone in fire: lifts are recalled, air handlers go into their fire mode."""
+    recalled: frozenset[str] = frozenset()
+    """Addresses of the lifts that stand recalled with open doors."""
+    supply: bool = True
+    """The essential board has power."""
+    lost_steps: tuple[float, ...] = ()
+    """Steps of the capacitor bank of each board that do not come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,11 @@ class Scene:
     """People in the house as a share of all who work there, 0 to 1."""
     lamps: float
     """Share of the lamps that burn, 0 to 1."""
+    makeup_lmin: float = 0.0
+    """Water that the cooling towers take, L/min."""
+    steps: tuple[float, ...] = ()
+    """Capacitor steps that are in at each board."""
+    wires: Wires = field(default_factory=Wires)
 
 
 class Part(Protocol):

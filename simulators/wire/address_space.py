@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulators.wire import ddc, door_server
+from simulators.wire import ddc, door_server, lift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,5 +27,6 @@ KINDS: Mapping[str, ObjectKind] = {
     "site-standard-ahu": ObjectKind(ddc.NAMESPACE, ddc.NODES),
     "site-standard-fcu": ObjectKind(ddc.NAMESPACE, ddc.FCU_NODES),
     "site-standard-door": ObjectKind(door_server.NAMESPACE, door_server.NODES),
+    "site-standard-lift": ObjectKind(lift.NAMESPACE, lift.NODES),
 }
 """By the profile id that the site's files use."""

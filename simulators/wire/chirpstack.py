@@ -1,7 +1,7 @@
-"""LoRaWAN room sensors as ChirpStack passes them on: Milesight AM319 payloads in ChirpStack v4 uplink events.
+"""LoRaWAN devices as ChirpStack passes them on: the payload of each model in ChirpStack v4 uplink events.
 
-Sources: Milesight-IoT/SensorDecoders, `am-series/am319-hcho/README.md` (TLV, low byte first); chirpstack-docs,
-`events.md` (topic and JSON keys of the event `up`).
+Sources: Milesight-IoT/SensorDecoders, `am-series/am319-hcho/README.md` (TLV, low byte first); the codec of the Axioma
+Qalcosonic W1 (2024); chirpstack-docs, `events.md` (topic and JSON keys of the event `up`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-__all__ = ["FPORT", "Sensor", "encode_am319"]
+__all__ = ["FPORT", "LORAWAN", "LorawanModel", "Sensor", "encode_am319", "encode_w1"]
 
 FPORT = 85
+_W1_DELTAS = 15
 
 _FIELDS: tuple[tuple[bytes, str, str, float], ...] = (
     (b"\x01\x75", "battery", "<B", 1.0),
@@ -55,15 +56,61 @@ def encode_am319(state: Mapping[str, float], *, battery: bool = True) -> bytes:
     return bytes(payload)
 
 
+def encode_w1(state: Mapping[str, float], time_ns: int) -> bytes:
+    """Return the payload of a Qalcosonic W1, 48 bytes: time, status, litres; then its log of 15 steps of 20 min."""
+
+    def litres(name: str) -> int:
+        value = state.get(name, math.nan)
+        return 0xFFFFFFFF if math.isnan(value) else round(value * 1000.0) & 0xFFFFFFFF
+
+    status = state.get("status", math.nan)
+    head = struct.pack(
+        "<IBIII",
+        time_ns // 1_000_000_000,
+        0xFF if math.isnan(status) else int(status),
+        litres("volume"),
+        int(state.get("log_time", 0.0)),
+        litres("log_volume"),
+    )
+    steps = [min(litres(f"delta_{n}"), 0xFFFF) for n in range(1, _W1_DELTAS + 1)]
+    return head + struct.pack(f"<{_W1_DELTAS}Hx", *steps)
+
+
+@dataclass(frozen=True, slots=True)
+class LorawanModel:
+    """How a model of device speaks: its port and bytes, and what the network server calls it."""
+
+    f_port: int
+    encode: Callable[[Mapping[str, float], int, int], bytes]
+    """Makes the payload from the quantities, the time (ns UTC) and the number of frames before it."""
+    application: str
+    name: str
+
+
+LORAWAN: Mapping[str, LorawanModel] = {
+    "milesight-am319": LorawanModel(
+        FPORT,
+        lambda state, _, frames: encode_am319(state, battery=frames % 6 == 0),
+        "environment",
+        "Milesight AM319",
+    ),
+    "axioma-qalcosonic-w1": LorawanModel(
+        100, lambda state, time_ns, _: encode_w1(state, time_ns), "water", "Axioma Qalcosonic W1"
+    ),
+}
+"""By the profile id that the site's files use."""
+
+
 @dataclass(slots=True)
 class Sensor:
-    """One sensor on the air: frame counter, radio and the spoiled payloads of its faults."""
+    """One device on the air: frame counter, radio and the spoiled payloads of its faults."""
 
     id: str
     dev_eui: str
     application: str
     random: Random
     state: Callable[[], Mapping[str, float]]
+    model: LorawanModel = LORAWAN["milesight-am319"]
     frames: int = 0
 
     @property
@@ -73,7 +120,7 @@ class Sensor:
 
     def uplink(self, time_ns: int, *, corrupt: str = "") -> bytes:
         """Return the JSON of the next uplink, received at `time_ns` (UTC)."""
-        data = encode_am319(self.state(), battery=self.frames % 6 == 0)
+        data = self.model.encode(self.state(), time_ns, self.frames)
         frames, self.frames = self.frames, self.frames + 1
         random = self.random
         event: dict[str, object] = {
@@ -82,8 +129,8 @@ class Sensor:
             "deviceInfo": {
                 "tenantName": "taipei-city-hall",
                 "applicationId": self.application,
-                "applicationName": "environment",
-                "deviceProfileName": "Milesight AM319",
+                "applicationName": self.model.application,
+                "deviceProfileName": self.model.name,
                 "deviceName": self.id,
                 "devEui": self.dev_eui,
                 "tags": {},
@@ -92,7 +139,7 @@ class Sensor:
             "adr": True,
             "dr": 5,
             "fCnt": frames,
-            "fPort": FPORT,
+            "fPort": self.model.f_port,
             "confirmed": False,
             "data": base64.b64encode(data).decode(),
             "rxInfo": [

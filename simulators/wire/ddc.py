@@ -21,7 +21,7 @@ class DdcNode:
     """Last part of the node id, `AHU/<id>/<name>`."""
     quantity: str
     kind: str = "Double"
-    """Double, Boolean, Int32 (enumeration) or UInt32."""
+    """Double, Boolean, Int16, Int32 (enumeration) or UInt32."""
     unit: str = ""
     low: float = 0.0
     """EURange; a write outside of it is refused."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
-from simulators.wire.chirpstack import Sensor
+from simulators.wire.chirpstack import LORAWAN, Sensor
 from simulators.wire.parking_talker import PARKING
 from simulators.wire.port import free_port
 from simulators.wire.security_talker import VOICES as SECURITY
@@ -137,6 +137,7 @@ class Reporter:
                 str(view.device.options.get("application", "1")),
                 Random(f"{seed}/{view.device.id}"),
                 view.state,
+                LORAWAN[view.device.profile],
             )
             for view in sensors
         ]

@@ -46,6 +46,7 @@ _ANSWER_S = 5.0
 _TYPES = {
     "Double": ua.VariantType.Double,
     "Boolean": ua.VariantType.Boolean,
+    "Int16": ua.VariantType.Int16,
     "Int32": ua.VariantType.Int32,
     "UInt32": ua.VariantType.UInt32,
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Machine", "Port", "ReadBank", "Table", "Unit"]
 
 _HEAD = struct.Struct(">HH")
+_WRITES = (5, 6, 15, 16, 22, 23)
 
 
 class ReadBank(Protocol):
@@ -72,6 +73,9 @@ class Port(Protocol):
     def served(self) -> None:
         """Say that the present state was given to a client."""
 
+    def refused(self, address: int) -> None:
+        """Say that somebody tried to write where nothing can be written."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -116,6 +120,8 @@ class Unit:
             elif function in self.table.write_functions or (function in (5, 15) and self.table.coils):
                 answer = self._write(function, pdu)
             else:
+                if function in _WRITES:
+                    self.port.refused(int.from_bytes(pdu[1:3], "big"))
                 raise Refusal(ILLEGAL_FUNCTION)
         except Refusal as refusal:
             return bytes((function | 0x80, refusal.code))

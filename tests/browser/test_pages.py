@@ -47,6 +47,10 @@ SHEETS = [
     Sheet("maintenance", "/maintenance", "maintenance", "維護行事曆", "Maintenance calendar", "tbody tr"),
     Sheet("events", "/events", "events", "事件", "Events"),
     Sheet("energy", "/energy", "energy", "能源與碳", "Energy and carbon", "tbody tr"),
+    Sheet("lifts", "/lifts", "lifts", "升降設備", "Lifts", "[data-lift]"),
+    Sheet("fire", "/fire", "fire", "消防", "Fire", "[data-zone]"),
+    Sheet("standby", "/standby", "standby", "備援電力", "Standby power", "[data-bank]"),
+    Sheet("meters", "/meters", "meters", "電表水表", "Meters", "[data-meter]"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet("journal", "/alarms?tab=journal", "alarms", "告警", "Alarms", "tbody tr"),
     Sheet(

@@ -14,6 +14,7 @@ from controller.share import share_dir
 from drivers.driver import Device
 from drivers.equipment import check_profile
 from drivers.errors import DeviceRefusedError, NotWritableError
+from drivers.modbus.client import Connection, parse_endpoint
 from drivers.modbus.driver import ModbusDriver
 from drivers.profile import Profile, load_profile
 from drivers.reading import Quality
@@ -85,6 +86,14 @@ METER = {
     "kWh": "energy_import energy_export", "kvarh": "reactive_energy_import",
     "%": "thd_v_l1 thd_v_l2 thd_v_l3 thd_i_l1 thd_i_l2 thd_i_l3",
 }  # fmt: skip
+FIRE = (
+    "heartbeat panel_word fire pre_alarm fault disablement test silenced evacuation mains_fail battery_fault "
+    "earth_fault zones_in_fire zones_in_fault"
+)
+FIRE_FLOOR = (
+    "fire_door_1 fire_door_2 fire_door_3 smoke_damper_1 smoke_damper_2 smoke_damper_3 smoke_fan pressurisation "
+    "door_release ahu_stop_1 ahu_stop_2"
+)
 VFD = {
     "": "run fault remote at_setpoint run_cmd",
     "%": "speed speed_cmd",
@@ -374,6 +383,77 @@ CASES = {
         writes=[("run_cmd", 1.0, ["10 20 00 00 01 02 00 12"]), ("run_cmd", 0.0, ["10 20 00 00 01 02 00 01"]),
                 ("speed_cmd", 66.66666666, ["10 20 01 00 01 02 0f a0"])],
     ),
+    "site-standard-fire": Case(
+        dict.fromkeys(FIRE.split(), "")
+        | {f"zone_{n:02}_{what}": "" for what in ("state", "detector") for n in range(1, 65)}
+        | {f"floor_{n:02}_{what}": "" for what in FIRE_FLOOR.split() for n in range(1, 17)}
+        | {f"lift_recall_{n:02}": "" for n in range(1, 17)} | {f"gas_valve_{n}": "" for n in range(1, 9)},
+        {3: {0: "04D2 0085 0001 0002", 111: "0002 0003", 211: "0007", 300: "0401", 301: "8001", 303: "0080",
+             330: "0040"}},
+        {"heartbeat": 1234.0, "panel_word": 133.0, "fire": 1.0, "pre_alarm": 0.0, "fault": 1.0, "mains_fail": 1.0,
+         "earth_fault": 0.0, "zones_in_fire": 1.0, "zones_in_fault": 2.0, "zone_12_state": 2.0, "zone_13_state": 3.0,
+         "zone_64_state": 0.0, "zone_12_detector": 7.0, "floor_01_fire_door_1": 1.0, "floor_01_ahu_stop_2": 1.0,
+         "floor_01_smoke_fan": 0.0, "floor_16_smoke_fan": 1.0, "lift_recall_01": 1.0, "lift_recall_16": 1.0,
+         "lift_recall_02": 0.0, "gas_valve_8": 1.0},
+        requests=4,
+    ),
+    "site-standard-fire-relay": Case(
+        {"fire": "", "fault": ""}, {2: {1: "01"}}, {"fire": 0.0, "fault": 1.0}, requests=1,
+    ),
+    "deep-sea-dse8xxx": Case(
+        units({"kPa": "oil_pressure", "°C": "coolant_temp", "%": "fuel load", "rpm": "speed", "Hz": "frequency",
+               "V": "battery_voltage voltage_l1n voltage_l2n voltage_l3n", "A": "current_l1 current_l2 current_l3",
+               "kW": "power", "h": "run_time", "kWh": "energy",
+               "": "mode state starts alarm_count low_oil_pressure high_coolant_temp fail_to_start low_fuel "
+                   "test_start test_cancel"}),
+        {3: {772: "0001", 1024: "019F 0056 FFFF 0052 0000 0119 0708 0258", 1032: "0000 089D", 1034: "FFFF FFFF",
+             1036: "0000 089E", 1044: "0000 1B58", 1408: "0003", 1536: "0006 68A0", 1558: "020D", 1798: "0000 8CA0",
+             1800: "0001 86A0", 1808: "0000 026A", 39424: "001C 1111 1131", 39431: "1121"}},
+        {"mode": 1.0, "oil_pressure": 415.0, "coolant_temp": 86.0, "fuel": 82.0, "battery_voltage": 28.1,
+         "speed": 1800.0, "frequency": 60.0, "voltage_l1n": 220.5, "voltage_l2n": BAD, "voltage_l3n": 220.6,
+         "current_l1": 700.0, "state": 3.0, "power": 420.0, "load": 52.5, "run_time": 10.0, "energy": 10000.0,
+         "starts": 618.0, "low_oil_pressure": 1.0, "high_coolant_temp": 1.0, "fail_to_start": 3.0, "low_fuel": 2.0,
+         "test_start": 1.0, "test_cancel": 0.0},
+        requests=6,
+        writes=[("test_start", 1.0, ["10 10 08 00 02 04 8b 94 74 6b"]),
+                ("test_cancel", 1.0, ["10 10 08 00 02 04 8b 95 74 6a"])],
+    ),
+    "site-standard-ats": Case(
+        dict.fromkeys(["normal_source", "generator_source", "on_normal", "on_generator", "auto", "fault"], ""),
+        {2: {0: "01", 2: "01", 4: "01"}},
+        {"normal_source": 1.0, "generator_source": 0.0, "on_normal": 1.0, "on_generator": 0.0, "auto": 1.0,
+         "fault": 0.0},
+        requests=1,
+    ),
+    "apc-smart-ups": Case(
+        units({"": "on_line on_battery bypass output_off fault input_bad test_runs battery_disconnected "
+                   "replace_battery charger_fault test_passed test_failed", "s": "runtime",
+               "%": "charge load load_apparent efficiency", "V": "battery_voltage output_voltage input_voltage",
+               "°C": "battery_temp", "A": "output_current", "Hz": "output_frequency"}),
+        {3: {0: "0000 0002", 22: "0004 0004", 128: "0000 0537", 130: "C800 1B40", 135: "0D80 2A00", 138: "FFFF",
+             140: "0264", 142: "3700", 144: "1E00", 151: "36C0", 154: "2F00"}},
+        {"on_line": 1.0, "on_battery": 0.0, "replace_battery": 1.0, "test_passed": 1.0, "runtime": 1335.0,
+         "charge": 100.0, "battery_voltage": 218.0, "battery_temp": 27.0, "load": 42.0, "load_apparent": BAD,
+         "output_current": 19.125, "output_voltage": 220.0, "output_frequency": 60.0, "input_voltage": 219.0,
+         "efficiency": 94.0},
+        requests=2,
+    ),
+    "site-standard-capacitor": Case(
+        units({"": "breaker_closed breaker_tripped door_open auto step_1 step_2 step_3 step_4 step_5 step_6 "
+                   "step_fault over_temperature"}),
+        {2: {0: "01", 6: "01", 16: "01", 21: "01", 24: "01"}},
+        {"breaker_closed": 1.0, "auto": 1.0, "step_1": 1.0, "step_2": 0.0, "step_6": 1.0, "step_fault": 1.0,
+         "over_temperature": 0.0},
+        requests=1,
+    ),
+    "site-standard-pulse-counter": Case(
+        {f"ch_{n}_{what}": unit for n in range(1, 5)
+         for what, unit in (("pulses", ""), ("overflow", ""), ("battery_low", ""), ("pause", "s"))},
+        {4: {0: "0001 86A0 0004 003C", 48: "FFFF FFFF 0002 0000"}},
+        {"ch_1_pulses": 100000.0, "ch_1_battery_low": 1.0, "ch_1_overflow": 0.0, "ch_1_pause": 60.0,
+         "ch_4_pulses": 4294967295.0, "ch_4_overflow": 1.0, "ch_2_pulses": 0.0},
+        requests=4,
+    ),
 }  # fmt: skip
 
 
@@ -474,6 +554,29 @@ async def test_a_delta_meter_with_the_other_word_order_is_set_by_option() -> Non
 async def test_a_temperature_relay_that_counts_from_one_is_set_by_option() -> None:
     driver, device = driver_on(load("tecsystem-nt935"), Paper({3: {24: "0055"}}), base=1)
     assert await driver.read(device, "winding_temp_a") == 85.0
+
+
+async def test_the_fire_panel_is_read_in_full_at_once_when_its_bits_change_and_else_every_two_seconds() -> None:
+    clock = VirtualClock()
+    profile, paper = load("site-standard-fire"), Paper({3: {0: "0001 0000", 111: "0000"}})
+    driver, device = driver_on(profile, paper)
+    driver._clock = clock
+    counts = []
+    for second in range(8):
+        if second == 5:
+            paper.words[3][1] = b"\0\1"
+        before = len(paper.asked)
+        batch = await driver.poll(device)
+        counts.append(len(paper.asked) - before)
+        assert len(batch) == (14 if counts[-1] == 1 else len(profile.points))
+        await clock.advance(0.5)
+    assert counts == [4, 1, 1, 1, 4, 4, 1, 1]
+
+
+async def test_no_write_can_leave_for_a_line_that_is_read_only() -> None:
+    connection = Connection(parse_endpoint("tcp://127.0.0.1:502"), read_only=True)
+    with pytest.raises(NotWritableError, match="function 6 was not sent"):
+        await connection.write(1, bytes.fromhex("06 00 64 00 02"), 1.0)
 
 
 async def test_no_request_is_longer_than_the_model_allows_or_touches_what_it_forbids() -> None:

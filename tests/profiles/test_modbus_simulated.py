@@ -13,7 +13,7 @@ from controller.share import share_dir
 from drivers.driver import Device
 from drivers.errors import DeviceRefusedError
 from drivers.modbus.driver import ModbusDriver
-from drivers.profile import Profile, load_profile
+from drivers.profile import Profile, ProfilePoint, load_profile
 from drivers.reading import Quality
 from simulators.wire.table import TABLES
 from simulators.wire.unit import Unit
@@ -30,6 +30,8 @@ NOT_SHOWN_THE_SAME = {
     "abb-ach580-fan": {"run_cmd", "speed_cmd"},
     "keba-p30": {"failsafe_timeout"},  # it is commissioned as 30 s
     "delta-cp2000": {"speed"},  # the output frequency as a share of 60 Hz
+    "deep-sea-dse8xxx": {"test_start", "test_cancel"},  # what the engine does, from its state
+    "site-standard-fire": {"panel_word"},  # all bits together
 }
 
 
@@ -39,9 +41,10 @@ class Machine:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile.id
         self.commanded: dict[str, float] = {}
-        self.state = {point.tag: self.quantity(place, point.tag) for place, point in enumerate(profile.points)}
+        self.state = {point.tag: self.quantity(place, point) for place, point in enumerate(profile.points)}
 
-    def quantity(self, place: int, tag: str) -> float:
+    def quantity(self, place: int, point: ProfilePoint) -> float:
+        tag = point.tag
         if tag in BINARY_ON:
             return 1.0
         known = {"power_factor": 0.93, "frequency": 59.8, "tap_position": 2.0, "state": 2.0, "speed": 80.0,
@@ -51,7 +54,12 @@ class Machine:
             "breaker_tripped", "earth_switch_closed", "door_open", "arc_relay", "temp_trip", "temp_fault", "fan_2",
             "fan_2_runs", "fault", "co_fault", "no2_fault",
         )  # fmt: skip
-        return known.get(tag, 0.0 if zero else 20.0 + place)
+        other = 20.0 + place
+        if point.kind == "binary":
+            other = float(place % 2)
+        elif point.kind == "multistate":
+            other = float(point.states[place % len(point.states)][0])
+        return known.get(tag, 0.0 if zero else other)
 
     def heard(self) -> None:
         pass

@@ -35,7 +35,7 @@ class SiteState {
     this.version += 1;
   }
 
-  async points(query: { system?: string; equipment?: string; building?: string; floor?: string }): Promise<Point[]> {
+  async points(query: { system?: string; tags?: string; equipment?: string; building?: string; floor?: string }): Promise<Point[]> {
     const key = JSON.stringify(query);
     let list = this.#lists.get(key);
     if (!list) {

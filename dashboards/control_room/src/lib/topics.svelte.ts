@@ -3,9 +3,10 @@ import { live } from './live.svelte';
 import { sites } from './site.svelte';
 import { Resource } from './resource.svelte';
 
-export interface Wanted { system?: string; equipment?: string; /** With its building. */ floor?: string; building?: string }
+/** `tags`: of a large system only the points with these last words, with commas. */
+export interface Wanted { system?: string; tags?: string; equipment?: string; /** With its building. */ floor?: string; building?: string }
 
-const topicOf = (w: Wanted): string => (w.system ? `system:${w.system}` : w.floor ? `floor:${w.building}/${w.floor}` : `equipment:${w.equipment}`);
+const topicOf = (w: Wanted): string => (w.system ? `system:${w.system}${w.tags ? `/${w.tags}` : ''}` : w.floor ? `floor:${w.building}/${w.floor}` : `equipment:${w.equipment}`);
 
 /** Subscribe to systems, floors and equipment and fetch their points; the resource says how the fetch goes. */
 export function useTopics(wanted: () => Wanted[]): Resource<true> {

@@ -1,4 +1,36 @@
 import type { Words } from '..';
 import type { lift as zh } from '../zh-TW/lift';
 
-export const lift: Words<typeof zh> = {};
+export const lift: Words<typeof zh> = {
+  'lift.trapped.none': 'Nobody trapped',
+  'lift.trapped.some': 'Trapped passengers, lifts: {count}',
+  'lift.trapped.unknown': '{count} lifts unknown: nobody can tell whether people are trapped',
+  'lift.answer': 'Anyone trapped?',
+  'lift.linked': '{good} / {total} linked',
+  'lift.out': '{count} out of service',
+  'lift.recalled': '{count} recalled by fire',
+  'lift.called': '{count} alarm buttons',
+  'lift.shafts': 'Shafts: where each car is',
+  'lift.hint': 'A block is a car, open in the middle with its door open; the arrow is its direction, the bar its load.',
+  'lift.car': '{name}, {floor}, {direction}, door {door}, load {load} %, {mode}, {alarm}',
+  'lift.direction.up': 'up',
+  'lift.direction.down': 'down',
+  'lift.direction.none': 'standing',
+  'lift.trapped': 'trapped',
+  'lift.unknown': 'unknown',
+  'lift.external': 'External',
+  'lift.guidance': 'When somebody is trapped',
+  'lift.guidance.1': 'Speak by the intercom: "We know that you are shut in. Please do not force the door, help is on its way"; ask how many and whether anybody is ill',
+  'lift.guidance.2': 'Call the lift contractor and send a guard to the floor',
+  'lift.guidance.3': 'Call 119 if anybody is ill, or after 30 minutes',
+  'lift.guidance.4': 'Nobody but qualified people opens a door or moves a car',
+  'lift.phones': 'Phone list',
+  'lift.phone.fire': 'Fire brigade',
+  'lift.phone.service': 'Lift contractor, 24 h (ext.)',
+  'lift.phone.guard': 'Guards (ext.)',
+  'lift.col.lift': 'Lift',
+  'lift.col.floor': 'Floor',
+  'lift.col.door': 'Door',
+  'lift.col.mode': 'Mode',
+  'lift.col.load': 'Load',
+};

@@ -1,0 +1,210 @@
+"""Lifts, fire, standby power and meters: each page shows its condition at its element, in both languages, unasked.
+
+The window is 1366 x 768, nobody clicks, and the city is left as it was found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Building, Room
+from tests.services.city import City, Client, wait_for
+
+LANGUAGES = ("zh", "en")
+
+
+@pytest.fixture(scope="module")
+def client(whole_city: City, people: Callable[[str], Client]) -> Iterator[Client]:
+    """Afterwards nothing of this module is active, and what returned is acknowledged."""
+    client = people("operator")
+    yield client
+    for device, *event in (
+        ("lift-07", "rescue"), ("fire-panel", "reset"), ("standby-generator", "mode", "value=1"),
+        ("capacitor-3", "step_fault", "step=2", "value=0"),
+    ):  # fmt: skip
+        whole_city.sim("fault", "event", device, *event)
+    for device in ("fire-panel", "em002-meter"):
+        whole_city.sim("fault", "clear", device)
+    mine = re.compile(r"cityhall\.(lift|fire|standby)\.|em002-meter|cityhall\.meter\.em002")
+
+    def left() -> list[str]:
+        items = client.get("/alarms?state=active&limit=1000")["items"]
+        waiting = [item["id"] for item in items if mine.search(item["id"]) and item["state"] == "returned"]
+        if waiting:
+            client.post("/alarms/acknowledge", {"ids": waiting, "comment": "test"})
+        return [item["id"] for item in items if mine.search(item["id"])]
+
+    wait_for(lambda: not left(), 90, lambda: f"still there: {left()}")
+
+
+@pytest.fixture(scope="module")
+def room(building: Building) -> Room:
+    found = building.room("operator", width=1366)
+    found.load("/")
+    return found
+
+
+def in_first_view(room: Room, target: Locator) -> None:
+    """The element is there without scrolling and without a click."""
+    expect(target).to_be_visible(timeout=20_000)
+    expect(target).to_be_in_viewport(ratio=0.9)
+    assert room.page.evaluate("document.querySelector('main').scrollTop") == 0
+
+
+def raised(client: Client, pattern: str) -> list[str]:
+    items = client.get("/alarms?state=active&limit=1000")["items"]
+    return [item["id"] for item in items if re.search(pattern, item["id"]) and item["state"] != "returned"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_trapped_passenger_is_first_with_what_to_say_and_whom_to_call(
+    room: Room, whole_city: City, client: Client, language: str
+) -> None:
+    room.language(language)
+    page = room.go("/lifts")
+    expect(page.locator(".answer h2")).to_contain_text({"zh": "無人受困", "en": "Nobody trapped"}[language])
+    whole_city.sim("fault", "event", "lift-07", "stall", "since=60", "load=40")
+    shaft = page.locator('[data-lift="cityhall.lift.l07"]')
+    expect(shaft).to_contain_text({"zh": "困人", "en": "trapped"}[language], timeout=20_000)
+    in_first_view(room, shaft)
+    in_first_view(room, page.locator(".people li").filter(has_text={"zh": "電梯 7 號", "en": "Lift 7"}[language]))
+    in_first_view(
+        room, page.get_by_text(re.compile({"zh": "車廂對講告知", "en": "Speak by the car's intercom"}[language]))
+    )
+    in_first_view(room, page.get_by_text("119", exact=True))
+    assert raised(client, r"cityhall\.lift\.") == ["cityhall.lift.l07.entrapment#state"]
+    room.picture(f"lifts-trapped-{language}-1366")
+    assert not room.axe()
+    whole_city.sim("fault", "event", "lift-07", "rescue")
+    expect(page.locator(".answer h2")).to_contain_text(
+        {"zh": "無人受困", "en": "Nobody trapped"}[language], timeout=20_000
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_fire_has_its_zone_its_time_and_what_the_building_did(
+    room: Room, whole_city: City, client: Client, language: str
+) -> None:
+    room.language(language)
+    page = room.go("/fire")
+    band = page.locator("[data-status]")
+    expect(band).to_have_attribute("data-status", "normal")
+    whole_city.sim("fault", "event", "fire-panel", "fire", "zone=28", "detector=7")
+    zone = page.locator('[data-zone="cityhall.fire.zone28"]')
+    expect(zone).to_have_text(re.compile({"zh": "火警", "en": "fire"}[language]), timeout=20_000)
+    in_first_view(room, zone)
+    expect(band).to_have_attribute("data-status", "fire")
+    expect(band).to_contain_text({"zh": "真實火警", "en": "Real fire"}[language])
+    expect(band).to_contain_text({"zh": "4F 東區火警分區", "en": "Fire zone 4F east"}[language])
+    expect(band).to_contain_text({"zh": "探測器 7", "en": "Detector 7"}[language])
+    doors = page.locator('[data-kind="fire_door"]')
+    expect(doors).to_contain_text("3 / 3", timeout=30_000)
+    in_first_view(room, doors)
+    assert raised(client, r"cityhall\.fire\.") == ["cityhall.fire.zone28.state#state"]
+    room.picture(f"fire-{language}-1366")
+    assert not room.axe()
+    whole_city.sim("fault", "event", "fire-panel", "reset")
+    expect(band).to_have_attribute("data-status", "normal", timeout=30_000)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_panel_whose_heartbeat_stands_still_is_unknown_and_nothing_of_it_is_normal(
+    room: Room, whole_city: City, client: Client, language: str
+) -> None:
+    room.language(language)
+    page = room.go("/fire")
+    band = page.locator("[data-status]")
+    expect(band).to_have_attribute("data-status", "normal", timeout=30_000)
+    whole_city.sim("fault", "freeze", "fire-panel")
+    expect(band).to_have_attribute("data-status", "unknown", timeout=12_000)
+    in_first_view(room, band)
+    expect(band).to_contain_text({"zh": "火警狀態不明", "en": "Fire status unknown"}[language])
+    expect(page.locator(".zone.normal")).to_have_count(0)
+    expect(page.locator(".zone.unknown")).to_have_count(64)
+    wait_for(lambda: raised(client, r"cityhall\.fire\.|fire-panel"), 15, "no alarm")
+    assert raised(client, r"cityhall\.fire\.|fire-panel") == ["cityhall.fire.panel.panel_lost#state"]
+    room.picture(f"fire-unknown-{language}-1366")
+    assert not room.axe()
+    whole_city.sim("fault", "clear", "fire-panel")
+    expect(band).to_have_attribute("data-status", "normal", timeout=30_000)
+
+
+def test_nobody_ever_wrote_to_the_panel(whole_city: City, client: Client) -> None:
+    for device in ("fire-panel", "fire-relay"):
+        assert client.get(f"/devices/{device}")["writes"] == 0
+        assert whole_city.sim("ledger", device) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_generator_that_is_not_in_auto_fails_the_verdict(
+    room: Room, whole_city: City, client: Client, language: str
+) -> None:
+    room.language(language)
+    page = room.go("/standby")
+    verdict = page.locator(".verdict h2")
+    expect(verdict).to_contain_text({"zh": "可以承受停電", "en": "Ready for a power failure"}[language], timeout=30_000)
+    whole_city.sim("fault", "event", "standby-generator", "mode", "value=0")
+    expect(verdict).to_contain_text({"zh": "未備妥：發電機", "en": "Not ready: Generator"}[language], timeout=20_000)
+    in_first_view(room, verdict)
+    in_first_view(
+        room, page.get_by_role("link", name={"zh": "發電機不在自動", "en": "generator not in auto"}[language])
+    )
+    assert raised(client, r"cityhall\.standby\.") == ["cityhall.standby.generator.not_in_auto#state"]
+    assert not room.axe()
+    whole_city.sim("fault", "event", "standby-generator", "mode", "value=1")
+    expect(verdict).to_contain_text({"zh": "可以承受停電", "en": "Ready for a power failure"}[language], timeout=30_000)
+
+
+def test_a_capacitor_step_that_is_out_is_marked_at_its_bank(room: Room, whole_city: City, client: Client) -> None:
+    room.language("zh")
+    page = room.go("/standby")
+    whole_city.sim("fault", "event", "capacitor-3", "step_fault", "step=2")
+    bank = page.locator('[data-bank="cityhall.standby.cap3"]')
+    expect(bank).to_contain_text("電容器段故障", timeout=20_000)
+    in_first_view(room, bank)
+    whole_city.sim("fault", "event", "capacitor-3", "step_fault", "step=2", "value=0")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_silent_sub_meter_makes_the_sum_of_its_feeder_a_lower_bound(
+    room: Room, whole_city: City, client: Client, language: str
+) -> None:
+    room.language(language)
+    page = room.go("/meters")
+    answer = page.locator('[data-answer="electricity"]')
+    expect(answer).to_contain_text({"zh": "未計量", "en": "unmetered"}[language], timeout=20_000)
+    expect(page.locator('[data-silent="electricity"]')).to_have_count(0, timeout=30_000)
+    whole_city.sim("fault", "disconnect", "em002-meter")
+    silent = page.locator('[data-silent="electricity"]')
+    expect(silent).to_contain_text("EM002", timeout=60_000)
+    in_first_view(room, silent)
+    feeder = page.locator("tr").filter(has=page.locator('[data-meter="cityhall.electrical.feeder02"]'))
+    expect(feeder).to_contain_text("≥")
+    expect(feeder).to_contain_text({"zh": "缺 1 表", "en": "1 missing"}[language])
+    in_first_view(room, feeder)
+    room.picture(f"meters-missing-{language}-1366")
+    assert not room.axe()
+    whole_city.sim("fault", "clear", "em002-meter")
+    expect(silent).to_have_count(0, timeout=60_000)
+
+
+def test_a_meter_is_found_and_the_whole_tree_is_exported(room: Room, whole_city: City) -> None:
+    room.language("zh")
+    page = room.go("/meters")
+    search = page.get_by_role("searchbox", name="搜尋電表或水表")
+    search.fill("EM150")
+    expect(page.locator('[data-meter="cityhall.meter.em150"]')).to_be_visible()
+    expect(page.locator("[data-meter]")).to_have_count(5)
+    search.fill("")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="電力 CSV").click()
+    text = started.value.path().read_text("utf-8-sig")
+    assert len(text.strip().splitlines()) == 1 + 1 + 5 + 5 + 40 + 150
+    page.get_by_role("region", name="電力平衡").get_by_role("button", name="全部展開").click()
+    rows = page.get_by_role("table", name=re.compile("電表：現在功率"))
+    expect(rows).to_have_attribute("aria-rowcount", "202")
+    assert rows.locator("tbody tr").count() < 80
