@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MODELS", "PARTS", "model_of"]
 
 PARTS: tuple[type[Part], ...] = (
-    AirStations, CarPark, DoorPart, IntrusionPart, HelpPart, CameraPart, FirePanel, Standby, LiftBank, WaterBank,
+    AirStations, FirePanel, Standby, LiftBank, WaterBank, CarPark, DoorPart, IntrusionPart, HelpPart, CameraPart,
 )  # fmt: skip
 """In the order in which they are stepped."""
 
