@@ -54,7 +54,7 @@ async def test_a_fan_that_trips_raises_one_alarm_at_its_machine(tmp_path: Path) 
 
 async def test_a_lost_belt_is_found_by_the_airflow_proof_and_a_machine_switched_off_is_not(tmp_path: Path) -> None:
     building = await opened(tmp_path, "ahu-05f-sw", "ahu-06f-sw")
-    script = {
+    script: dict[float, Callable[[], object]] = {
         0.0: happen(building, "ahu-05f-sw", "belt_off"),
         1.0: lambda: building.world.devices["ahu-06f-sw"].write("mode", 0.0),
     }

@@ -142,6 +142,7 @@ async def test_a_fan_coil_stands_beside_the_air_handlers(ddc: Ddc) -> None:
         assert sorted(names) == ["FanSpeed", "Occupied", "ValveOpen", "ZoneTemp", "ZoneTempSp"]
         speed = client.get_node(node_id("FCU/07/FanSpeed", namespace))
         data = await speed.read_data_value()
+        assert data.Value is not None
         assert (data.Value.VariantType, data.Value.Value) == (ua.VariantType.Int32, 2)
         states = await (await speed.get_child("0:EnumStrings")).read_value()
         assert [state.Text for state in states] == ["off", "low", "medium", "high"]
@@ -149,12 +150,10 @@ async def test_a_fan_coil_stands_beside_the_air_handlers(ddc: Ddc) -> None:
         setpoint = client.get_node(node_id("FCU/07/ZoneTempSp", namespace))
         await setpoint.write_value(23.0, ua.VariantType.Double)
         assert ddc.world.devices["fcu-07"].state["zone_temp_sp"] == 23.0
-        with pytest.raises(ua.UaStatusCodeError) as refused:
+        with pytest.raises(BadOutOfRange):
             await setpoint.write_value(30.0, ua.VariantType.Double)
-        assert refused.value.code == ua.StatusCodes.BadOutOfRange
-        with pytest.raises(ua.UaStatusCodeError) as read_only:
+        with pytest.raises(BadNotWritable):
             await speed.write_value(3, ua.VariantType.Int32)
-        assert read_only.value.code == ua.StatusCodes.BadNotWritable
 
 
 async def test_a_write_takes_effect_in_the_device(ddc: Ddc) -> None:
