@@ -137,8 +137,7 @@ async def test_the_stream_strips_persons_too(rooms: Any) -> None:
         hub.receive(client, {"subscribe": ["events"]})
         client.texts.clear()
         clients[role] = client
-    full = {"id": None, "area": "west", "data": dict(CARD.data)}
-    hub.publish_event(full, {**full, "data": {"door": "w-1"}})
+    hub.publish_events([{"id": None, "area": "west", "data": dict(CARD.data)}], {"west": 1})
     texts = {role: client.texts[-1][1] for role, client in clients.items()}
     assert b"p-10422" in texts[Role.OPERATOR]
     assert b"p-10422" not in texts[Role.VIEWER]

@@ -37,10 +37,11 @@ export class SecurityEvents {
   /** Receive until the returned function is called. */
   follow(): () => void {
     const release = live.stream.subscribe('events');
-    const off = live.on('event', (message) => {
-      const event = message.item as SecurityEvent;
-      if (!this.#devices.has(event.source)) return;
-      this.#waiting = [event, ...this.#waiting].slice(0, MOST);
+    // One message a turn of the controller, the newest event first.
+    const off = live.on('events', (message) => {
+      const fresh = (message.items as SecurityEvent[]).filter((e) => this.#devices.has(e.source));
+      if (fresh.length === 0) return;
+      this.#waiting = [...fresh, ...this.#waiting].slice(0, MOST);
       // At most four times a second, however many come.
       this.#timer ??= setTimeout(() => this.#paint(), 250);
     });
