@@ -223,7 +223,9 @@ class Builder:
                 got = f"{row.endpoint} unit {row.unit}"
                 todo = f'"{twin[0]}" is there: {twin[1]}:{twin[2]}.'
                 self._say(placed, "unit", got, "an address of its own", todo)
-        known = self._options.setdefault(profile.id, known_options(profile))
+        if profile.id not in self._options:
+            self._options[profile.id] = known_options(profile)
+        known = self._options[profile.id]
         for key in row.options:
             if key not in known:
                 todo = nearest(key, known) or f"The profile {profile.id} has no such option."

@@ -81,6 +81,9 @@ def virtual_points(
 ) -> dict[str, Point]:
     """Return the points that the rules make; a rule without equipment, or whose point exists, is a problem."""
     made: dict[str, Point] = {}
+    stale: dict[str, float] = {}
+    for point in points.values():
+        stale[point.equipment] = max(stale.get(point.equipment, _STALE_S), point.stale_s)
     for rule in definitions:
         pieces = rule.matched(equipment.values())
         if not pieces:
@@ -112,9 +115,7 @@ def virtual_points(
                 high=rule.point.high,
                 decimals=rule.point.decimals if rule.point.kind == "analog" else 0,
                 deadband=rule.point.deadband,
-                stale_s=max(
-                    [_STALE_S, *(point.stale_s for point in points.values() if point.equipment == piece.address)]
-                ),
+                stale_s=stale.get(piece.address, _STALE_S),
                 states=tuple((value, Name(zh, en)) for value, zh, en in rule.point.states),
                 area=piece.area,
             )

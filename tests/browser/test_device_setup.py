@@ -167,7 +167,7 @@ def _retire_restore_remove(engineer: Room, page: Page, made: str, equipment: str
     expect(page.get_by_text("請填寫原因。")).to_be_visible()
     page.get_by_label("原因").fill("送校正")
     page.get_by_role("button", name="停用裝置").click()
-    expect(page.get_by_text(re.compile(r"由 demo-engineer 於 .* 停用：送校正"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"由 demo-engineer 於 .* 停用：送校正"))).to_be_visible(timeout=15_000)
     wait_for(lambda: client.value(f"{equipment}.power")["quality_name"] == "bad_out_of_service", 5)
     assert engineer.axe("#content") == []
     engineer.picture("device-edit")
