@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Spot", "lay_out"]
 
+_NAME = (110.0, 28.0)
+"""Room that the name of a zone and its mean take, in units of a plan of some 1,200."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -54,7 +57,7 @@ def lay_out(plan: Plan, equipment: Iterable[Equipment]) -> tuple[list[Spot], lis
             waiting.setdefault(zone.id, []).append(address)
     for zone in plan.zones:
         names = waiting.get(zone.id, [])
-        taken = [(spot.x, spot.y) for spot in spots if spot.zone == zone.id]
+        taken = [_name_place(zone), *((spot.x, spot.y) for spot in spots if spot.zone == zone.id)]
         for address, (x, y) in zip(names, polygon.spread(zone.polygon, len(names), taken), strict=True):
             spots.append(Spot(address, address, round(x, 1), round(y, 1), zone.id, automatic=True))
     order = {zone.id: place for place, zone in enumerate(plan.zones)}
@@ -70,6 +73,12 @@ def _home(plan: Plan, item: Equipment) -> Zone | None:
                 if word in (zone.holds or (zone.id,)):
                     return zone
     return None
+
+
+def _name_place(zone: Zone) -> tuple[float, float]:
+    """Return the middle of the zone's name, which stands at the left end of its upper side: it is kept free."""
+    top = min(y for _, y in zone.polygon)
+    return min(x for x, y in zone.polygon if y <= top + 1) + _NAME[0] / 2, top + _NAME[1] / 2
 
 
 def _zone_at(plan: Plan, x: float, y: float) -> str:
