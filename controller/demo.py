@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DemoOptions", "demo_folder", "demo_influx", "free_port", "reset_demo", "run_demo"]
 
 _log = logging.getLogger(__name__)
-_START_S = 60.0
+_START_S = 180.0
 _DAYS = 7
 _OURS = ("data", "run", "history.")
 """What the demo writes into its folder, by the start of the names."""
