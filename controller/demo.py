@@ -203,7 +203,9 @@ async def _endpoints(path: Path, process: subprocess.Popen[bytes], log: Path) ->
     deadline = loop.time() + _START_S
     while loop.time() < deadline:
         if process.poll() is not None:
-            raise UnavailableError(f"the simulators ended with {process.returncode}; see {log}")
+            said = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:]
+            todo = "if the folder is of an older release, `make demo-reset` forgets it"
+            raise UnavailableError(f"the simulators ended with {process.returncode}: {' '.join(said)[:300]}; {todo}")
         if path.exists():
             return Endpoints.read(path)
         await asyncio.sleep(0.05)

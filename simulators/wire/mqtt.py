@@ -119,8 +119,9 @@ class Reporter:
     ) -> None:
         """Plan the reports.
 
-        A sensor joins within `first_s`, reports, and repeats that report within the next 30 to 60 s, as a device does
-        after a join; then every `report_s` in a phase of its own, so that the sensors are spread evenly.
+        A sensor joins within `first_s`, reports, and repeats that report after 30 to 60 s and after one to three
+        minutes, as a device does after a join whose listener may come later; then every `report_s` in a phase of its
+        own, so that the sensors are spread evenly.
         """
         self.sent = 0
         self.lost = 0
@@ -156,7 +157,8 @@ class Reporter:
         for index in range(len(sensors)):
             joined = first_s * (index + random.random()) / count
             regular = 60.0 + report_s * (index + random.random()) / count
-            self._due += [(joined, index, False), (30.0 + 30.0 * random.random(), index, False), (regular, index, True)]
+            again = (30.0 + 30.0 * random.random(), 60.0 + 120.0 * random.random())
+            self._due += [(joined, index, False), *((at, index, False) for at in again), (regular, index, True)]
         heapq.heapify(self._due)
         self._client: Client | None = None
 

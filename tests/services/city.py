@@ -52,7 +52,12 @@ class City:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "SHIFU_INFLUX_TOKEN": self._token},
             )
-        wait_for(lambda: "Ctrl-C stops it" in self.log or self._process_ended(), 240, lambda: self.log[-2000:])
+        try:
+            wait_for(lambda: "Ctrl-C stops it" in self.log or self._process_ended(), 240, lambda: self.log[-2000:])
+        except AssertionError:
+            self._process.kill()
+            self._process.wait(10)
+            raise
         if self._process_ended():
             raise AssertionError(f"the demo ended at its start:\n{self.log[-3000:]}")
         found = re.search(r"Shifu is at (\S+)", self.log)
