@@ -6,6 +6,7 @@ trips, door cycles, hours and energy by the mean of as many calls as came.
 
 from __future__ import annotations
 
+import zlib
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -74,10 +75,13 @@ class LiftBank:
             self._number[column, : len(landings)] = landings
         self._home = np.array([landings.index(1) for landings in self._landings])
         self._addresses = [row.equipment for row in rows]
-        self._busy = np.array([1.0 if row.equipment.startswith(f"{site.buildings[0].id}.") else 0.3 for row in rows])
-        draw = stream(seed, "lift")
-        self._draw = stream(seed, "lift calls")
-        self.at = draw.integers(0, self._top + 1).astype(np.float64)
+        self._mine = np.array([row.equipment.startswith(f"{site.buildings[0].id}.") for row in rows])
+        """Lifts of the first building: its fire panel and its supply are theirs."""
+        self._busy = np.where(self._mine, 1.0, 0.3)
+        # Calls of one building do not hang on what the site knows of another.
+        self._draw, self._draw_elsewhere = stream(seed, "lift calls"), stream(seed, "lift calls elsewhere")
+        start = np.array([stream(seed, "lift", zlib.crc32(row.id.encode())).random(2) for row in rows]).T
+        self.at = np.floor(start[0] * (self._top + 1))
         self.phase = np.zeros(count, np.int64)
         self._timer = np.zeros(count)
         self._target = self.at.astype(np.int64)
@@ -94,7 +98,7 @@ class LiftBank:
         self._button = np.zeros(count)
         self._stall_s = np.full(count, -1.0)
         """Seconds since the car stopped between landings; below 0: it has not."""
-        self.trips = np.floor(draw.uniform(2e5, 9e5, count))
+        self.trips = np.floor(2e5 + 7e5 * start[1])
         self.door_cycles = np.floor(self.trips * 1.02)
         self.run_s = self.trips * 11.0
         self.energy_kwh = self.trips * 0.03
@@ -111,8 +115,8 @@ class LiftBank:
         return found
 
     def loads_kw(self) -> Mapping[str, float]:
-        """Return what the cars draw."""
-        return {"lift": float(self.power_kw.sum())}
+        """Return what the cars of the first building draw; others have a supply of their own."""
+        return {"lift": float(self.power_kw[self._mine].sum())}
 
     def step(self, dt_s: float, scene: Scene) -> None:
         """Advance by `dt_s`: in parts of a second or two, or in one coarse step."""
@@ -136,11 +140,15 @@ class LiftBank:
 
     def _recall(self, scene: Scene) -> NDArray[np.int64]:
         """Return the landing to which the fire panel calls the cars: 1F, or 2F when the fire is there."""
+<<<<<<< HEAD
         return np.asarray(np.minimum(self._home + ("1F" in scene.wires.fire_floors), self._top), np.int64)
+=======
+        return np.asarray(np.minimum(self._home + ("1F" in scene.wires.fire_floors), self._top))
+>>>>>>> h7
 
     def _set_modes(self, scene: Scene) -> None:
         """Let fire, power and the service request decide the mode, in this order."""
-        mine = self._busy == 1.0
+        mine = self._mine
         fire = mine & bool(scene.wires.fire_floors) & (self._stall_s < 0.0)
         dark = np.full(len(mine), not scene.wires.supply) & mine
         resting = (self._service > 0.5) & (self.phase == IDLE) | (self._code == _DOOR_FAULT)
@@ -166,8 +174,7 @@ class LiftBank:
 
     def _run(self, dt_s: float, calls_s: NDArray[np.float64]) -> None:
         """Advance every car through its phases by a second or two."""
-        count = len(self.at)
-        chance, origin, goal, people = self._draw.random((4, count))
+        chance, origin, goal, people = self._random(4)
         frozen = np.isin(self.mode, _MODES_AT_REST) | (self._stall_s >= 0.0)
         self._call(dt_s, calls_s, chance, origin, goal)
         moving = (self.phase == MOVING) & ~frozen
@@ -197,6 +204,14 @@ class LiftBank:
         self._idle_s = np.where(self.phase == IDLE, self._idle_s + dt_s, 0.0)
         self.run_s = self.run_s + moving * dt_s
         self.energy_kwh = self.energy_kwh + self.power_kw * (dt_s / 3600.0)
+
+    def _random(self, rows: int) -> NDArray[np.float64]:
+        """Return numbers from 0 to 1, (rows, N)."""
+        found = np.empty((rows, len(self.at)))
+        here = int(np.count_nonzero(self._mine))
+        found[:, self._mine] = self._draw.random((rows, here))
+        found[:, ~self._mine] = self._draw_elsewhere.random((rows, len(self.at) - here))
+        return found
 
     def _call(
         self,
@@ -231,7 +246,11 @@ class LiftBank:
         # Two numbers of n drawn at random are (n² - 1) / 3n apart in the mean.
         move_s = (floors * floors - 1.0) / (3.0 * floors) / _FLOORS_S
         most = dt_s / (2.0 * (move_s + _STOP_S))
-        calls = np.minimum(self._draw.poisson(calls_s * dt_s).astype(np.float64), most) * running
+        (place,) = self._random(1)
+        calls = np.zeros(len(self.at))
+        calls[self._mine] = self._draw.poisson(calls_s[self._mine] * dt_s)
+        calls[~self._mine] = self._draw_elsewhere.poisson(calls_s[~self._mine] * dt_s)
+        calls = np.minimum(calls, most) * running
         moves = np.round(calls * (2.0 - 1.0 / floors))
         self.trips = self.trips + moves
         self.door_cycles = self.door_cycles + np.round(2.0 * calls)
@@ -239,7 +258,7 @@ class LiftBank:
         self.run_s = self.run_s + driven_s
         self.power_kw = _STANDBY_KW + _MEAN_KW * driven_s / dt_s
         self.energy_kwh = self.energy_kwh + self.power_kw * (dt_s / 3600.0)
-        place = np.floor(self._draw.random(len(self.at)) * floors)
+        place = np.floor(place * floors)
         place = np.where(running & (calls > 0), place, np.round(self.at))
         place = np.where(self.mode == FIRE_RECALL, self._target, place)
         self.at = np.where(self._stall_s < 0.0, place, self.at)

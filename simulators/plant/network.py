@@ -168,7 +168,9 @@ class Network:
         for kind, kw in house.parts.items():
             usual[:, KINDS.index(kind)] += kw / BOARDS
         feeder = slice(self.FEEDER, self.METER)
-        noise = 1.0 + self._jitter * np.clip(self._feeder_noise, -2.5, 2.5)
+        # Lifts that are simulated one by one bring their own restlessness.
+        calm = (self._kind == KINDS.index("lift")) & ("lift" in house.parts)
+        noise = 1.0 + np.where(calm, 0.02, self._jitter) * np.clip(self._feeder_noise, -2.5, 2.5)
         self.power[feeder] = usual.reshape(-1) * noise
         self.reactive[feeder] = self.power[feeder] * self._tangent
         self.distortion[feeder] = _DISTORTION[self._kind]
