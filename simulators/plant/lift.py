@@ -140,11 +140,7 @@ class LiftBank:
 
     def _recall(self, scene: Scene) -> NDArray[np.int64]:
         """Return the landing to which the fire panel calls the cars: 1F, or 2F when the fire is there."""
-<<<<<<< HEAD
         return np.asarray(np.minimum(self._home + ("1F" in scene.wires.fire_floors), self._top), np.int64)
-=======
-        return np.asarray(np.minimum(self._home + ("1F" in scene.wires.fire_floors), self._top))
->>>>>>> h7
 
     def _set_modes(self, scene: Scene) -> None:
         """Let fire, power and the service request decide the mode, in this order."""
