@@ -75,7 +75,7 @@ web-check: dev
 bench: dev services
 	@$(SERVICES) && for file in benchmarks/*.py; do echo; echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-## make soak         half an hour (SOAK_MINUTES) of faults, people and commands; not part of the gate
+## make soak         two hours (SOAK_MINUTES) of faults, people and commands; not part of the gate
 soak: dev web
 	@$(BIN)/python -m pytest tests/soak -s
 

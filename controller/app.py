@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 import secrets
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -72,7 +73,7 @@ from controller.trial import Trials
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from controller.alarm.definition import AlarmDefinition
     from controller.history.log import Committed
@@ -146,11 +147,13 @@ class Controller:
         site = self.configuration.site
 
         history = self.configuration.server.history
-        self.embedded = EmbeddedHistory(
-            options.data / "history.db", options.data / "log", clock, keep_days=history.retention_days
-        )
+        with _opening(options.data / "history.db"):
+            self.embedded = EmbeddedHistory(
+                options.data / "history.db", options.data / "log", clock, keep_days=history.retention_days
+            )
         server = self._influx()
-        self.influx = None if server is None else self._influx_writer(server)
+        with _opening(options.data / "influx"):
+            self.influx = None if server is None else self._influx_writer(server)
         asked = self.configuration.server.history.reads == "influx"
         self.reader = InfluxHistory(server, _addresses(site)) if asked and server is not None else None
         if self.reader is not None:
@@ -672,6 +675,19 @@ class Controller:
             "devices": states,
             "influx": "" if self.influx is None else self.influx.status().reason or "takes lines",
         }
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Say in a sentence what cannot be opened; what is damaged is set aside elsewhere and keeps nothing from starting.
+
+    Raises:
+        UnavailableError: no permission, no space, locked.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise UnavailableError(f"{path}: cannot be opened: {error}") from error
 
 
 def _alarms(configuration: Configuration) -> list[AlarmDefinition]:

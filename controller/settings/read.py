@@ -228,6 +228,11 @@ def _strangers(folder: Path) -> list[Problem]:
         elif path.is_dir() and name not in _FOLDERS and nearest(name, _FOLDERS):
             wanted = f"one of {', '.join(_FOLDERS)}"
             problems.append(Problem(f"{name}/", 0, "", "an unknown folder", wanted, nearest(name, _FOLDERS)))
+        elif path.is_dir() and name in _FOLDERS:
+            try:
+                any(path.iterdir())  # glob passes over what it may not read without a word
+            except OSError as error:
+                problems.append(Problem(f"{name}/", 0, "", error.strerror or "", "a folder that can be read"))
     return problems[:MOST]
 
 

@@ -1,11 +1,12 @@
 """A long run of the whole city under churn: faults come and go, people come and go, commands and acknowledgements.
 
-    make soak                 # 30 minutes
-    SOAK_MINUTES=120 make soak
+    make soak                 # two hours
+    SOAK_MINUTES=30 make soak
 
-Not part of the gate. After a third of the time, five minutes at the most, memory, descriptors and threads of the
-controller must stand still, nothing may have been dropped, and no turn may have been slow. Less than twenty minutes say
-little about memory: what is cached for the first time looks like growth.
+Not part of the gate, and for a machine that does nothing else. After the warm-up memory, descriptors and threads of the
+controller must stand still, nothing may have been dropped, and no turn may have been slow. The memory of the embedded
+history grows by a few MiB at each of its first flushes, one in ten minutes, and levels off after about seven; a run of
+less than 100 minutes says nothing about the slope and only bounds the whole.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from tests.services.city import City, Client, wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+MINUTES = float(os.environ.get("SOAK_MINUTES", "120"))
 SEED = 20_260_101
 SAMPLE_S = 5.0
 SLOPE_MIB_H = 10.0
-"""Growth of the resident memory that is allowed (reference of the project: soak, 10 MiB an hour)."""
+"""Growth of the resident memory that is allowed after the warm-up."""
+MOST_MIB = 400.0
+WARM_S = min(4500.0, MINUTES * 20)
 SLACK = 5
 """Descriptors and threads that may be more at the end than after the warm-up."""
 POINT = "cityhall.plant.header.differential_pressure_setpoint"
@@ -163,11 +166,11 @@ def test_nothing_grows_while_devices_and_people_come_and_go(tmp_path: Path) -> N
         wait_for(lambda: metrics(city).get('devices{state="good"}', 0) > 300, 120, "the devices did not come back")
         assert city.stop() == 0
 
-    warm_s = min(300.0, MINUTES * 20)
-    steady = [sample for sample in samples if sample.at_s >= warm_s]
+    steady = [sample for sample in samples if sample.at_s >= WARM_S]
     growth = slope_mib_h(steady)
-    print(f"{len(steady)} samples after {warm_s:.0f} s: {growth:+.1f} MiB/h, {_facts(after)}")
-    assert growth < SLOPE_MIB_H
+    print(f"{len(steady)} samples after {WARM_S:.0f} s: {growth:+.1f} MiB/h, {_facts(after)}")
+    assert max(sample.mib for sample in samples) < MOST_MIB
+    assert MINUTES < 100 or growth < SLOPE_MIB_H
     for what in ("descriptors", "threads"):
         first = max(getattr(sample, what) for sample in steady[: len(steady) // 3])
         last = max(getattr(sample, what) for sample in steady[-len(steady) // 3 :])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -427,6 +427,19 @@ def test_a_misspelt_folder(folder: Folder) -> None:
     (folder.path / "device").mkdir()
 
     assert folder.problem().endswith('Did you mean "devices"?')
+
+
+def test_a_folder_that_may_not_be_read_is_not_an_empty_one(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "devices":
+            raise PermissionError(13, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    assert folder.problem() == "devices/: got Permission denied, wanted a folder that can be read"
 
 
 def test_no_folder_and_no_site_file(tmp_path: Path) -> None:
