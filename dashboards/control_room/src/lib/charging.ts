@@ -17,7 +17,7 @@ export function vehicleOf(list: Vehicle[], number: number, card: number): Vehicl
 export function wanted(vehicle: Vehicle | undefined, session: number, soc: number): number {
   if (!vehicle) return Number.NaN;
   if (soc > 0) return vehicle.battery_kwh * (1 - Math.min(soc, 100) / 100);
-  return Number.isFinite(session) ? Math.max(0, vehicle.battery_kwh - session) : Number.NaN;
+  return Math.max(0, vehicle.battery_kwh - (Number.isFinite(session) ? session : 0));
 }
 
 const OFFSET_MS = 8 * 3_600_000;
@@ -35,6 +35,13 @@ export function departs(vehicle: Vehicle | undefined, now: number): number {
     if (at > now && weekday > 0 && weekday < 6) return at;
   }
   return Number.NaN;
+}
+
+/** When it leaves, in words: the hour, with the day where that is not within a day. */
+export function leaving(at: number, now: number): string {
+  const text = new Date(at + OFFSET_MS).toISOString();
+  const hour = text.slice(11, 16);
+  return at - now < DAY_MS ? hour : `${text.slice(5, 7)}/${text.slice(8, 10)} ${hour}`;
 }
 
 export type Verdict = 'in-time' | 'at-risk' | 'unknown' | 'none';

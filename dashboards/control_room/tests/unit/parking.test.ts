@@ -1,7 +1,7 @@
 // Decisions of the pages of the car park and the chargers.
 import { describe, expect, it } from 'vitest';
 import { mode, stage, zones } from '../../src/lib/carpark';
-import { departs, KW_A, STATE, vehicleOf, verdict, wanted, type Vehicle } from '../../src/lib/charging';
+import { departs, KW_A, leaving, STATE, vehicleOf, verdict, wanted, type Vehicle } from '../../src/lib/charging';
 import type { Equipment } from '../../src/lib/types';
 
 const piece = (address: string, cls: string, floor: string, zone?: number): Equipment => ({ address, cls, name: { zh: address, en: address }, building: 'cityhall', system: 'carpark', floor, area: 'car_park', wing: '', maker: '', model: '', serial: '', parameters: zone === undefined ? {} : { zone } });
@@ -47,13 +47,17 @@ describe('charging', () => {
     expect(wanted(car, 12, Number.NaN)).toBe(28);
     expect(wanted(car, 12, 75)).toBe(10);
     expect(wanted(undefined, 12, 75)).toBeNaN();
-    expect(wanted(car, Number.NaN, 0)).toBeNaN();
+    expect(wanted(car, Number.NaN, 0)).toBe(40); // nobody knows what went in: all that it holds
   });
   it('leaves at its time on the next working day', () => {
     expect(departs(car, at('2026-11-23T06:00:00'))).toBe(at('2026-11-23T07:30:00'));
     expect(departs(car, at('2026-11-23T08:00:00'))).toBe(at('2026-11-24T07:30:00'));
     expect(departs(car, at('2026-11-27T08:00:00'))).toBe(at('2026-11-30T07:30:00')); // over a weekend
     expect(departs({ ...car, departure: '' }, at('2026-11-23T06:00:00'))).toBeNaN();
+  });
+  it('says the day where the hour alone would mislead', () => {
+    expect(leaving(at('2026-11-30T07:30:00'), at('2026-11-28T04:20:00'))).toBe('11/30 07:30');
+    expect(leaving(at('2026-11-24T07:30:00'), at('2026-11-23T08:00:00'))).toBe('07:30');
   });
   it('is in time when the limit in effect and the car allow it', () => {
     const now = at('2026-11-23T03:30:00');
