@@ -139,6 +139,13 @@ CASES: list[Case] = [
     ),
 ]  # fmt: skip
 
+_WITHOUT = """
+## Rows without devices of their own
+
+| row | system | seen |
+|---|---|---|
+"""
+
 _HEAD = """# Coverage
 
 What every row of the building's inventory was seen doing by the tests: a reading that came over its protocol, the same
@@ -222,6 +229,62 @@ def _seen(case: Case, client: Client, room: Room, influx: InfluxServer, start_ns
         expect(page.locator(where).first).to_contain_text(re.compile(text), timeout=15_000)
 
 
+def _shows(room: Room, path: str, zh: str, en: str) -> None:
+    page = room.go(path)
+    for language, text in (("zh", zh), ("en", en)):
+        room.language(language)
+        expect(page.locator("#content")).to_contain_text(text, timeout=15_000)
+
+
+def _without_devices(room: Room, people: Callable[[str], Client]) -> list[str]:
+    """Return the lines of the rows that are calendars, lists, limits and figures."""
+    client, engineer = people("operator"), people("engineer")
+    now = dt.datetime.now(dt.UTC)
+    booking = {
+        "venue": "plaza",
+        "title": {"zh": "市民廣場試場", "en": "Plaza rehearsal"},
+        "start": (now - dt.timedelta(minutes=1)).isoformat(),
+        "end": (now + dt.timedelta(minutes=30)).isoformat(),
+        "reason": "coverage test",
+    }
+    engineer.put("/calendar/booking/coverage-1", booking, "")
+    used = [item["equipment"] for item in client.get("/calendar")["in_use"]]
+    assert "cityhall.electrical.feeder08" in used, used
+    _shows(room, "/maintenance", "市民廣場試場", "Plaza rehearsal")
+    gone = {"If-Match": engineer.etag("/calendar/booking/coverage-1")}
+    engineer._ask("POST", "/calendar/booking/coverage-1/remove", {"reason": "coverage test"}, gone)
+
+    works = next(item for item in client.get("/calendar")["works"] if item["id"] == "115-0118")
+    equipment = works["equipment"][0]
+    point = client.get(f"/points?equipment={equipment}&limit=1")["items"][0]["address"]
+    assert client.value(point)["quality_name"] == "bad_out_of_service", client.value(point)
+    _shows(room, f"/equipment/{slashed(equipment)}", "115-0118", "115-0118")
+
+    children = client.get("/points/cityhall.environment.wall03.co2_8h/limits")["limits"]["high"]
+    office = client.get("/points/cityhall.environment.env001.co2_8h/limits")["limits"]["high"]
+    assert children < office
+    factor = client.get("/energy")["factors"][0]
+    rate = factor["kg_per_kwh"]
+    assert rate > 0
+    _shows(room, "/energy", factor["source"][:6], "kg")
+    car = client.get("/vehicles/XEV-0001")
+    _shows(room, "/ev", car["plate"], car["plate"])
+    chain = people("administrator").get("/audit/verify")
+    assert chain["whole"], chain
+    order = f"works 115-0118 take `{equipment}` out of service"
+    return [
+        "| 8 | 工作站 Operator stations | the pages above at 1366 × 768, of an operator, while an engineer works |",
+        "| 9 | 數據整合 Data integration | every value above in two stores, and in the API that this test asks |",
+        "| 18 | 自衛消防編組演練 Fire drill | comes with the uses |",
+        f"| 20 | 托嬰中心、幼兒園 Childcare | CO2 limit of 8 h {children:g} ppm there, {office:g} ppm in an office |",
+        "| 21 | 場地租借 Venue hire | a booking of 市民廣場 puts a feeder in use, on `/maintenance` |",
+        f"| 23 | 整修 Renovation | {order}: quality, and its page with the order |",
+        f"| 24 | 淨零排放 Net zero | {rate:g} kg CO2e/kWh of {factor['factor_year']}, source on `/energy` |",
+        f"| 25 | 公務車 Official vehicles | {car['plate']} known to the chargers, on `/ev` |",
+        "| 26 | 資訊安全 Information security | audit chain verified from its first line |",
+    ]
+
+
 def test_every_row_with_devices_from_the_wire_to_the_screen(
     room: Room, whole_city: City, people: Callable[[str], Client], influx_server: InfluxServer, faulty: dict[str, int]
 ) -> None:
@@ -242,7 +305,8 @@ def test_every_row_with_devices_from_the_wire_to_the_screen(
     wait_for(lambda: not missing(), 120, lambda: f"not raised: {missing()}; before that: {wrong}")
     assert not wrong, "\n\n".join(wrong)
     lines = [_line(case, client.get(f"/devices/{case.device}")) for case in CASES]
-    text = _HEAD + "\n".join(lines) + "\n"
+    others = _without_devices(room, people)
+    text = _HEAD + "\n".join(lines) + "\n" + _WITHOUT + "\n".join(others) + "\n"
     if os.environ.get("SHIFU_WRITE_COVERAGE"):
         PAGE.write_text(text, "utf-8")
     assert PAGE.read_text("utf-8") == text, "docs/coverage.md says something else: run with SHIFU_WRITE_COVERAGE=1"
