@@ -260,8 +260,8 @@ def _without_devices(room: Room, people: Callable[[str], Client]) -> list[str]:
     assert client.value(point)["quality_name"] == "bad_out_of_service", client.value(point)
     _shows(room, f"/equipment/{slashed(equipment)}", "115-0118", "115-0118")
 
-    children = client.get("/points/cityhall.environment.wall03.co2_8h/limits")["limits"]["high"]
-    office = client.get("/points/cityhall.environment.env001.co2_8h/limits")["limits"]["high"]
+    children = client.get("/points/cityhall.environment.iaq01.co2_8h/limits")["limits"]["high"]
+    office = client.get("/points/cityhall.environment.iaq05.co2_8h/limits")["limits"]["high"]
     assert children < office
     factor = client.get("/energy")["factors"][0]
     rate = factor["kg_per_kwh"]
