@@ -73,8 +73,9 @@ def _rows(**models: type[BaseModel]) -> dict[str, Any]:
     tables = {}
     for key, model in models.items():
         row = model.model_json_schema(by_alias=True)
-        definitions |= row.pop("$defs", {})
-        row["properties"] = {name: {"anyOf": [value, _TEMPLATE]} for name, value in row["properties"].items()}
+        inner = row.pop("$defs", {})
+        definitions |= {name: _filled(part) for name, part in inner.items()}
+        row = _filled(row)
         row["properties"]["for"] = _LOOP
         row["properties"]["each"] = {
             "type": "object",
@@ -84,3 +85,21 @@ def _rows(**models: type[BaseModel]) -> dict[str, Any]:
         row.pop("required", None)
         tables[key] = {"type": "array", "items": row}
     return {"type": "object", "additionalProperties": False, "properties": tables, "$defs": definitions}
+
+
+def _filled(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a table or a list, each of whose values may also be a text with a brace in it."""
+
+    def value(inner: dict[str, Any]) -> dict[str, Any]:
+        return {"anyOf": [_filled(inner), _TEMPLATE]}
+
+    changed = dict(part)
+    for key in ("properties", "patternProperties"):
+        if key in part:
+            changed[key] = {name: value(inner) for name, inner in part[key].items()}
+    for key in ("additionalProperties", "items"):
+        if isinstance(part.get(key), dict):
+            changed[key] = value(part[key])
+    if "anyOf" in part:
+        changed["anyOf"] = [_filled(inner) for inner in part["anyOf"]]
+    return changed
