@@ -161,6 +161,7 @@ def test_only_changed_links_restart_and_everything_else_stays(small: Small) -> N
         ("rules.toml", '[[rule]]\nid = "r"\n', "rules.toml:1: rule.point: got nothing"),
         ("devices/c.csv", "id;profil\n", "devices/c.csv:1: profil: got an unknown column"),
     ],
+    ids=["no TOML", "no equipment", "too long", "no number", "no point", "unknown column"],
 )
 def test_a_bad_file_leaves_the_old_configuration_running(small: Small, name: str, text: str, message: str) -> None:
     before = (small.first.connections, small.second.connections, small.header.connections)
