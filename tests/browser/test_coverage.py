@@ -210,7 +210,7 @@ def _line(case: Case, device: dict[str, str]) -> str:
     shown = " / ".join(re.sub(r"\\", "", text) for text in case.shown)
     made = f"`{case.device}` ({device['profile']}, {device['protocol']})"
     seen = f"`{case.page}`: {shown}"
-    return f"| {case.row} | {case.zh} {case.en} | {made} | {set_} | yes | `{case.alarm}` | {seen} |"
+    return f"| {case.row} | {case.zh} {case.en} | {made} | {set_} | yes | `{case.alarm}` | {seen.replace("|", "&#124;")} |"
 
 
 def _seen(case: Case, client: Client, room: Room, influx: InfluxServer, start_ns: int) -> None:
