@@ -207,10 +207,10 @@ def _stored(client: Client, influx: InfluxServer, case: Case, start_ns: int) -> 
 
 def _line(case: Case, device: dict[str, str]) -> str:
     set_ = f"`{case.quantity}` = {case.value:g} → `{case.point}`"
-    shown = " / ".join(re.sub(r"\\", "", text) for text in case.shown)
+    shown = " / ".join(text.replace("\\", "").replace("|", "&#124;") for text in case.shown)
     made = f"`{case.device}` ({device['profile']}, {device['protocol']})"
     seen = f"`{case.page}`: {shown}"
-    return f"| {case.row} | {case.zh} {case.en} | {made} | {set_} | yes | `{case.alarm}` | {seen.replace("|", "&#124;")} |"
+    return f"| {case.row} | {case.zh} {case.en} | {made} | {set_} | yes | `{case.alarm}` | {seen} |"
 
 
 def _seen(case: Case, client: Client, room: Room, influx: InfluxServer, start_ns: int) -> None:
