@@ -52,7 +52,7 @@ class Almanac:
         used = in_use(calendar.all_bookings(now_ns, now_ns + 1), calendar.venues.values(), now_ns)
         before = (self.outages, self.in_use)
         self.outages, self.in_use = out, used
-        self._cycle.take_out({address: f"工單 {works.id}" for address, works in out.items()})
+        self._cycle.take_out({address: works.id for address, works in out.items()})
         if before != (out, used):
             self._say(before[0], out)
             self._changed()

@@ -231,7 +231,7 @@ def whole_city(city: City, people: Callable[[str], Client]) -> City:
     client = people("viewer")
 
     def missing() -> list[str]:
-        return [item["id"] for item in client.get("/devices?limit=1000")["items"] if item["state"] != "good"]
+        return [item["id"] for item in client.all("/devices") if item["state"] != "good"]
 
     wait_for(lambda: not missing(), 240, lambda: f"no report of {missing()}")
     return city

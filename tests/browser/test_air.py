@@ -37,7 +37,7 @@ def wrong(whole_city: City, people: Callable[[str], Client]) -> Iterator[Callabl
         whole_city.sim("fault", kind, device, *arguments)
 
     yield fault
-    equipment = {item["equipment"] for item in client.get("/devices?limit=1000")["items"] if item["id"] in touched}
+    equipment = {item["equipment"] for item in client.all("/devices") if item["id"] in touched}
     for device in touched:
         whole_city.sim("fault", "clear", device)
 

@@ -177,7 +177,7 @@ def _retire_restore_remove(engineer: Room, page: Page, made: str, equipment: str
     page.get_by_label("原因").fill("租戶遷出")
     page.get_by_role("button", name="刪除畫面上的設定").click()
     page.wait_for_url("**/devices")
-    items = client.get("/devices?limit=1000")["items"]
+    items = client.all("/devices")
     assert made not in {item["id"] for item in items}
     expect(page.get_by_role("link", name=made)).to_have_count(0)
 

@@ -133,6 +133,18 @@ class Client:
         """Return the JSON of `/api/v1{path}`."""
         return self._ask("GET", path, None)
 
+    def all(self, path: str) -> list[Any]:
+        """Return the items of every page of a list."""
+        items: list[Any] = []
+        more = "?" if "?" not in path else "&"
+        cursor = ""
+        while True:
+            page = self.get(f"{path}{more}limit=1000{cursor}")
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            cursor = f"&cursor={page['next']}"
+
     def post(self, path: str, body: object) -> Any:
         """Post JSON to `/api/v1{path}`."""
         return self._ask("POST", path, body)

@@ -99,7 +99,7 @@ class Churn:
         self._city = city
         self._client = client
         self._rng = rng
-        self._devices = [item["id"] for item in client.get("/devices?limit=1000")["items"]]
+        self._devices = [item["id"] for item in client.all("/devices")]
         self._broken: list[str] = []
         self._turn = 0
 
