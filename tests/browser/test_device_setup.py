@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -35,13 +33,7 @@ def spare(whole_city: City, people: Callable[[str], Client]) -> Iterator[SpareMe
         for item in client.get("/inventory")["items"]:
             if item["key"] not in before and item["key"].startswith("device/"):
                 path = f"/inventory/devices/{item['key'].removeprefix('device/')}"
-                client.delete(path, etag_of(client, path))
-
-
-def etag_of(client: Client, path: str) -> str:
-    request = urllib.request.Request(f"{client.url}/api/v1{path}")
-    with client._opener.open(request, timeout=10) as answer:
-        return str(json.loads(answer.read()) and answer.headers["ETag"])
+                client.delete(path, client.etag(path))
 
 
 def step(page: Page, number: int) -> None:
