@@ -94,6 +94,7 @@ class Link:
         self._lock = asyncio.Lock()
         self._open = False
         self._answered = False
+        self._tried = False
         self._say = RateLog(_log, clock)
         self.sink_errors = 0
         """Batches or events that the sink, against its contract, raised on."""
@@ -200,7 +201,8 @@ class Link:
 
     async def _session(self) -> None:
         while True:
-            await self._limiter.wait()
+            await self._limiter.wait(first=not self._tried)
+            self._tried = True
             for member in self._members.values():
                 if member.health.state == "starting" and not member.tried:
                     # The wait for one's turn to connect is not the device's silence (a start of 200 links takes 20 s).
