@@ -54,6 +54,7 @@ PROBE_TIMEOUT_S = 0.3
 """Time-out of the probe of a device whose breaker is open."""
 _LOST_AFTER_FAILURES = 3
 _STEADY_S = 10.0
+_CANCEL_AGAIN_S = 0.5
 _WATCH_S = 0.5
 _LOSS_SHORTEST_S = 10.0
 _TOLERANCE_S = 0.05
@@ -119,13 +120,14 @@ class Link:
         now = self._clock.monotonic()
         for member in self._members.values():
             member.seen = now
+        loops = {"session": self._session, "watch": self._watch}
+        if any(member.device.profile.keepalive for member in self._members.values()):
+            loops["keep-alive"] = self._keep_alive
+        tasks = {asyncio.create_task(self._guard(what, loop)) for what, loop in loops.items()}
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._guard("session", self._session))
-                group.create_task(self._guard("watch", self._watch))
-                if any(member.device.profile.keepalive for member in self._members.values()):
-                    group.create_task(self._guard("keep-alive", self._keep_alive))
+            await asyncio.gather(*tasks)
         finally:
+            await _end(tasks)
             self._open = False
             await self._close()
 
@@ -526,3 +528,15 @@ class _CountingSink:
         except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
             link.sink_errors += 1
             link._say(logging.ERROR, "device %s: the sink failed on events", device.id, fault=True)
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended.
+
+    Once is not enough: `asyncio.wait_for` of Python 3.11, which the protocol libraries use, hands on the answer and
+    forgets the cancel when both come in one turn of the loop.
+    """
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_S)

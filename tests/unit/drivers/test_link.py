@@ -561,3 +561,26 @@ async def test_a_subscribed_driver_is_judged_by_what_it_delivers_and_run_again_a
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_cancel_that_a_library_swallows_ends_the_link_all_the_same() -> None:
+    # asyncio.wait_for of Python 3.11 returns the answer when answer and cancel come in one turn of the loop.
+    class Swallowing(FakeDriver):
+        async def poll(self, device: Device) -> Readings:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.swallowed = getattr(self, "swallowed", 0) + 1
+                if self.swallowed > 1:
+                    raise
+            return Readings.of([1], [1.0], self.clock.now_ns(), 0)
+
+    clock = VirtualClock()
+    driver = Swallowing(clock, device("a"))
+    task = asyncio.create_task(Link(driver, Keeper(), clock, random.Random(1)).run())
+    await clock.advance(1)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
+    assert task.cancelled()
+    assert not driver.connected
