@@ -115,7 +115,7 @@ async def test_nothing_asked_for_a_while_ends_the_child() -> None:
     try:
         pid, _ = await jobs.run(whose, None, limit_s=60)
         gone = psutil.Process(pid)
-        while jobs.pid is not None:
+        while jobs.pid is not None:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
         psutil.wait_procs([gone], timeout=10)
         assert not gone.is_running() or gone.status() == psutil.STATUS_ZOMBIE
