@@ -12,6 +12,7 @@ from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.errors import UnavailableError
+from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
     from controller.schedule.booking import Booking
+    from controller.schedule.engine import Wish
+    from controller.schedule.timetable import Use
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
     from drivers.driver import Clock
@@ -40,7 +43,16 @@ if TYPE_CHECKING:
     from drivers.profile import Profile
     from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "LimitChange", "Runtime", "TestRead"]
+__all__ = [
+    "ApiSettings",
+    "ArbiterView",
+    "CalendarView",
+    "FieldView",
+    "LimitChange",
+    "Runtime",
+    "ScheduleView",
+    "TestRead",
+]
 
 
 class ArbiterView(Protocol):
@@ -164,6 +176,35 @@ class CalendarView:
     """Have an entry (kind, id) be as the files say again; durable when it returns."""
 
 
+async def _no_schedule(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("schedules cannot be changed here")
+
+
+async def _no_reset(kind: str, id_: str) -> None:  # noqa: ARG001
+    raise UnavailableError("schedules cannot be changed here")
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """What the routers need of the schedules. A kind is `plan` (a schedule) or `exception`."""
+
+    timetable: Callable[[], Timetable] = Timetable
+    base: Callable[[], Timetable] = Timetable
+    """That of the files."""
+    used: Callable[[int, int], Sequence[Use]] = lambda _start, _end: ()
+    """The bookings between two times, ns UTC, with the equipment that they use."""
+    wishes: Callable[[], Mapping[str, Wish]] = dict
+    """What the schedules want now, by address of the point."""
+    refused: Callable[[], Mapping[str, str]] = dict
+    """Points whose slot could not be set at the last look, and why."""
+    change: Callable[[str, str], LimitChange | None] = lambda _kind, _id: None
+    """Who changed a schedule or exception (kind, id) on a screen; None when it is as in the files."""
+    set: Callable[[str, str, Mapping[str, Any] | None, str, str], Awaitable[None]] = _no_schedule
+    """Keep a change (kind, id, value, owner, reason) and put it into effect; durable when it returns."""
+    reset: Callable[[str, str], Awaitable[None]] = _no_reset
+    """Have it be as the files say again; durable when it returns."""
+
+
 def _ready() -> Mapping[str, bool]:
     return {}
 
@@ -209,6 +250,7 @@ class Runtime:
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
     """The change that lies over the files' limits of a point; None when there is none."""
     calendar: CalendarView = dataclass_field(default_factory=CalendarView)
+    schedules: ScheduleView = dataclass_field(default_factory=ScheduleView)
     energy: Callable[[], EnergyPlan] = EnergyPlan
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""

@@ -40,7 +40,8 @@ class Difference:
     plans: Change
     """By building and floor, as `main 1F`."""
     calendar: Change
-    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
+    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
+    factors, uses and vehicles too."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -98,12 +99,17 @@ def _plans(configuration: Configuration) -> dict[str, Any]:
 
 def _entries(configuration: Configuration) -> dict[str, Any]:
     calendar, energy = configuration.calendar, configuration.energy
+    timetable = configuration.timetable
     return {
         **{f"venue {item.id}": item for item in calendar.venues.values()},
         **{f"feed {item.name}": item.digest for item in calendar.feeds},
         **{f"booking {item.id}": item for item in calendar.bookings},
         **{f"works {item.id}": item for item in calendar.works},
         **{f"inspection {item.id}": item for item in calendar.inspections},
+        **{f"schedule {item.id}": item for item in timetable.schedules.values()},
+        **{f"exception {item.id}": item for item in timetable.exceptions.values()},
+        **{f"day {day}": item for day, item in timetable.office.added.items()},
+        **({f"holidays {timetable.office.country}": timetable.office.country} if timetable.office.country else {}),
         **{f"carbon {item.year}": item for item in energy.factors},
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},

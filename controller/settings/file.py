@@ -90,6 +90,8 @@ FORMS = {
     r"^[A-Z0-9-]{2,12}$": "a plate: capital letters, digits and -, such as EAA-0001",
     r"^[A-Z0-9]{0,40}$": "a card number: capital letters and digits",
     r"^([01]\d|2[0-3]):[0-5]\d$": "a time of day such as 07:30",
+    r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$": "a time of day such as 17:30, or 24:00",
+    r"^[a-z0-9_*-]+$": "ids of schedules, with * for any text, such as office-*",
     r"^https?://\S+$": "an address such as http://127.0.0.1:8086",
     r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$": (
         "tcp://host:502, rtu+tcp://host:4001, serial:/dev/ttyUSB0?baudrate=9600&parity=N, opc.tcp://host:4840 "
@@ -123,6 +125,8 @@ class SiteRow(_Row):
     id: Word
     name: NameRow
     timezone: Text = "Asia/Taipei"
+    country: Literal["TW", ""] = ""
+    """Whose public holidays the schedules follow; empty: those of schedule.toml alone."""
     latitude: Annotated[FiniteFloat, Field(ge=-90, le=90)] = 25.0375
     longitude: Annotated[FiniteFloat, Field(ge=-180, le=180)] = 121.5645
 

@@ -21,6 +21,7 @@ from controller.settings.plan import floor_plans
 from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
 from controller.settings.rule import check_rules, rules, virtual_points
+from controller.settings.schedule import build_timetable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -177,6 +178,7 @@ class _Maker:
         equipment = with_documents(rows, builder.equipment, folder, problems)
         plans = floor_plans(rows.plans, builder.buildings, builder.equipment, builder.points, folder, problems)
         calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
+        timetable = build_timetable(rows, builder.equipment, builder.points, zone, problems)
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
         _raise(problems)
@@ -204,6 +206,7 @@ class _Maker:
             rules=definitions,
             server=rows.server,
             calendar=calendar,
+            timetable=timetable,
             energy=energy,
             fleet=fleet,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),

@@ -27,6 +27,7 @@ from controller.settings.file import (
     WorksRow,
 )
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
+from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
 from controller.settings.template import TemplateError, expand, fill
 
@@ -52,6 +53,7 @@ _FILES = (
     "plans.toml",
     "documents.toml",
     "calendar.toml",
+    "schedule.toml",
     "energy.toml",
     "vehicles.toml",
     "vehicles.csv",
@@ -64,11 +66,13 @@ _FOLDERS = (
     "plans",
     "documents",
     "calendar",
+    "schedule",
     "vehicles",
     "profiles",
     "schema",
 )
 _CALENDAR = ("venue", "booking", "works", "inspection")
+_SCHEDULE = ("schedule", "exception", "day")
 _DAY = "a day such as 2026-12-05"
 _TIME = "a time with its zone, such as 2026-12-05T09:00:00+08:00"
 _KINDS = {
@@ -148,6 +152,9 @@ class Rows:
     inspections: list[Placed[InspectionRow]] = field(default_factory=list)
     feeds: list[Source] = field(default_factory=list)
     """iCalendar files: `data["text"]` is their text."""
+    schedules: list[Placed[ScheduleRow]] = field(default_factory=list)
+    exceptions: list[Placed[SpecialPeriodRow]] = field(default_factory=list)
+    days: list[Placed[DayRow]] = field(default_factory=list)
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
@@ -184,6 +191,10 @@ def read_site(folder: Path) -> Rows:
     for source in _sources(folder, "documents", "document", problems, csv=False):
         rows.documents += _expanded(source, "document", DocumentRow, problems, len(rows.documents))
     _read_calendar(folder, rows, problems)
+    for source in _sources(folder, "schedule", "schedule", problems, csv=False):
+        rows.schedules += _expanded(source, "schedule", ScheduleRow, problems, len(rows.schedules), _SCHEDULE)
+        rows.exceptions += _expanded(source, "exception", SpecialPeriodRow, problems, len(rows.exceptions), _SCHEDULE)
+        rows.days += _expanded(source, "day", DayRow, problems, len(rows.days), _SCHEDULE)
     energy, rows.energy_places = _whole(folder, "energy.toml", EnergyFile, problems)
     rows.energy = energy or EnergyFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):

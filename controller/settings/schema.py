@@ -21,6 +21,7 @@ from controller.settings.file import (
     VenueRow,
     WorksRow,
 )
+from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "equipment": _rows(equipment=EquipmentRow),
         "devices": _rows(device=DeviceRow),
         "calendar": _rows(venue=VenueRow, booking=BookingRow, works=WorksRow, inspection=InspectionRow),
+        "schedule": _rows(schedule=ScheduleRow, exception=SpecialPeriodRow, day=DayRow),
         "vehicles": _rows(vehicle=VehicleRow),
     }
 
