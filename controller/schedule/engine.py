@@ -1,6 +1,7 @@
 """The schedule engine: keeps slot 15 of each scheduled point as the timetable wants it at this time.
 
-It looks at the beginning of every minute, at every change, and each second while machines start one after the other.
+It looks at the beginning of every minute, at every change, each second while machines start one after the other, and
+every five while devices are still to be tried.
 Each look works out the whole state anew and asks the arbiter for it with a lease: what has its value already is only
 renewed, a missed edge mends itself, and when nobody looks any more the slots empty by themselves. It asks nothing of
 equipment that works have taken out of service, nor of devices that have not been tried yet since the start.
@@ -33,6 +34,8 @@ LEASE_S = 180.0
 """Three looks: a schedule that nobody looks after any more has let go of the building after this time."""
 _MINUTE_S = 60.0
 _STAGGER_S = 1.0
+_START_S = 5.0
+"""How often it looks while devices have not been tried yet."""
 _REACH_NS = 13 * 3_600_000_000_000
 """Bookings this far before and after now can matter: the longest lead or lag is twelve hours."""
 _CAUSES = {
@@ -86,6 +89,7 @@ class ScheduleEngine:
         self._changed = changed
         self._held: set[str] = set()
         self._staggering = False
+        self._waiting = False
         self.wishes: Mapping[str, Wish] = {}
         """By address of the point."""
         self.refused: dict[str, str] = {}
@@ -98,6 +102,7 @@ class ScheduleEngine:
         wishes = self._work_out(now_ns)
         self.wishes = wishes
         self.refused = {address: said for address, said in self.refused.items() if address in wishes}
+        self._waiting = False
         for address in sorted(self._held - wishes.keys()):
             self._release(address)
         for address, wish in wishes.items():
@@ -128,6 +133,7 @@ class ScheduleEngine:
 
     def _fill(self, address: str, wish: Wish) -> None:
         if not self._ready(self._site().points[address].device):
+            self._waiting = True
             return
         schedule = self._timetable().schedules[wish.schedule]
         try:
@@ -156,7 +162,8 @@ class ScheduleEngine:
         """Look until cancelled."""
         while True:
             pause_s = _MINUTE_S - self._clock.now_ns() / 1e9 % _MINUTE_S + 0.01
-            await self._clock.sleep(min(pause_s, _STAGGER_S) if self._staggering else pause_s)
+            soon_s = _STAGGER_S if self._staggering else _START_S if self._waiting else pause_s
+            await self._clock.sleep(min(pause_s, soon_s))
             try:
                 self.look()
             except Exception:  # noqa: BLE001 - the task's owner logs and goes on: the next look works all out anew

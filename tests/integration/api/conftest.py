@@ -42,6 +42,7 @@ from drivers.errors import DeviceTimeoutError
 from drivers.picture import Picture
 from drivers.reading import Readings
 from tests.services.stock import Stock
+from tests.services.timetable import ScheduleDesk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -432,6 +433,7 @@ async def open_house(
         change = changes.get(entry_key(kind, id_))
         return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
 
+    desk = ScheduleDesk(site, arbiter, journal, clock, calendar)
     folder = path.with_name(f"{path.name}-site")
     for file, content in (("plans/hall.svg", DRAWING), ("documents/ahu.pdf", MANUAL)):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -454,6 +456,7 @@ async def open_house(
             set_entry=set_entry,
             reset_entry=reset_entry,
         ),
+        schedules=desk.view(),
         energy=lambda: EnergyPlan(
             (Factor(2024, 0.474, "能源署"),), ("hall.electrical.tx1.power",), (EndUse("all", Name("全", "all"), ()),)
         ),

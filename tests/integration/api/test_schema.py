@@ -63,6 +63,24 @@ async def test_every_model_has_a_true_example(house: Any) -> None:
     assert sorted(without) == ["HistoryReply", "SiteReply", "TokenMade"]
 
 
+HOURS = {
+    "weekly": [{"days": ["mon"], "from": "08:00", "to": "12:00", "mode": "on"}],
+    "default": "off",
+    "booking": None,
+    "enabled": True,
+    "values": {"on": {"mode": 1.0}},
+    "reason": "x",
+}
+TYPHOON = {
+    "title": {"zh": "颱風停班", "en": "Typhoon day"},
+    "schedules": ["office"],
+    "from": "2026-01-05",
+    "to": "2026-01-05",
+    "day": "holiday",
+    "reason": "x",
+}
+
+
 async def _fill(house: Any) -> Any:
     """Put something of everything into the house; return two people who together may use every route."""
     admin, engineer = await house.user(Role.ADMINISTRATOR), await house.user(Role.ENGINEER)
@@ -115,6 +133,12 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
             "/calendar/booking/b1",
             "/calendar/works/w1",
             "/calendar/inspection/i1",
+        ],
+        "/schedules/plan/{plan_id}": ["/schedules/plan/office"],
+        "/schedules/exception/{exception_id}": ["/schedules/exception/cleaning"],
+        "/schedules/points/{address}": [
+            "/schedules/points/hall.hvac.ahu1.mode",
+            "/schedules/points/hall.electrical.tx1.power",
         ],
         "/vehicles/{reported}": ["/vehicles/xev%200001", "/vehicles/F1EE7001", "/vehicles/car-01"],
     }
@@ -252,6 +276,22 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
             "/calendar/works/w1/reset",
             {"json": {"reason": "x"}},
         ),
+        ("PUT", "/schedules/plan/{plan_id}"): (
+            engineer,
+            "/schedules/plan/office",
+            {"json": HOURS, "headers": await match("/schedules/plan/office")},
+        ),
+        ("PUT", "/schedules/exception/{exception_id}"): (engineer, "/schedules/exception/typhoon", {"json": TYPHOON}),
+        ("POST", "/schedules/exception/{exception_id}/remove"): (
+            engineer,
+            "/schedules/exception/typhoon/remove",
+            {"json": {"reason": "x"}},
+        ),
+        ("POST", "/schedules/{kind}/{entry_id}/reset"): (
+            engineer,
+            "/schedules/plan/office/reset",
+            {"json": {"reason": "x"}},
+        ),
         ("POST", "/drawings"): (engineer, "", {"content": DRAWING, "headers": {"Content-Type": "image/svg+xml"}}),
         ("PUT", "/plans/{building}/{floor}"): (
             engineer,
@@ -285,7 +325,7 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                     more = {**more, "headers": {"If-Match": read.headers["etag"]}}
                 if method == "PATCH":
                     more = {**more, "headers": {"If-Match": (await admin("GET", "/users/chen")).headers["etag"]}}
-                if address.startswith("/calendar") and method == "POST":
+                if address.startswith(("/calendar", "/schedules")) and method == "POST":
                     more = {**more, "headers": await match(address.rpartition("/")[0])}
                 reply = await person(method, address or path, **more)
                 assert reply.is_success, f"{method} {path}: {reply.text}"
