@@ -93,7 +93,7 @@ class World:
                 raise ValueError("start: got a datetime without time zone, wanted an aware one")
             start = round(start.timestamp() * 1e6) * 1000
         self.site, self.seed, self.time_ns = site, seed, start
-        self._calendar = Calendar(site.timezone)
+        self._calendar = Calendar(site.timezone, site.country)
         self._weather = Weather(seed, site.latitude, site.longitude)
         area = zone_area()
         self._design_heads = zone_heads(float(site.simulation.get("occupants", 6000)))
