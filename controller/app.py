@@ -221,6 +221,7 @@ class Controller:
         self._task(self._self_check().run(), "self check")
         self._task(self._watch_changes(), "change watch")
         self.almanac.look()
+        self.schedules.look()
         self._task(self.almanac.run(), "almanac")
         self._task(self.schedules.run(), "schedules")
         self._task(self._refill(), "window refill")

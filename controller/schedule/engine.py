@@ -1,7 +1,7 @@
 """The schedule engine: keeps slot 15 of each scheduled point as the timetable wants it at this time.
 
 It looks at the beginning of every minute, at every change, each second while machines start one after the other, and
-every five while devices are still to be tried.
+every two while devices are still to be tried.
 Each look works out the whole state anew and asks the arbiter for it with a lease: what has its value already is only
 renewed, a missed edge mends itself, and when nobody looks any more the slots empty by themselves. It asks nothing of
 equipment that works have taken out of service, nor of devices that have not been tried yet since the start.
@@ -34,7 +34,7 @@ LEASE_S = 180.0
 """Three looks: a schedule that nobody looks after any more has let go of the building after this time."""
 _MINUTE_S = 60.0
 _STAGGER_S = 1.0
-_START_S = 5.0
+_START_S = 2.0
 """How often it looks while devices have not been tried yet."""
 _REACH_NS = 13 * 3_600_000_000_000
 """Bookings this far before and after now can matter: the longest lead or lag is twelve hours."""

@@ -59,7 +59,7 @@ export const schedule = {
   'schedule.points': '點位',
   'schedule.points.said': '{effective} / {wanted} 點由排程決定',
   'schedule.points.masked': '{count} 點由較高的優先權層決定',
-  'schedule.points.refused': '{count} 點未能設定',
+  'schedule.points.refused': '{count} 點尚未設定',
   'schedule.equipment': '設備（{count}）',
   'schedule.agenda': '14 天內的場地租借與例外',
   'schedule.agenda.none': '14 天內沒有場地租借或例外。',
