@@ -692,6 +692,8 @@ class Controller:
             **store_gauges(self.log.status(), self.embedded.status(), self.influx),
             "loop_slowest_seconds": self._loop_slowest_s,
             "announcement_faults_total": self.recorder.faults,
+            "schedule_faults_total": self.schedules.faults,
+            "schedule_refused_points": len(self.schedules.refused),
         }
 
     def _say(self, message: str, *values: object) -> None:

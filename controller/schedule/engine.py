@@ -92,13 +92,25 @@ class ScheduleEngine:
         self._waiting = False
         self.wishes: Mapping[str, Wish] = {}
         """By address of the point."""
+        self.faults = 0
+        """Looks that failed."""
         self.refused: dict[str, str] = {}
         """Points whose slot could not be set at the last look, and why."""
 
     def look(self) -> None:
-        """Work out what every schedule wants now, and ask the arbiter for it."""
-        now_ns = self._clock.now_ns()
-        before = (self.wishes, dict(self.refused))
+        """Work out what every schedule wants now, and ask the arbiter for it. A fault costs this look alone."""
+        starting = self._staggering
+        before = (self.wishes, dict(self.refused), len(self._held))
+        try:
+            self._look(self._clock.now_ns())
+        except Exception:  # noqa: BLE001 - logged and survived: the next look works all out anew
+            self.faults += 1
+            _log.exception("the schedules could not be looked at (fault %d); their leases run", self.faults)
+        # Machines that start one after the other are told of at the first and at the last.
+        if before != (self.wishes, self.refused, len(self._held)) and not (starting and self._staggering):
+            self._changed()
+
+    def _look(self, now_ns: int) -> None:
         wishes = self._work_out(now_ns)
         self.wishes = wishes
         self.refused = {address: said for address, said in self.refused.items() if address in wishes}
@@ -107,8 +119,6 @@ class ScheduleEngine:
             self._release(address)
         for address, wish in wishes.items():
             self._fill(address, wish)
-        if before != (self.wishes, self.refused):
-            self._changed()
 
     def _work_out(self, now_ns: int) -> dict[str, Wish]:
         timetable, points, out = self._timetable(), self._site().points, self._out()
@@ -164,10 +174,7 @@ class ScheduleEngine:
             pause_s = _MINUTE_S - self._clock.now_ns() / 1e9 % _MINUTE_S + 0.01
             soon_s = _STAGGER_S if self._staggering else _START_S if self._waiting else pause_s
             await self._clock.sleep(min(pause_s, soon_s))
-            try:
-                self.look()
-            except Exception:  # noqa: BLE001 - the task's owner logs and goes on: the next look works all out anew
-                _log.exception("the schedules could not be looked at; their leases run")
+            self.look()
 
 
 def _reason(schedule: Schedule, state: State) -> str:

@@ -57,7 +57,7 @@ def test_an_exception_switches_the_machine_and_gives_it_back(building: Building,
     dialog.get_by_label(ZH["schedule.form.from"], exact=True).fill("00:00")
     dialog.get_by_label(ZH["schedule.form.to"], exact=True).fill("23:00")
     dialog.get_by_label(ZH["schedule.form.to"], exact=True).fill("24:00")
-    dialog.get_by_label(ZH["schedule.form.mode"]).select_option(mode)
+    dialog.get_by_role("combobox", name=ZH["schedule.form.mode"]).select_option(mode)
     dialog.get_by_label(ZH["schedule.form.reason"]).fill("測試")
     assert room.axe("dialog") == []
     _save(page)

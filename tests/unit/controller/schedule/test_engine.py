@@ -256,6 +256,45 @@ async def test_the_task_looks_at_each_minute_and_each_second_while_machines_star
     assert seen[32] == [1.0, 1.0, 1.0]
 
 
+async def test_it_looks_again_soon_while_devices_are_still_to_be_tried() -> None:
+    bench = Bench("2026-11-27 12:00:05")
+    bench.starting = {"ahu_3"}
+    bench.engine.look()
+    task = asyncio.create_task(bench.engine.run())
+    try:
+        await bench.clock.advance(3.0)
+        bench.starting = set()
+        await bench.clock.advance(3.0)
+        assert bench.slot(2) == 1.0
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def test_a_look_that_fails_is_survived_and_the_next_one_mends_it(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench("2026-11-27 12:00:00")
+    uses, bench.uses = bench.uses, None  # type: ignore[assignment]
+    bench.timetable = Timetable(TAIPEI, OfficeCalendar("TW"), {"office": schedule(booking_mode="on")})
+    bench.engine.look()
+    assert bench.engine.faults == 1
+    assert "could not be looked at" in caplog.text
+    bench.uses = uses
+    bench.engine.look()
+    assert bench.slot(0) == 1.0
+
+
+def test_machines_that_start_one_after_the_other_are_told_of_twice() -> None:
+    bench = Bench("2026-11-27 07:29:00", schedule(stagger_s=5.0))
+    bench.look()
+    changes = bench.changes
+    bench.clock.move(60)
+    for _ in range(12):
+        bench.look()
+        bench.clock.move(1)
+    assert bench.changes == changes + 2
+
+
 def test_the_stream_is_told_of_changes_alone() -> None:
     bench = Bench("2026-11-27 07:00:00")
     bench.look()
