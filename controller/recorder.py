@@ -285,9 +285,17 @@ class Recorder:
                 # The journal is well again, but what it lost in between was refused to whoever asked.
                 arbiter.refused(order, "not recorded and so not sent")
                 return
+        if arbiter.forbidden(order):
+            arbiter.refused(order, "its point is held or paused since; nothing was sent")
+            return
         arbiter.started(order, "pending")
         outcome = await execute(
-            order, self.field, self._site(), self._clock, lambda: arbiter.started(order, "verifying")
+            order,
+            self.field,
+            self._site(),
+            self._clock,
+            lambda: arbiter.started(order, "verifying"),
+            lambda: arbiter.forbidden(order),
         )
         arbiter.completed(order, outcome)
 

@@ -201,9 +201,7 @@ def _zone(state: int | None, *, alive: bool, denied: set[str]) -> ZonePicture:
     return _ZONE[state] if alive or state == _FIRE else _LOST
 
 
-def _reasons(
-    inputs: FireInputs, zones: tuple[ZonePicture, ...], late: set[str], *, alive: bool
-) -> tuple[Reason, ...]:
+def _reasons(inputs: FireInputs, zones: tuple[ZonePicture, ...], late: set[str], *, alive: bool) -> tuple[Reason, ...]:
     found: dict[Reason, None] = {}
     if inputs.fire is None or any(zone.reason is Reason.NOT_READ for zone in zones):
         found[Reason.NOT_READ] = None

@@ -110,7 +110,8 @@ class Book:
     def connected(self, device: str) -> bool:
         return True
 
-    async def write(self, device: str, tag: str, value: float, *, before: float) -> None:
+    async def write(self, device: str, tag: str, value: float, *, before: float, unless: Callable[[], bool]) -> None:
+        assert not unless()
         self.said.append(("write", value))
         self.writes.append(value)
 
