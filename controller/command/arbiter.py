@@ -416,7 +416,8 @@ class Arbiter:
         former, target.hold = target.hold, hold
         if hold == former:
             return ()
-        address, gone = target.point.address, ()
+        address = target.point.address
+        gone: tuple[Slot, ...] = ()
         if hold is not None:
             array, gone = emptied(target.array, hold)
             self._hold(target, array)
@@ -426,7 +427,8 @@ class Arbiter:
             waiting = self._commands.get(target.pending)
             if waiting is not None and waiting.slot in hold.slots:
                 self._supersede(target, f"held empty by {hold.owner} before it was sent; nothing was sent")
-        if former is not None and target.wanted() is not None and not target.spec.momentary:
+        freed = former is not None and 16 in former.slots and not (hold is not None and 16 in hold.slots)
+        if freed and target.wanted() is not None and not target.spec.momentary:
             # What the device did meanwhile is its own business and that of its wires: look before anything is written.
             target.compare, target.compare_at = True, -math.inf
             self._watch(target)

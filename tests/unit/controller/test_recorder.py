@@ -22,7 +22,7 @@ from drivers.link import DeviceHealth
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from controller.api.stream import StreamHub
     from controller.field.field import Field
