@@ -70,6 +70,8 @@ class Recorder:
         self._announced = 0
         self._flashed = 0
         """Version of the alarms up to which life safety was told without waiting for the journal."""
+        self._silent = False
+        """The journal takes nothing, and that was said."""
         self.faults = 0
         """Announcements that failed; the next ones go on."""
         self._lost: set[str] = set()
@@ -279,8 +281,11 @@ class Recorder:
             await self._journal.commit()
         except (UnavailableError, ConflictError) as error:
             # The building goes on without its journal; the screens must not fall silent with it.
-            _log.error("announced without a record: %s", error)
+            if not self._silent:
+                _log.error("announced without a record, as all that follows: %s", error)
+            self._silent = True
         else:
+            self._silent = False
             if self.fire is not None:
                 self.fire.confirm(fire)
         if self.hub is None:
