@@ -117,7 +117,13 @@ def advance(
             notes.append(Note("began"))
         elif response.phase is Phase.RESTORING:
             response = replace(
-                response, phase=Phase.ACTIVE, stood_down_ns=None, stood_down_by="", reason="", given_back=0
+                response,
+                phase=Phase.ACTIVE,
+                reset_ns=None,
+                stood_down_ns=None,
+                stood_down_by="",
+                reason="",
+                given_back=0,
             )
             notes.append(Note("again"))
     if response.phase is Phase.IDLE:
