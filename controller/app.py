@@ -48,6 +48,8 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
+from controller.safety.alarm import definitions as fire_alarms
+from controller.safety.watch import FireWatch
 from controller.schedule.engine import ScheduleEngine
 from controller.schedule.timetable import uses
 from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage, influx_trouble, log_trouble
@@ -182,6 +184,16 @@ class Controller:
         self.cycle.attach(self.inbox)
         self.field = Field(partial(build_driver, clock), self.inbox, clock, on_health=self.recorder.health)
         self.recorder.field, self.recorder.parts = self.field, self.parts
+        self.fire = FireWatch(
+            lambda: self.configuration.fire,
+            self.parts,
+            clock,
+            record=self.recorder.fire_entry,
+            changed=self.recorder.fire_changed,
+        )
+        self.recorder.fire = self.fire
+        self.fire.restore(await recall.fire_response(self.journal))
+        self.cycle.watches.append(("fire", self.fire.look))
         self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self._calendars_changed)
         self.schedules = ScheduleEngine(
             timetable=lambda: self.configuration.timetable,
@@ -644,6 +656,7 @@ class Controller:
             identity=self.identity,
             clock=self.clock,
             version=product_version(),
+            fire=self.fire,
             set_limits=self._set_limits,
             amend=self._amend,
             inventory=lambda: self._inventory,
@@ -764,7 +777,7 @@ def _opening(path: Path) -> Iterator[None]:
 
 def _alarms(configuration: Configuration) -> list[AlarmDefinition]:
     """Return the alarms of the site's files and those of the controller itself."""
-    return [*configuration.alarms, *DEFINITIONS]
+    return [*configuration.alarms, *DEFINITIONS, *fire_alarms(configuration.fire)]
 
 
 def _addresses(site: Site) -> dict[int, str]:

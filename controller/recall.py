@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
@@ -10,11 +10,19 @@ from sqlalchemy.dialects.sqlite import insert
 from controller.alarm.definition import AlarmState
 from controller.command.order import SlotRow
 from controller.journal.entry import CommandRow
-from controller.journal.schema import alarm_state, command_entry, command_slot, overlay, point_number, setting
+from controller.journal.schema import (
+    alarm_state,
+    command_entry,
+    command_slot,
+    fire_state,
+    overlay,
+    point_number,
+    setting,
+)
 from controller.settings.overlay import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from controller.journal.journal import Journal
     from drivers.driver import Clock
@@ -23,6 +31,7 @@ __all__ = [
     "alarm_states",
     "changes",
     "end_cut_commands",
+    "fire_response",
     "keep_numbers",
     "next_generation",
     "point_numbers",
@@ -94,6 +103,12 @@ async def alarm_states(journal: Journal) -> list[AlarmState]:
         )
         for row in await journal.fetch(select(alarm_state))
     ]
+
+
+async def fire_response(journal: Journal) -> Mapping[str, Any] | None:
+    """Return where the response to a fire stood before the restart; None when there was none."""
+    rows = await journal.fetch(select(fire_state.c.data))
+    return rows[0].data if rows else None
 
 
 async def end_cut_commands(journal: Journal, clock: Clock) -> int:

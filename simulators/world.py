@@ -21,6 +21,7 @@ from simulators.plant.fancoil import FanCoilBank
 from simulators.plant.handler import HandlerBank
 from simulators.plant.layout import (
     CONTROL,
+    CONTROL_FLOOR,
     CONTROL_KW,
     FANCOIL_M2,
     FANCOIL_ZONE,
@@ -264,6 +265,9 @@ class World:
             if level and 1 <= int(level[1]) <= FLOORS:
                 for wing in range(len(WINGS)):
                     self.handlers.fire(wing * FLOORS + int(level[1]) - 1, active=floor in wires.fire_floors)
+            elif floor == CONTROL_FLOOR:
+                for column in np.flatnonzero(HANDLER_ZONE == CONTROL).tolist():
+                    self.handlers.fire(column, active=floor in wires.fire_floors)
         if wires.lost_steps:
             self.network.lost_steps[:] = wires.lost_steps
 

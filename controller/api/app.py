@@ -28,6 +28,7 @@ from controller.api import (
     energy,
     equipment,
     event,
+    fire,
     health,
     history,
     inventory,
@@ -79,6 +80,7 @@ _NOUNS = (
     history,
     alarm,
     event,
+    fire,
     command,
     device,
     profile,
@@ -111,6 +113,7 @@ def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettin
         alarms=lambda: [item.to_json() for item in runtime.alarms.active()],
         devices=lambda: [device_json(status) for status in runtime.field.statuses()],
         again=runtime.identity.again,
+        fire=lambda: fire.fire_json(runtime.fire),
         capacity=settings.stream_clients,
     )
     runtime.hub = hub

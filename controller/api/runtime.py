@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from controller.alarm.engine import AlarmEngine
     from controller.api.stream import StreamHub
+    from controller.command.hold import Hold
     from controller.command.order import Command
     from controller.command.priority import Slot
     from controller.field.field import DeviceStatus
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
+    from controller.safety.watch import FireWatch
     from controller.schedule.booking import Booking
     from controller.schedule.engine import Wish
     from controller.schedule.timetable import Use
@@ -78,6 +80,9 @@ class ArbiterView(Protocol):
 
     def withdrawn(self, command: str) -> bool:
         """Tell whether a command was taken back because it could not be recorded."""
+
+    def held(self, point: str) -> Hold | None:
+        """Return what keeps slots of a point empty; None for most."""
 
     def recent(self, point: str | None = None) -> Sequence[Command]:
         """Return recent commands, newest first."""
@@ -242,6 +247,7 @@ class Runtime:
     identity: Identity
     clock: Clock
     version: str
+    fire: FireWatch
     set_limits: Callable[[str, Limits, str, str, int | None], Awaitable[None]]
     """Persist and apply limits of a point: (address, limits, owner, reason, end in ns or None). Those of the files end
     the change. Durable and in effect when it returns; when it raises, nothing was changed."""

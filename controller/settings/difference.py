@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Difference:
     calendar: Change
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
     factors, uses and vehicles too."""
+    fire: Change
+    """Causes of fire.toml, as `cause floor-3f`, and `fire` for its panel, zones and times."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -51,7 +53,17 @@ class Difference:
 
     def __bool__(self) -> bool:
         return any(
-            (self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans, self.calendar)
+            (
+                self.site,
+                self.equipment,
+                self.points,
+                self.devices,
+                self.alarms,
+                self.rules,
+                self.plans,
+                self.calendar,
+                self.fire,
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -79,6 +91,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         plans=_change(_plans(old), _plans(new)),
         calendar=_change(_entries(old), _entries(new)),
+        fire=_change(_causes(old), _causes(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
         aside=tuple(f"{key} is set aside: {problems[0]}" for key, problems in new.aside.items()),
@@ -115,6 +128,12 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **{f"main meter {item}": item for item in energy.main},
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
     }
+
+
+def _causes(configuration: Configuration) -> dict[str, Any]:
+    table = configuration.fire
+    head = {"fire": replace(table, causes=())} if table.panel else {}
+    return {**head, **{f"cause {cause.id}": cause for cause in table.causes}}
 
 
 def _restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

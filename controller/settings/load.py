@@ -15,6 +15,7 @@ from controller.settings.calendar import Frame, build_calendar
 from controller.settings.configuration import Configuration, Retirement
 from controller.settings.document import with_documents
 from controller.settings.energy import energy_plan, vehicles
+from controller.settings.fire import fire_table
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
 from controller.settings.plan import floor_plans
@@ -181,6 +182,7 @@ class _Maker:
         timetable = build_timetable(rows, builder.equipment, builder.points, zone, problems)
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
+        fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
@@ -209,6 +211,7 @@ class _Maker:
             timetable=timetable,
             energy=energy,
             fleet=fleet,
+            fire=fire,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)

@@ -26,6 +26,7 @@ from controller.settings.file import (
     VenueRow,
     WorksRow,
 )
+from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
@@ -55,6 +56,7 @@ _FILES = (
     "calendar.toml",
     "schedule.toml",
     "energy.toml",
+    "fire.toml",
     "vehicles.toml",
     "vehicles.csv",
 )
@@ -71,6 +73,7 @@ _FOLDERS = (
     "profiles",
     "schema",
 )
+_FIRE = ("hold", "effect", "cause", "fire")
 _CALENDAR = ("venue", "booking", "works", "inspection")
 _SCHEDULE = ("schedule", "exception", "day")
 _DAY = "a day such as 2026-12-05"
@@ -158,6 +161,11 @@ class Rows:
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
+    fire: FireHeadRow | None = None
+    fire_places: Source = field(default_factory=lambda: Source("fire.toml", {}))
+    fire_holds: list[Placed[HoldRow]] = field(default_factory=list)
+    fire_effects: list[Placed[EffectRow]] = field(default_factory=list)
+    fire_causes: list[Placed[CauseRow]] = field(default_factory=list)
 
 
 def read_site(folder: Path) -> Rows:
@@ -199,6 +207,7 @@ def read_site(folder: Path) -> Rows:
     rows.energy = energy or EnergyFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
+    _read_fire(folder, rows, problems)
     if problems:
         raise SettingsError(problems)
     return rows
@@ -224,6 +233,18 @@ def _read_calendar(folder: Path, rows: Rows, problems: list[Problem]) -> None:
             rows.feeds.append(Source(name, {"text": read_text(path, name)}))
         except SettingsError as error:
             problems.extend(error.problems)
+
+
+def _read_fire(folder: Path, rows: Rows, problems: list[Problem]) -> None:
+    source = _source(folder, "fire.toml", problems)
+    if source is None:
+        return
+    rows.fire_places = source
+    if "fire" in source.data:
+        rows.fire = _checked(FireHeadRow, source.data["fire"], source, ("fire",), problems)
+    rows.fire_holds += _expanded(source, "hold", HoldRow, problems, 0, _FIRE)
+    rows.fire_effects += _expanded(source, "effect", EffectRow, problems, 0, _FIRE)
+    rows.fire_causes += _expanded(source, "cause", CauseRow, problems, 0, _FIRE)
 
 
 def _strangers(folder: Path) -> list[Problem]:

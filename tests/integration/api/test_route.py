@@ -129,6 +129,7 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/tokens"): Action.MANAGE_USERS,
     ("DELETE", "/api/v1/tokens/{token_id}"): Action.MANAGE_USERS,
     ("GET", "/api/v1/cameras/{address}/snapshot"): Action.SECURITY,
+    ("POST", "/api/v1/fire/stand-down"): Action.SAFETY,
     ("GET", "/api/v1/audit"): Action.AUDIT,
     ("GET", "/api/v1/audit/verify"): Action.AUDIT,
 }

@@ -95,6 +95,7 @@ async def _fill(house: Any) -> Any:
     house.raise_alarm()
     body = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 25.0, "reason": "warm", "expires_s": 60.0}
     assert (await engineer("POST", "/commands", json=body)).status_code == 202
+    house.burn(reset=True)
     await admin("POST", "/tokens", json={"name": "t", "permissions": [{"action": "view", "area": "*"}]})
     return admin, engineer
 
@@ -177,14 +178,16 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
     path = "/calendar/works/w1"
     assert (await engineer("PUT", path, json=changed, headers=await match(path))).status_code == 200
     user = {"name": "chen", "display_name": "陳", "role": "viewer", "areas": ["west"]}
+    officer = await house.user(Role.SAFETY_OFFICER)
     calls: dict[tuple[str, str], tuple[Any, str, dict[str, Any]]] = {
+        ("POST", "/fire/stand-down"): (officer, "", {"json": {"response": "fire-1", "reason": "false alarm"}}),
         ("POST", "/alarms/acknowledge"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
         ("POST", "/alarms/reset"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
         ("POST", "/alarms/{alarm_id}/comment"): (engineer, f"/alarms/{alarm}/comment", {"json": {"comment": "x"}}),
         ("POST", "/commands"): (
             engineer,
             "",
-            {"json": {"point": "hall.hvac.ahu1.zone_temp_sp", "value": None, "reason": "x"}},
+            {"json": {"point": "hall.plant.ch1.enable", "value": 1.0, "reason": "x"}},
         ),
         ("PUT", "/points/{address}/limits"): (
             engineer,

@@ -1,0 +1,106 @@
+"""Whether the building did what the cause-and-effect table expects, seen by its own feedback. Pure functions.
+
+The panel commands by its own wires; nothing here makes anything happen. What is not seen in its time is an alarm, and
+so is a feedback that cannot be read: unknown is not done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from controller.safety.cause import Effect, FireTable
+    from controller.safety.response import Response
+
+__all__ = ["DEVIATIONS", "Sight", "SightState", "deviations", "expected", "look"]
+
+
+class SightState(StrEnum):
+    """How one expected effect stands."""
+
+    WAITING = "waiting"
+    """Not seen, and its time is not over."""
+    DONE = "done"
+    """Seen, and still so."""
+    LATE = "late"
+    """Seen after its time, and still so."""
+    MISSING = "missing"
+    """Its time is over, and the feedback says that it has not happened."""
+    LOST = "lost"
+    """It was seen, and is so no longer while the fire goes on."""
+    UNKNOWN = "unknown"
+    """The feedback cannot be read."""
+
+
+DEVIATIONS = frozenset({SightState.MISSING, SightState.LOST, SightState.UNKNOWN})
+"""What is an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One expected effect and what was seen of it; times in ns UTC."""
+
+    effect: Effect
+    cause: str
+    since_ns: int
+    """When the fire called for it."""
+    state: SightState = SightState.WAITING
+    seen_ns: int | None = None
+    """When it was first seen."""
+    value: float | None = None
+    """The feedback now; None while it cannot be read."""
+
+    @property
+    def due_ns(self) -> int:
+        """Until when it should have been seen."""
+        return self.since_ns + round(self.effect.within_s * 1e9)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Kind and point: two causes that expect the same expect it once."""
+        return self.effect.kind, self.effect.point
+
+
+def expected(response: Response, table: FireTable) -> tuple[Sight, ...]:
+    """Return everything that the fire calls for, each with the earliest time at which a zone called for it."""
+    since = {item.zone: item.since_ns for item in response.zones}
+    found: dict[tuple[str, str], Sight] = {}
+    for cause in table.called(since, everywhere=response.everywhere_ns is not None):
+        times = [since[zone] for zone in cause.zones if zone in since]
+        if response.everywhere_ns is not None:
+            times.append(response.everywhere_ns)
+        for effect in cause.effects:
+            sight = Sight(effect, cause.id, min(times))
+            before = found.get(sight.key)
+            if before is None or sight.since_ns < before.since_ns:
+                found[sight.key] = sight
+    return tuple(found.values())
+
+
+def look(sight: Sight, value: float | None, now_ns: int) -> Sight:
+    """Return the sight after a look at its feedback; `value` is None when it is not known."""
+    effect = sight.effect
+    if value is None:
+        waits = sight.seen_ns is None and now_ns < sight.due_ns
+        state, seen_ns = (SightState.WAITING if waits else SightState.UNKNOWN), sight.seen_ns
+    elif effect.low <= value <= effect.high:
+        seen_ns = now_ns if sight.seen_ns is None else sight.seen_ns
+        state = SightState.DONE if seen_ns <= sight.due_ns else SightState.LATE
+    else:
+        seen_ns = sight.seen_ns
+        if seen_ns is not None:
+            state = SightState.LOST
+        else:
+            state = SightState.WAITING if now_ns < sight.due_ns else SightState.MISSING
+    if (state, seen_ns, value) == (sight.state, sight.seen_ns, sight.value):
+        return sight
+    return replace(sight, state=state, seen_ns=seen_ns, value=value)
+
+
+def deviations(sights: Iterable[Sight]) -> tuple[Sight, ...]:
+    """Return the effects that did not come as the table says."""
+    return tuple(sight for sight in sights if sight.state in DEVIATIONS)
