@@ -99,11 +99,11 @@ def definitions(strategies: Iterable[Strategy]) -> list[AlarmDefinition]:
                 text=Name(f"{strategy.name.zh}退讓", f"{strategy.name.en} has stepped back"),
                 consequence=Name(
                     "其指令已全部釋放，設備回到排程或預設值；此策略在原因排除前不動作",
-                    "All its slots are empty and the equipment is back on schedule or default; it does nothing meanwhile",
+                    "All its slots are empty, the equipment is on schedule or default, and it does nothing meanwhile",
                 ),
                 action=Name(
                     "1. 依原因檢查所列點位或電表的通訊與讀值 2. 排除後自動恢復，不必重新啟動",
-                    "1. Check communication and value of the point or meter that the reason names 2. It resumes by itself",
+                    "1. Check communication and value of the point that the reason names 2. It resumes by itself",
                 ),
                 respond_s=3600.0,
                 system="system",
@@ -133,9 +133,15 @@ class _Run:
 class _Look:
     """The view of one strategy at one moment."""
 
-    def __init__(self, table: PointTable, arbiter: Arbiter, slot: int, clock: Clock, result: JobResult | None) -> None:
-        self._table, self._arbiter, self._slot = table, arbiter, slot
+    def __init__(
+        self, table: PointTable, arbiter: Arbiter, slot: int, clock: Clock, result: JobResult | None, *, dry: bool
+    ) -> None:
+        self._table, self._arbiter, self._slot, self._dry = table, arbiter, slot, dry
         self._now_ns, self._now, self._result = clock.now_ns(), clock.monotonic(), result
+
+    @property
+    def dry(self) -> bool:
+        return self._dry
 
     @property
     def now_ns(self) -> int:
@@ -283,13 +289,13 @@ class StrategyEngine:
 
     def _begin(self, strategy: Strategy, past: Sequence[Past]) -> Any:
         try:
-            return strategy.begin(self._view(strategy, None), past)
-        except Exception:
+            return strategy.begin(self._view(strategy), past)
+        except Exception:  # noqa: BLE001 - logged and counted: one strategy must not stop the others
             self._fault(strategy)
             return None
 
-    def _view(self, strategy: Strategy, result: JobResult | None) -> _Look:
-        return _Look(self._table(), self._arbiter(), strategy.slot, self._clock, result)
+    def _view(self, strategy: Strategy, result: JobResult | None = None, *, dry: bool = False) -> _Look:
+        return _Look(self._table(), self._arbiter(), strategy.slot, self._clock, result, dry=dry)
 
     def _turn(self, run: _Run) -> None:
         strategy, mode = run.entry.strategy, run.entry.mode
@@ -307,13 +313,13 @@ class StrategyEngine:
 
     def _decide(self, run: _Run) -> Decision:
         strategy = run.entry.strategy
-        view = self._view(strategy, run.result)
+        view = self._view(strategy, run.result, dry=run.entry.mode == "dry_run")
         run.result = None
         try:
             decision, run.memory = strategy.decide(view, run.memory)
             if strange := [target.point for target in decision.targets if target.point not in strategy.outputs]:
-                raise ConflictError(f"strategy {strategy.id}: {strange[0]} is none of its outputs")  # noqa: TRY301
-        except Exception:
+                raise ConflictError(f"strategy {strategy.id}: {strange[0]} is none of its outputs")
+        except Exception:  # noqa: BLE001 - logged and counted; it costs this strategy alone
             run.faults += 1
             self._fault(strategy, run.faults)
             # Whatever it remembered may be what it fell over.
@@ -398,7 +404,7 @@ class StrategyEngine:
             run.result = JobResult(await jobs.run(job.work, job.argument, limit_s=job.limit_s))
         except ShifuError as error:
             run.result = JobResult(error=str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the strategy is told, and decides without it
             _log.exception("a job of strategy %s failed", run.entry.strategy.id)
             run.result = JobResult(error=repr(error))
         finally:
