@@ -29,6 +29,7 @@ from controller.strategy.shed import (
     opened,
     shed_seconds,
     starts_today,
+    survey,
     value_at,
     verdict,
 )
@@ -51,6 +52,8 @@ _LATE_S = 45.0
 """What is shed so shortly before a window's end changes it no more."""
 _NEED_S = 20.0
 """So long the need must last before something is done."""
+_BETWEEN_S = 60.0
+"""Between two sheds: what the first one gives is to be seen before more is asked for."""
 _DEADBAND = 0.01
 """Of the contract capacity."""
 _REBOUND = 1.2
@@ -183,7 +186,7 @@ class Demand:
             memory = self._let_go(memory, memory.track.now)
         kw, doubt, memory = self._power(view, memory)
         if doubt is not None:
-            verdicts = {item.point: verdict(item, view) for item in self.items}
+            verdicts = self._verdicts(view)
             if now - memory.good <= 2.0 * self.period_s:
                 return self._decision(view, memory, None, verdicts, ()), memory
             back = self._let_go(memory, now)
@@ -194,7 +197,7 @@ class Demand:
             kw = max(0.0, kw - sum(hold.kw for hold in memory.holds.values()))
         track = advance(memory.track, view.now_ns, now, kw)
         memory = self._learn(replace(memory, track=track, good=now), now)
-        verdicts = {item.point: verdict(item, view) for item in self.items}
+        verdicts = self._verdicts(view)
         memory = self._ended(view, memory, verdicts)
         seen = forecast(track, self.limit_kw, self._unseen(memory, now))
         need = seen.power_kw - seen.allowed_kw
@@ -220,6 +223,10 @@ class Demand:
             if view.now - since > _NEED_S:
                 return kw, say.meter_contradicted(self.meter, kw, total), memory
         return kw, None, memory
+
+    def _verdicts(self, view: View) -> dict[str, Verdict]:
+        rooms = survey(self.items, view)
+        return {item.point: verdict(item, view, rooms) for item in self.items}
 
     def _day(self, now_ns: int) -> int:
         moment = _EPOCH + timedelta(microseconds=now_ns // 1000)
@@ -302,7 +309,8 @@ class Demand:
         since = min(memory.need_since, now)
         memory = replace(memory, need_since=since)
         early, late = seen.elapsed_s < _NOISE_S, seen.elapsed_s > 900.0 - _LATE_S
-        if now - since < _NEED_S or early or late:
+        acted = max((one.at for one in memory.actions if one.kw < 0.0), default=-math.inf)
+        if now - since < _NEED_S or now - acted < _BETWEEN_S or early or late:
             return memory, candidates
         # Enough to be back at what is allowed, counted from the middle of the deadband.
         chosen, _ = choose(candidates, need, view, memory.factors)

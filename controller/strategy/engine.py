@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -216,9 +216,7 @@ class StrategyEngine:
 
     def step(self) -> None:
         """Have every strategy decide whose time has come."""
-        entries = self._entries()
-        if entries is not self._known:
-            self._take(entries)
+        self.look()
         now = self._clock.monotonic()
         for run in self._runs.values():
             if now < run.due:
@@ -227,6 +225,12 @@ class StrategyEngine:
             late = now - run.due
             run.due = run.due + period if late < period else now + period
             self._turn(run)
+
+    def look(self) -> None:
+        """Take over what changed of configuration and modes; what follows of it is done at the next step."""
+        entries = self._entries()
+        if entries is not self._known:
+            self._take(entries)
 
     def statuses(self) -> list[StrategyStatus]:
         """Return every strategy as its page shows it, in the order of the configuration."""
@@ -386,7 +390,8 @@ class StrategyEngine:
         before = run.said[-1] if run.said else None
         run.decision, run.time_ns = decision, self._clock.now_ns()
         if before is None or _gist(before) != _gist(Said(0, run.entry.mode, decision)):
-            run.said.append(Said(run.time_ns, run.entry.mode, decision))
+            # Without its parts: two hundred shed lists are of no use to anybody.
+            run.said.append(Said(run.time_ns, run.entry.mode, replace(decision, parts=())))
         self.version += 1
 
     # -- jobs --------------------------------------------------------------------------------------------------------

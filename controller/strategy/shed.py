@@ -25,6 +25,7 @@ __all__ = [
     "Group",
     "Hold",
     "Item",
+    "Room",
     "Spell",
     "Verdict",
     "choose",
@@ -35,6 +36,7 @@ __all__ = [
     "reduction",
     "shed_seconds",
     "starts_today",
+    "survey",
     "value_at",
     "verdict",
 ]
@@ -44,6 +46,8 @@ CO2_PPM = 1000.0
 _ENTER_K, _LEAVE_K = 0.4, 0.1
 """So far from the limit of the temperature a shed may begin, and must end."""
 _ENTER_PPM, _LEAVE_PPM = 100.0, 20.0
+_IDLE_K = 0.5
+"""So far below its set-point a room's cooling is at its least."""
 _HOUR_S = 3600.0
 
 
@@ -151,7 +155,30 @@ class Verdict(NamedTuple):
 _READY = Name("可卸載", "ready")
 
 
-def verdict(item: Item, view: View) -> Verdict:
+class Room(NamedTuple):
+    """How a room is now; NaN where it is not known."""
+
+    left_k: float
+    """Kelvin to its limit."""
+    left_ppm: float
+    """To the limit of CO2; inf without a sensor."""
+
+
+def survey(items: Iterable[Item], view: View) -> dict[Comfort, Room]:
+    """Return how every room is that the items touch, each looked at once."""
+    rooms: dict[Comfort, Room] = {}
+    for item in items:
+        for room in item.comfort:
+            if room not in rooms:
+                limit = view.base(room.setpoint)
+                if math.isnan(limit):
+                    limit = view.value(room.setpoint)
+                left = limit + room.above_k - view.value(room.temperature)
+                rooms[room] = Room(left, CO2_PPM - view.value(room.co2) if room.co2 else math.inf)
+    return rooms
+
+
+def verdict(item: Item, view: View, rooms: Mapping[Comfort, Room]) -> Verdict:
     """Return whether an item may be shed, and if it is, stay so."""
     base = view.base(item.point)
     if view.masked(item.point):
@@ -164,11 +191,7 @@ def verdict(item: Item, view: View) -> Verdict:
         return Verdict(False, False, math.nan, said, "stopped" if known else "unknown")
     margin, ppm, where = math.inf, math.inf, _READY
     for room in item.comfort:
-        limit = view.base(room.setpoint)
-        if math.isnan(limit):
-            limit = view.value(room.setpoint)
-        left = limit + room.above_k - view.value(room.temperature)
-        fresh = CO2_PPM - view.value(room.co2) if room.co2 else math.inf
+        left, fresh = rooms[room]
         if math.isnan(left) or math.isnan(fresh):
             zh, en = f"{room.name.zh}溫度或 CO₂ 不明", f"temperature or CO₂ of {room.name.en} unknown"
             return Verdict(False, False, math.nan, Name(zh, en), "unknown")
@@ -203,6 +226,12 @@ def reduction(item: Item, level: int, view: View, factor: float, held: Hold | No
     `factor` is what the group was measured to give in relation to what its `kw` says.
     """
     group = item.group
+    if group.kind == "raise" and item.comfort:
+        # A room that is warmer than its raised set-point goes on being cooled as before: nothing is gained.
+        room, raised = item.comfort[0], value_at(item, level, view.base(item.point))
+        factor *= min(max(raised - view.value(room.temperature) + _IDLE_K, 0.0), 1.0)
+        if math.isnan(factor):
+            return 0.0
     if group.kw_per_unit > 0.0:
         power = view.value(item.power)
         cap = group.kw_per_unit * value_at(item, level, view.base(item.point))
