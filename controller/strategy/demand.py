@@ -58,6 +58,8 @@ _DEADBAND = 0.01
 """Of the contract capacity."""
 _REBOUND = 1.2
 """An item that is given back takes so many times what it gave, until its room is right again."""
+_APART_S = 60.0
+"""Items whose time ends together are given back so far apart, nearer when there are many: half their time is enough."""
 _SETTLE_S = 150.0
 """Until an action is seen whole in the power of the building."""
 _PAUSE_S = 60.0
@@ -86,6 +88,8 @@ class DemandMemory:
     """By point."""
     spells: Mapping[str, tuple[Spell, ...]] = field(default_factory=dict)
     """By equipment."""
+    ended: Mapping[str, float] = field(default_factory=dict)
+    """When each item was last given back, by point."""
     good: float = -math.inf
     """When the meter was last believed."""
     need_since: float = math.inf
@@ -259,7 +263,8 @@ class Demand:
     def _let_go(self, memory: DemandMemory, now: float) -> DemandMemory:
         """Return the memory with everything given back."""
         spells = {name: closed(found, now) for name, found in memory.spells.items()}
-        return replace(memory, holds={}, spells=spells, need_since=math.inf, actions=(), track=None)
+        ended = {**memory.ended, **dict.fromkeys(memory.holds, now)}
+        return replace(memory, holds={}, spells=spells, ended=ended, need_since=math.inf, actions=(), track=None)
 
     def _give_back(self, memory: DemandMemory, items: Sequence[Item], now: float) -> DemandMemory:
         holds, spells = dict(memory.holds), dict(memory.spells)
@@ -272,11 +277,13 @@ class Demand:
                 spells[item.equipment] = closed(spells.get(item.equipment, ()), now)
         actions = (*memory.actions, _Action(now, kw)) if kw > 0.0 else memory.actions
         track = memory.track and without_ramp(memory.track)
-        return replace(memory, holds=holds, spells=spells, actions=actions, track=track)
+        ended = {**memory.ended, **{item.point: now for item in items}}
+        return replace(memory, holds=holds, spells=spells, ended=ended, actions=actions, track=track)
 
     def _ended(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> DemandMemory:
         """Give back what comfort, circumstances or time no longer allow; machines that ramp begin early enough."""
         now, over, holds = view.now, [], dict(memory.holds)
+        times: list[tuple[float, str, Item]] = []
         for item in self.items:
             hold = holds.get(item.point)
             if hold is None:
@@ -285,6 +292,8 @@ class Demand:
             left = group.minutes_per_hour * 60.0 - shed_seconds(memory.spells.get(item.equipment, ()), now)
             if not verdicts[item.point].may_stay or left <= 2.0 * self.period_s:
                 over.append(item)
+            elif not group.last:
+                times.append((left, item.point, item))
             elif (
                 group.last
                 and left <= hold.level * group.step_s + 2.0 * self.period_s
@@ -295,8 +304,19 @@ class Demand:
                     over.append(item)
                 else:
                     holds[item.point] = replace(milder, kw=hold.kw * milder.level / hold.level)
+        if not over and (next_ := self._due(times)) is not None:
+            over.append(next_)
         memory = replace(memory, holds=holds)
         return self._give_back(memory, over, now) if over else memory
+
+    def _due(self, times: list[tuple[float, str, Item]]) -> Item | None:
+        """Return the item to give back now, so that those whose time ends together come back one after the other."""
+        times.sort()
+        if not times or math.isinf(times[0][0]):
+            return None
+        apart = min(_APART_S, 0.5 * times[0][2].group.minutes_per_hour * 60.0 / len(times))
+        crowded = any(left <= place * apart + 2.0 * self.period_s for place, (left, _, _) in enumerate(times))
+        return times[0][2] if crowded else None
 
     def _shed(
         self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, need: float
@@ -349,10 +369,10 @@ class Demand:
             if not said.may_begin:
                 continue
             hold, spells = memory.holds.get(item.point), memory.spells.get(item.equipment, ())
-            if hold is None and _tired(item, spells, now, day):
+            ended = memory.ended.get(item.point, -math.inf)
+            if hold is None and _tired(item, spells, ended, now, day):
                 continue
             if levels := further(item, hold, now, view.base(item.point)):
-                ended = spells[-1].end if spells else -math.inf
                 found.append(Candidate(item, hold, said, levels, ended))
         return tuple(found)
 
@@ -434,7 +454,13 @@ class Demand:
                 item,
                 memory.holds.get(item.point),
                 verdicts[item.point],
-                _tired(item, memory.spells.get(item.equipment, ()), now, day),
+                _tired(
+                    item,
+                    memory.spells.get(item.equipment, ()),
+                    memory.ended.get(item.point, -math.inf),
+                    now,
+                    day,
+                ),
                 shed_seconds(memory.spells.get(item.equipment, ()), now),
                 starts_today(memory.spells.get(item.equipment, ()), day),
                 now,
@@ -448,15 +474,15 @@ def _recent(track: Track, now: float) -> float:
     return sum(recent) / len(recent)
 
 
-def _tired(item: Item, spells: Sequence[Spell], now: float, day: int) -> str:
-    """Return why an equipment that is not shed may not be shed now: `hour`, `day`, `resting`, or empty."""
+def _tired(item: Item, spells: Sequence[Spell], ended: float, now: float, day: int) -> str:
+    """Return why an item that is not shed may not be shed now: `hour`, `day`, `resting`, or empty."""
     group = item.group
-    if spells and math.isinf(spells[-1].end):
-        return ""  # another point of it is shed: that is the same spell
-    if starts_today(spells, day) >= group.times_per_day:
+    # While another point of the equipment is shed this is the same spell.
+    fresh = not (spells and math.isinf(spells[-1].end))
+    if fresh and starts_today(spells, day) >= group.times_per_day:
         return "day"
     if shed_seconds(spells, now) + group.least_s > group.minutes_per_hour * 60.0:
         return "hour"
-    if spells and now - spells[-1].end < group.rest_s:
+    if now - ended < group.rest_s or (fresh and spells and now - spells[-1].end < group.rest_s):
         return "resting"
     return ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from statistics import median
 
 __all__ = ["WINDOW_S", "Forecast", "Track", "advance", "forecast", "without_ramp"]
 
@@ -18,7 +19,7 @@ WINDOW_S = 900.0
 _WINDOW_NS = 900_000_000_000
 _SAMPLES_S = 120.0
 _RECENT_S = 90.0
-_RAMP_TIME_S = 120.0
+_RAMP_TIME_S = 60.0
 """Time constant of the slope's moving mean."""
 _RAMP_AHEAD_S = 240.0
 """A ramp is believed to go on for this long at most."""
@@ -99,7 +100,7 @@ def _slope(track: Track, samples: tuple[tuple[float, float], ...], passed: float
     early = [kw for at, kw in samples if now - at > _SAMPLES_S / 2]
     if not early or now - samples[0][0] < 0.75 * _SAMPLES_S:
         return 0.0
-    raw = (sum(late) / len(late) - sum(early) / len(early)) / (_SAMPLES_S / 2)
+    raw = (median(late) - median(early)) / (_SAMPLES_S / 2)
     keep = math.exp(-passed / _RAMP_TIME_S)
     return keep * track.slope_kw_s + (1.0 - keep) * raw
 
