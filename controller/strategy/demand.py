@@ -304,9 +304,9 @@ class Demand:
                     over.append(item)
                 else:
                     holds[item.point] = replace(milder, kw=hold.kw * milder.level / hold.level)
-        if not over and (next_ := self._due(times)) is not None:
-            over.append(next_)
         memory = replace(memory, holds=holds)
+        if not over and (due := self._due(times)) is not None:
+            return replace(self._give_back(memory, [due], now), restored=now)
         return self._give_back(memory, over, now) if over else memory
 
     def _due(self, times: list[tuple[float, str, Item]]) -> Item | None:

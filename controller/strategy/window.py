@@ -25,7 +25,7 @@ _RAMP_AHEAD_S = 240.0
 """A ramp is believed to go on for this long at most."""
 _RAMP_SHARE = 0.03
 """And to this share of the limit at most: what rises longer is seen by measuring it."""
-_GAP_S = 30.0
+_GAP_S = 60.0
 """A longer silence of the meter is not bridged: the time in it counts as unseen."""
 _JUMP_S = 2.0
 

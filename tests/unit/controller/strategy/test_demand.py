@@ -80,7 +80,7 @@ def test_the_next_window_gives_back_one_at_a_time_only_when_there_is_room_for_th
             assert len(toy.memory.holds) == count - 1, "also where the time of all of them ends together"
             times.append(toy.now)
     assert toy.memory.holds == {}
-    assert all(b - a >= 60.0 for a, b in pairwise(times))
+    assert all(b - a >= 60.0 for a, b in pairwise(times)), times
 
 
 def test_a_room_is_never_shed_while_it_is_too_warm_stuffy_or_unknown() -> None:

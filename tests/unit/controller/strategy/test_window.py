@@ -71,7 +71,7 @@ def test_a_start_in_the_middle_takes_the_unseen_part_to_be_like_the_rest() -> No
 
 def test_a_silence_is_not_bridged_with_what_was_before_it() -> None:
     track = run([400.0] * 21)  # to 100 s
-    track = run([800.0] * 2, start_s=200.0, track=track)
+    track = run([800.0] * 2, start_s=200.0, track=track)  # 100 s without a reading
     assert track.seen_s == pytest.approx(105.0)
     assert forecast(track, 500.0).unseen_s == pytest.approx(100.0)
 
