@@ -41,6 +41,7 @@ from controller.history.flux import InfluxHistory
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.identity import Identity
+from controller.job import JobProcess
 from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -177,6 +178,8 @@ class Controller:
         arbiter = Arbiter(site, clock, new_id=partial(secrets.token_hex, 10), record=self.recorder.command)
         arbiter.restore(await recall.slots(self.journal))
         table = PointTable(site, clock)
+        self.jobs = JobProcess()
+        self._exit.push_async_callback(self.jobs.close)
         self.strategies = await self._strategy_engine()
         rules = RuleEngine(self.configuration.rules, site, clock)
         self.parts = Parts(table, rules, alarms, arbiter, self.strategies)
@@ -266,6 +269,8 @@ class Controller:
         for task in self._tasks:
             if task.get_name() != "server" or not self._started:
                 task.cancel()
+        if self._started:
+            self.strategies.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._exit.aclose()
         if self._started:
@@ -508,6 +513,7 @@ class Controller:
             lambda: self.parts.arbiter,
             lambda: self.parts.alarms,
             self.clock,
+            jobs=self.jobs,
             past=past,
         )
 

@@ -12,7 +12,7 @@ import logging
 import math
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
     from controller.alarm.engine import AlarmEngine
     from controller.command.arbiter import Arbiter
+    from controller.job import Jobs
     from controller.point.table import PointTable
     from controller.strategy.strategy import Entry, Job, Mode, Past, Strategy, Target
     from drivers.driver import Clock
 
-__all__ = ["JobRunner", "Said", "StrategyEngine", "StrategyStatus", "definitions", "owner_of"]
+__all__ = ["Said", "StrategyEngine", "StrategyStatus", "definitions", "owner_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +45,6 @@ _STEPPED_BACK_S = 60.0
 _LONGEST_REASON = 480
 _FAULT = Name("策略程式發生錯誤，已退讓；詳見控制器日誌", "the strategy failed and stepped back; the log says where")
 _NOT_YET = Name("啟動後尚未判斷", "It has not decided since the start")
-
-
-class JobRunner(Protocol):
-    """The call of the job process that the engine makes."""
-
-    async def run(self, work: Callable[[Any], Any], argument: Any, *, limit_s: float) -> Any:
-        """Return `work(argument)` from another process; raises a ShifuError when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +188,7 @@ class StrategyEngine:
         alarms: Callable[[], AlarmEngine],
         clock: Clock,
         *,
-        jobs: JobRunner | None = None,
+        jobs: Jobs | None = None,
         past: Mapping[str, Sequence[Past]] | None = None,
     ) -> None:
         """Prepare. `entries` is asked in every step: a changed mode or configuration takes effect there.
@@ -404,7 +398,7 @@ class StrategyEngine:
             self._work(run, job, self._jobs), name=f"job of strategy {run.entry.strategy.id}"
         )
 
-    async def _work(self, run: _Run, job: Job, jobs: JobRunner) -> None:
+    async def _work(self, run: _Run, job: Job, jobs: Jobs) -> None:
         try:
             run.result = JobResult(await jobs.run(job.work, job.argument, limit_s=job.limit_s))
         except ShifuError as error:

@@ -103,7 +103,7 @@ class StrategyBuilding:
         devices = {model.points[address].device for address in wanted}
         simulated = read_site(site)
         # Lifts, gates and doors cost most of a step and draw what they usually draw without being simulated.
-        simulated = replace(simulated, devices=[row for row in simulated.devices if row.id in devices])
+        simulated = replace(simulated, devices=tuple(row for row in simulated.devices if row.id in devices))
         world = World(simulated, seed, start_ns)
         plant = MemoryPlant(
             world, [one.id for one in configuration.devices if one.id in devices and one.id in world.devices]

@@ -331,6 +331,10 @@ def test_a_restart_tells_the_strategy_what_its_slots_held_today() -> None:
     assert owner_of("toy") == "strategy:toy"
 
 
+def _one_more(number: int) -> int:
+    return number + 1
+
+
 class Jobs:
     """A job process that answers when it is told to."""
 
@@ -340,7 +344,8 @@ class Jobs:
 
     async def run(self, work: Any, argument: Any, *, limit_s: float) -> Any:
         self.asked.append((argument, limit_s))
-        return work(await self.answer, argument)
+        await self.answer
+        return work(argument)
 
 
 @pytest.mark.parametrize(
@@ -355,7 +360,7 @@ async def test_a_job_runs_beside_the_turns_one_at_a_time_and_its_result_comes_on
     def plan(view: View, memory: Any) -> tuple[Decision, Any]:
         if view.result is not None:
             results.append(view.result)
-        return Decision("watching", NAME, job=None if results else Job(lambda a, b: a + b, 3, 2.0)), memory
+        return Decision("watching", NAME, job=None if results else Job(_one_more, 3, 2.0)), memory
 
     jobs = Jobs()
     house = House(Toy(rule=plan), jobs=jobs)
