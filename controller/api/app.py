@@ -44,6 +44,7 @@ from controller.api import (
     site,
     socket,
     static,
+    strategy,
     token,
     trial,
     user,
@@ -96,6 +97,7 @@ _NOUNS = (
     schedule,
     schedule_change,
     energy,
+    strategy,
     vehicle,
     about,
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from controller.rule.definition import RuleDefinition
     from controller.settings.file import ServerFile
     from controller.settings.problem import Problem
+    from controller.strategy.strategy import Entry
     from drivers.driver import Device
 
 __all__ = ["Configuration", "Retirement"]
@@ -59,6 +60,7 @@ class Configuration:
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
     fire: FireTable = field(default_factory=FireTable)
     """Who says fire, and what is held back and expected then."""
+    strategies: tuple[Entry, ...] = ()
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
     retired: tuple[Retirement, ...] = ()

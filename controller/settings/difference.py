@@ -39,6 +39,8 @@ class Difference:
     rules: Change
     plans: Change
     """By building and floor, as `main 1F`."""
+    strategies: Change
+    """By id; a mode that the files changed too."""
     calendar: Change
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
     factors, uses and vehicles too."""
@@ -61,6 +63,7 @@ class Difference:
                 self.alarms,
                 self.rules,
                 self.plans,
+                self.strategies,
                 self.calendar,
                 self.fire,
             )
@@ -90,6 +93,9 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         alarms=_change({item.id: item for item in old.alarms}, {item.id: item for item in new.alarms}),
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         plans=_change(_plans(old), _plans(new)),
+        strategies=_change(
+            {item.strategy.id: item for item in old.strategies}, {item.strategy.id: item for item in new.strategies}
+        ),
         calendar=_change(_entries(old), _entries(new)),
         fire=_change(_causes(old), _causes(new)),
         links=tuple(sorted(touched)),

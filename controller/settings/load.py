@@ -23,6 +23,7 @@ from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
 from controller.settings.rule import check_rules, rules, virtual_points
 from controller.settings.schedule import build_timetable
+from controller.settings.strategy import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -183,6 +184,7 @@ class _Maker:
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
         fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
+        programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
@@ -212,6 +214,7 @@ class _Maker:
             energy=energy,
             fleet=fleet,
             fire=fire,
+            strategies=programs,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)

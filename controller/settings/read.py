@@ -30,6 +30,7 @@ from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
+from controller.settings.strategy import StrategyFile
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ _FILES = (
     "schedule.toml",
     "energy.toml",
     "fire.toml",
+    "strategy.toml",
     "vehicles.toml",
     "vehicles.csv",
 )
@@ -166,6 +168,8 @@ class Rows:
     fire_holds: list[Placed[HoldRow]] = field(default_factory=list)
     fire_effects: list[Placed[EffectRow]] = field(default_factory=list)
     fire_causes: list[Placed[CauseRow]] = field(default_factory=list)
+    strategy: StrategyFile = field(default_factory=StrategyFile)
+    strategy_places: Source = field(default_factory=lambda: Source("strategy.toml", {}))
 
 
 def read_site(folder: Path) -> Rows:
@@ -208,6 +212,8 @@ def read_site(folder: Path) -> Rows:
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
     _read_fire(folder, rows, problems)
+    strategy, rows.strategy_places = _whole(folder, "strategy.toml", StrategyFile, problems)
+    rows.strategy = strategy or StrategyFile()
     if problems:
         raise SettingsError(problems)
     return rows

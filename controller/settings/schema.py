@@ -23,6 +23,7 @@ from controller.settings.file import (
 )
 from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
+from controller.settings.strategy import StrategyFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "plans": _rows(plan=PlanRow),
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
+        "strategy": StrategyFile.model_json_schema(by_alias=True),
         "equipment": _rows(equipment=EquipmentRow),
         "fire": _fire(),
         "devices": _rows(device=DeviceRow),
