@@ -24,7 +24,6 @@ from controller.command.priority import (
     expired,
     explained,
     filled,
-    wanted_value,
     winner,
 )
 from controller.command.target import Counts, Target
@@ -259,7 +258,7 @@ class Arbiter:
             NotFoundError: no such commandable point.
         """
         target = self._target(point)
-        return wanted_value((None,) * slot + target.array[slot:], target.spec.default)
+        return target.wanted_of((None,) * slot + target.array[slot:])
 
     def winner(self, point: str) -> int:
         """Return the slot that wins; 0 is the relinquish default, or a point that is no longer there."""
