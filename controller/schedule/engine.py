@@ -160,6 +160,8 @@ class ScheduleEngine:
     def _release(self, address: str) -> None:
         """Let go of a point that no schedule wants anything of; a slot that somebody else filled is his."""
         self._held.discard(address)
+        if address not in self._site().points:
+            return
         try:
             slot = self._arbiter.slots(address)[SLOT - 1]
             if slot is not None and slot.owner == OWNER:

@@ -120,7 +120,7 @@ def test_a_schedule_is_read_with_its_equipment_hours_and_modes(site: Folder) -> 
         ("main.hvac.ahu*", "main.hvac.ahx*", 'schedule.toml:4: schedule.equipment: got "main.hvac.ahx*", wanted'),
         ('id = "off"', 'id = "on"', 'schedule.mode.id: got "on" twice, wanted each mode once'),
         ('"mon", "tue"', '"mon", "tues"', "schedule.weekly.days"),
-        ("default =", "defualt =", 'an unknown key'),
+        ("default =", "defaultt =", 'an unknown key'),
     ],
 )  # fmt: skip
 def test_a_mistake_is_said_with_its_line(site: Folder, old: str, new: str, said: str) -> None:
