@@ -96,6 +96,7 @@ class EffectReply(Item):
     kind: str
     name: NameReply
     point: str
+    point_name: NameReply
     equipment: str
     equipment_name: NameReply
     cause: str
@@ -151,7 +152,8 @@ _BUSY: Any = {
     ],
     "effects": [
         {"kind": "ahu_stopped", "name": {"zh": "空調箱停止", "en": "Air handlers stopped"},
-         "point": "cityhall.hvac.ahu_03f_n.fan_run", "equipment": "cityhall.hvac.ahu_03f_n",
+         "point": "cityhall.hvac.ahu_03f_n.fan_run", "point_name": {"zh": "風機運轉", "en": "Fan runs"},
+         "equipment": "cityhall.hvac.ahu_03f_n",
          "equipment_name": {"zh": "3F 北區空調箱", "en": "AHU 3F north"}, "cause": "floor-3f", "state": "done",
          "within_s": 30.0, "seen_after_s": 4.0, "due": "2026-01-01T01:00:30.000Z",
          "seen_at": "2026-01-01T01:00:04.000Z", "value": 0.0},
@@ -456,6 +458,7 @@ def _effect(runtime: Runtime, sight: Sight) -> dict[str, Any]:
         "kind": sight.effect.kind,
         "name": _name(sight.effect.name),
         "point": sight.effect.point,
+        "point_name": _name(site.points[sight.effect.point].name),
         "equipment": piece.address,
         "equipment_name": _name(piece.name),
         "cause": sight.cause,

@@ -36,6 +36,9 @@ class SightState(StrEnum):
     """The feedback cannot be read."""
 
 
+LOST_S = 5.0
+"""An effect that was seen is lost only after so long: at the panel's reset the building goes back before the relay says
+so, and a contact may bounce."""
 DEVIATIONS = frozenset({SightState.MISSING, SightState.LOST, SightState.UNKNOWN})
 """What is an alarm."""
 
@@ -53,6 +56,8 @@ class Sight:
     """When it was first seen."""
     value: float | None = None
     """The feedback now; None while it cannot be read."""
+    left_ns: int | None = None
+    """Since when it is no longer as it was seen; None while it is."""
 
     @property
     def due_ns(self) -> int:
@@ -83,22 +88,21 @@ def expected(response: Response, table: FireTable) -> tuple[Sight, ...]:
 
 def look(sight: Sight, value: float | None, now_ns: int) -> Sight:
     """Return the sight after a look at its feedback; `value` is None when it is not known."""
-    effect = sight.effect
+    effect, seen_ns, left_ns = sight.effect, sight.seen_ns, None
     if value is None:
-        waits = sight.seen_ns is None and now_ns < sight.due_ns
-        state, seen_ns = (SightState.WAITING if waits else SightState.UNKNOWN), sight.seen_ns
+        waits = seen_ns is None and now_ns < sight.due_ns
+        state = SightState.WAITING if waits else SightState.UNKNOWN
     elif effect.low <= value <= effect.high:
-        seen_ns = now_ns if sight.seen_ns is None else sight.seen_ns
+        seen_ns = now_ns if seen_ns is None else seen_ns
         state = SightState.DONE if seen_ns <= sight.due_ns else SightState.LATE
+    elif seen_ns is None:
+        state = SightState.WAITING if now_ns < sight.due_ns else SightState.MISSING
     else:
-        seen_ns = sight.seen_ns
-        if seen_ns is not None:
-            state = SightState.LOST
-        else:
-            state = SightState.WAITING if now_ns < sight.due_ns else SightState.MISSING
-    if (state, seen_ns, value) == (sight.state, sight.seen_ns, sight.value):
+        left_ns = now_ns if sight.left_ns is None else sight.left_ns
+        state = SightState.LOST if now_ns - left_ns >= LOST_S * 1e9 else sight.state
+    if (state, seen_ns, value, left_ns) == (sight.state, sight.seen_ns, sight.value, sight.left_ns):
         return sight
-    return replace(sight, state=state, seen_ns=seen_ns, value=value)
+    return replace(sight, state=state, seen_ns=seen_ns, value=value, left_ns=left_ns)
 
 
 def deviations(sights: Iterable[Sight]) -> tuple[Sight, ...]:

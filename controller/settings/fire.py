@@ -108,7 +108,7 @@ class _Maker:
             if not chosen:
                 got = f"{fitting[0]}, which cannot be commanded" if fitting else f'"{pattern}"'
                 wanted = "points that can be commanded" if commanded else "points of this site"
-                self.say(placed, "points", got, wanted, nearest(pattern, self.points))
+                self.say(placed, "points", got, wanted, "" if fitting else nearest(pattern, self.points))
             found |= dict.fromkeys(chosen)
         return _Points(tuple(found), placed.row.anywhere)
 
@@ -241,7 +241,7 @@ def _sources(head: FireHeadRow, maker: _Maker, devices: Mapping[str, Device]) ->
         piece = equipment.get(address)
         if piece is None or piece.cls != cls:
             got = f'"{address}"' if piece is None else f"{address} of class {piece.cls}"
-            say(key, got, f"equipment of class {cls}", nearest(address, equipment))
+            say(key, got, f"equipment of class {cls}", "" if piece else nearest(address, equipment))
             continue
         asked += [(key, f"{address}.{tag}") for tag in tags]
     for key, address in asked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -231,7 +231,7 @@ class PlantDriver:
         for (name, tag), value in plant.forced.items():
             if name == device.id:
                 values[tags.index(tag)] = value
-        return Readings.of(device.numbers[known], values, plant.clock.now_ns())
+        return Readings.of(device.numbers[known].tolist(), values, plant.clock.now_ns())
 
     async def read(self, device: Device, tag: str) -> float:
         self._hear(device)
@@ -265,7 +265,8 @@ class FireHouse:
         self.must_hold: set[str] = set()
         """Devices that nobody may write to: from the panel's truth."""
         self._known_s = 0.0
-        self._hidden_s: Counter[str] = Counter()
+        self._burns_s: dict[str, float] = {}
+        self._hidden_s: dict[str, float] = defaultdict(float)
         self._names = itertools_ids(seed)
         self._keepalives = {one.profile.keepalive.tag for one in self.made.devices if one.profile.keepalive}
         """What links send so that a device knows that its controller lives: no command, and nothing that moves."""
@@ -419,7 +420,7 @@ class FireHouse:
         good = status is not None and status.state == "good" and not mask
         self._known_s = self._known_s + STEP_S if good else 0.0
         burning = {floor for floor, (low, high) in ZONES.items() if (plant.panel.zone[low - 1 : high] == FIRE).any()}
-        self._burns_s = {floor: getattr(self, "_burns_s", {}).get(floor, 0.0) + STEP_S for floor in burning}
+        self._burns_s = {floor: self._burns_s.get(floor, 0.0) + STEP_S for floor in burning}
         seen = {floor for floor in burning if min(self._burns_s[floor], self._known_s) > REACT_S}
         if seen:
             self.must_hold |= {name for name, floor in MACHINES.items() if floor in seen or floor == "*"}

@@ -80,7 +80,7 @@ export interface FireItem {
 export interface FireZone { address: string; name: Name; floor: string; wing: string; status: FireStatus; reason: FireReason | null }
 export type SightState = 'waiting' | 'done' | 'late' | 'missing' | 'lost' | 'unknown';
 export interface FireEffect {
-  kind: string; name: Name; point: string; equipment: string; equipment_name: Name; cause: string; state: SightState; within_s: number;
+  kind: string; name: Name; point: string; point_name: Name; equipment: string; equipment_name: Name; cause: string; state: SightState; within_s: number;
   seen_after_s: number | null; due: string | null; seen_at: string | null; value: number | null;
 }
 export interface FireStep { slots: number[]; equipment: string[]; points: number; state: 'done' | 'next' | 'waiting'; in_s: number | null }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,7 @@ async def test_after_a_start_nothing_is_sent_before_the_status_was_known_twice()
     assert {entry.device for entry in house.plant.ledger.written if entry.address != "controller_alive"} <= {"ch1-unit"}
     house.plant.deaf.clear()
     await house.run(20.0)
-    assert house.fire.picture.status is FireStatus.NORMAL
+    assert str(house.fire.picture.status) == "normal"
     assert "ahu-03f-n" in {entry.device for entry in house.plant.ledger.written}
     await house.kill()
 
@@ -150,12 +149,12 @@ async def test_an_effect_that_does_not_come_is_an_alarm_and_one_that_comes_late_
     assert states["fire_door", "cityhall.fire.floor06.fire_door_2"] == "missing"
     assert EFFECTS in raised(house)
     await house.run(20.0)
-    states = Counter(str(sight.state) for sight in house.fire.sights if sight.effect.kind == "ahu_stopped")
-    assert states == {"missing": 1}
+    stopped = [str(sight.state) for sight in house.fire.sights if sight.effect.kind == "ahu_stopped"]
+    assert stopped == ["missing"]
     machine["fan_run"] = 0.0
     await house.run(6.0)
-    states = Counter(str(sight.state) for sight in house.fire.sights if sight.effect.kind == "ahu_stopped")
-    assert states == {"late": 1}
+    stopped = [str(sight.state) for sight in house.fire.sights if sight.effect.kind == "ahu_stopped"]
+    assert stopped == ["late"]
 
 
 async def test_the_reason_of_a_spoof_does_not_matter_only_the_panels_own_points_are_read(house: FireHouse) -> None:
