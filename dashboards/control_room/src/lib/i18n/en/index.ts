@@ -12,6 +12,7 @@ import { parking } from './parking';
 import { plan } from './plan';
 import { power } from './power';
 import { security } from './security';
+import { strategy } from './strategy';
 import { system } from './system';
 
-export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
+export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...strategy, ...system };

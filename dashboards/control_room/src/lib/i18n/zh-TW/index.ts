@@ -12,8 +12,9 @@ import { parking } from './parking';
 import { plan } from './plan';
 import { power } from './power';
 import { security } from './security';
+import { strategy } from './strategy';
 import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...strategy, ...system };
 
 export type MessageKey = keyof typeof zh;
