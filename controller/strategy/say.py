@@ -166,4 +166,4 @@ def part(item: Item, hold: Hold | None, said: Verdict, tired: str, seconds: floa
         found.append(Figure("kw", Name("卸載（估計）", "Shed (estimate)"), hold.kw, "kW"))
         found.append(Figure("level", Name("卸載量", "Level"), group.levels[hold.level - 1], group.unit))
         found.append(Figure("for", Name("已卸載", "Shed for"), (now - hold.since) / 60.0, "min"))
-    return Part(item.point, item.name, state, (item.point,), note, tuple(found), group.id)
+    return Part(item.point, item.name, state, (item.point,), note, tuple(found), group.name)

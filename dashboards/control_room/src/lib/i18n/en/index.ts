@@ -13,6 +13,7 @@ import { plan } from './plan';
 import { power } from './power';
 import { schedule } from './schedule';
 import { security } from './security';
+import { strategy } from './strategy';
 import { system } from './system';
 
-export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...schedule, ...system };
+export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...schedule, ...strategy, ...system };
