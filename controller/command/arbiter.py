@@ -16,6 +16,7 @@ from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.command.priority import (
     EMPTY,
     MINIMUM_TIME,
+    RECORDED,
     RESTORED,
     PriorityArray,
     Slot,
@@ -127,11 +128,18 @@ class Arbiter:
                 self._supersede(gone, "the point can no longer be commanded; nothing was sent")
 
     def restore(self, rows: Iterable[SlotRow]) -> None:
-        """Fill the slots that live through a restart; one whose end has passed stays empty."""
+        """Fill the slots that live through a restart; one whose end has passed stays empty.
+
+        A slot held by lease ended with the run before. Its device may still have that value: what the point should have
+        now is compared with it.
+        """
         now_ns, now = self._clock.now_ns(), self._clock.monotonic()
-        for row in rows:
+        for row in list(rows):
             target = self._targets.get(row.point)
-            if target is None or row.slot not in RESTORED or row.value is None:
+            if target is None or row.value is None:
+                continue
+            if row.slot not in RESTORED:
+                self._forget_lease(target, row)
                 continue
             # An end that has passed in the meantime is the next step's work, so that it is recorded like any other.
             ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
@@ -205,7 +213,7 @@ class Arbiter:
             command = replace(command, state="done", message="released; nothing changes", finished_ns=now_ns)
         else:
             send = True
-        kept = slot in RESTORED and not target.spec.momentary
+        kept = slot in RECORDED and not target.spec.momentary
         self._put(command, *([SlotRow(point, slot, value, owner, reason, now_ns, until_ns)] if kept else []))
         self._replaced[command.id] = held
         self._hold(target, array)
@@ -232,6 +240,15 @@ class Arbiter:
         """
         target = self._target(point)
         return target.wanted(), winner(target.array)
+
+    def beneath(self, point: str, slot: int) -> float | None:
+        """Return what the point would have if only slots weaker than `slot` were filled; None leaves the device alone.
+
+        Raises:
+            NotFoundError: no such commandable point.
+        """
+        target = self._target(point)
+        return wanted_value((None,) * slot + target.array[slot:], target.spec.default)
 
     def winner(self, point: str) -> int:
         """Return the slot that wins; 0 is the relinquish default, or a point that is no longer there."""
@@ -357,7 +374,7 @@ class Arbiter:
             held = target.array[found.slot - 1]
             if (held.owner, held.value) == (found.owner, found.value) if held else found.value is None:
                 self._hold(target, filled(target.array, found.slot, former))
-                if found.slot in RESTORED and not target.spec.momentary:
+                if found.slot in RECORDED and not target.spec.momentary:
                     rows.append(SlotRow.of(found.point, found.slot, former))
         if target is not None and target.pending == command:
             target.pending = ""
@@ -434,8 +451,10 @@ class Arbiter:
         pending, target.pending = target.pending, ""
         return pending
 
-    def _own(self, point: Point, slot: int, value: float, reason: str, outcome: Outcome | None = None) -> Command:
-        """Return a command that nobody asked for now: what the arbiter writes is in the journal like the rest."""
+    def _own(
+        self, point: Point, slot: int, value: float | None, reason: str, outcome: Outcome | None = None
+    ) -> Command:
+        """Return a command that nobody asked for now: what the arbiter does is in the journal like the rest."""
         now_ns = self._clock.now_ns()
         return Command(
             id=self._new_id(),
@@ -451,6 +470,18 @@ class Arbiter:
             finished_ns=now_ns if outcome else None,
             readback=outcome.readback if outcome else None,
         )
+
+    def _forget_lease(self, target: _Target, row: SlotRow) -> None:
+        address = target.point.address
+        message = "released; the device keeps its last value"
+        if target.spec.default is not None:
+            message = "released; what the device holds is compared with what it should have"
+            target.compare = True
+            self._watch(target)
+            self._dirty[address] = None
+        reason = f"the controller was started anew while it was held by {row.owner}"[:500]
+        own = self._own(target.point, row.slot, None, reason, Outcome("done", None, message))
+        self._put(replace(own, previous=row.value), SlotRow(address, row.slot, None))
 
     def _hold(self, target: _Target, array: PriorityArray) -> None:
         target.array = array
@@ -486,22 +517,9 @@ class Arbiter:
         if slot is None or number == MINIMUM_TIME:
             return
         why = "lease ran out" if slot.lease_s is not None else "its time is over"
-        self._put(
-            Command(
-                id=self._new_id(),
-                point=target.point.address,
-                slot=number,
-                value=None,
-                previous=slot.value,
-                owner="arbiter",
-                reason=f"{why}: {slot.owner}",
-                state="done",
-                message="released",
-                requested_ns=self._clock.now_ns(),
-                finished_ns=self._clock.now_ns(),
-            ),
-            *([SlotRow(target.point.address, number, None)] if number in RESTORED else []),
-        )
+        own = self._own(target.point, number, None, f"{why}: {slot.owner}", Outcome("done", None, "released"))
+        rows = [SlotRow(target.point.address, number, None)] if number in RECORDED else []
+        self._put(replace(own, previous=slot.value), *rows)
 
     def _supersede(self, target: _Target, why: str) -> None:
         """End the command of a point that was not sent yet."""

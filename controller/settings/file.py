@@ -198,6 +198,8 @@ class DeviceRow(_Row):
     parts: Annotated[dict[PartOf, PartAddress], Field(max_length=300)] = {}
     """Points of other equipment behind the same device: with `zone_* = "cityhall.fire.zone*"` the point
     `zone_07_state` is `cityhall.fire.zone07.state`."""
+    defaults: Annotated[dict[Tag, FiniteFloat], Field(max_length=300)] = {}
+    """Relinquish defaults of commandable points, by the profile's tag, where they are the site's business."""
     options: dict[str, Any] = {}
     secrets: dict[str, str] = {}
 

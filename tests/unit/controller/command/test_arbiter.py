@@ -329,7 +329,37 @@ def test_a_restart_restores_operator_and_protection_slots_and_sends_no_command(b
     assert bench.arbiter.present(SP) == (6.0, 8)
     assert bench.arbiter.slots(SP)[11] is None
     assert {order.kind for order in bench.arbiter.step()} == {"reassert"}
-    assert bench.recorded == []
+    assert [(item.slot, item.value, item.state) for item in bench.recorded] == [(12, None, "done")]
+
+
+def test_a_lease_of_the_run_before_ends_and_what_the_device_still_holds_is_compared_with_the_default(
+    bench: Bench,
+) -> None:
+    bench.arbiter.request(SP, 9, 9.0, "strategy:demand", "x", lease_s=60)
+    assert bench.slots == [SlotRow(SP, 9, 9.0, "strategy:demand", "x", bench.clock.now_ns())]
+    kept = list(bench.slots)
+    bench.slots.clear()
+    bench.arbiter.restore(kept)  # as a new process does after kill -9
+
+    assert bench.slots == [SlotRow(SP, 9, None)], "the next start does not compare it again"
+    assert bench.arbiter.recent()[0].reason.endswith("held by strategy:demand")
+
+
+def test_after_kill_9_the_default_is_written_where_the_device_still_holds_the_lease(bench: Bench) -> None:
+    bench.arbiter.restore([SlotRow(SP, 9, 9.0, "strategy:demand", "x", bench.clock.now_ns())])
+
+    assert bench.arbiter.present(SP) == (7.0, 0)
+    assert [(order.kind, order.value) for order in bench.run()] == [("reassert", 7.0)]
+    assert bench.arbiter.step() == []
+
+
+def test_what_weaker_slots_ask_for_is_told_apart_from_what_wins(bench: Bench) -> None:
+    bench.arbiter.request(SP, 9, 9.0, "strategy:demand", "x", lease_s=60)
+    assert (bench.arbiter.present(SP), bench.arbiter.beneath(SP, 9)) == ((9.0, 9), 7.0)
+    bench.arbiter.request(SP, 12, 8.0, "strategy:reset", "x", lease_s=60)
+    assert (bench.arbiter.present(SP), bench.arbiter.beneath(SP, 9)) == ((9.0, 9), 8.0)
+    with pytest.raises(NotFoundError):
+        bench.arbiter.beneath("nowhere", 9)
 
 
 def test_a_slot_whose_end_passed_while_the_controller_was_down_is_emptied(bench: Bench) -> None:
