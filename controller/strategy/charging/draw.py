@@ -1,7 +1,8 @@
 """What a car really takes: less than it is offered is not offered for long, so that others can have it.
 
-The ramp-down estimator of acnportal: when a car takes over 1 A less than its limit twice in a row, it is planned with
-what it took and 1 A more; when it comes up to that, it is given room again, 2 A a time.
+The ramp-down estimator of acnportal: when a car takes much less than its limit twice in a row, it is planned with what it
+took and a little more; when it comes up to that, it is given room again. Cars take half an ampere to two less
+than they may (control reference, 9), so "much less" is more than that, or the limit would creep down with the car.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from controller.strategy.charging.demand import LEAST_A, PHASE_KV
 
 __all__ = ["Draw", "watched"]
 
-_LESS_A = 1.0
+_LESS_A = 2.5
 _TWICE = 2
-_UP_A = 2.0
-_NEAR_A = 0.5
+_UP = 1.5
+"""A car that takes all of its cap may take half as much again."""
+_TAKE = 0.93
+"""Share of its limit that a car takes, before it has shown its own."""
+_NEW = 0.2
 _IDLE_KW = 0.2
 _SINGLE_KW_A = 1.5 * PHASE_KV
 """Less power than this for one ampere of L1, kW: the car is on one phase."""
@@ -29,12 +33,16 @@ class Draw:
 
     cap_kw: float = math.inf
     """It takes no more than this."""
+    measured: bool = False
+    """That was seen; else it is assumed, and given up as soon as it takes that much."""
     below: int = 0
     """How often in a row it took less than it might."""
     idle: int = 0
     """How often in a row it took nothing although it might."""
     single: bool = False
     """It charges on one phase."""
+    take: float = _TAKE
+    """Share of what it is offered that it takes, where the offer is what limits it."""
 
 
 def watched(draw: Draw, limit_kw: float, power_kw: float, current_a: float = math.nan) -> Draw:
@@ -53,12 +61,18 @@ def watched(draw: Draw, limit_kw: float, power_kw: float, current_a: float = mat
         single = power_kw < current_a * _SINGLE_KW_A
     kw_a = PHASE_KV * (1 if single else 3)
     if power_kw < _IDLE_KW:
-        return Draw(draw.cap_kw, 0, draw.idle + 1, single)
-    cap, below = draw.cap_kw, 0
-    if power_kw < limit_kw - _LESS_A * kw_a:
+        return replace(draw, below=0, idle=draw.idle + 1, single=single)
+    spare_kw = _LESS_A * kw_a
+    if power_kw < limit_kw - spare_kw:
         below = draw.below + 1
-        if below >= _TWICE:
-            cap = max(power_kw + _LESS_A * kw_a, LEAST_A * kw_a)
-    elif power_kw >= cap - _NEAR_A * kw_a:
-        cap += _UP_A * kw_a
-    return Draw(cap, below, 0, single)
+        if below < _TWICE:
+            return replace(draw, below=below, idle=0, single=single)
+        cap = max(power_kw + spare_kw, LEAST_A * kw_a)
+        return replace(draw, cap_kw=cap, measured=True, below=below, idle=0, single=single)
+    cap = draw.cap_kw
+    if draw.measured:
+        cap = max(cap, power_kw + spare_kw)
+    elif limit_kw >= cap - spare_kw:
+        cap *= _UP
+    take = draw.take + _NEW * (min(power_kw / limit_kw, 1.0) - draw.take)
+    return Draw(cap, draw.measured, 0, 0, single, take)

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Programme"]
 
-_LATE = 0.1
-"""NT$/kWh for charging at the end of the horizon instead of now: less than any two prices of a tariff differ by, so
-that it only decides between equal ones. Early is safe: who comes later finds room."""
+_LATE = 0.2
+"""NT$/kWh for charging at the end of the horizon instead of now: much less than prices by day and by night differ by, so
+that it decides between nearly equal ones. Early is safe: who comes later finds room."""
 _MARGIN = 1e-5
 """kW and A kept off each limit, above the tolerance of the solver."""
 _SHARE_KWH = 1.0

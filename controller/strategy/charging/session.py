@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from controller.strategy.charging.charger import Charger
 
-__all__ = ["Assumption", "Car", "Charged", "Declared", "Garage", "Session", "demand_of", "follow", "present"]
+__all__ = [
+    "Assumption", "Calendar", "Car", "Charged", "Declared", "Garage", "Session", "Weekdays", "demand_of", "follow",
+    "leaves_ns", "present", "rank_of",
+]  # fmt: skip
 
 FREE, CONNECTED, CHARGING, PAUSED, FULL, FAULT, UNAVAILABLE = range(7)
 """States of a charger, as the profiles have them."""
@@ -75,6 +78,8 @@ class Assumption:
     visit_h: float = 2.0
     kwh: float = 15.0
     """What a car that nobody knows wants."""
+    kw: float = 7.0
+    """What a car that nobody knows takes, until it takes more."""
     battery_kwh: float = 60.0
     """Of a car that nobody knows, where the charger tells its state of charge."""
 
@@ -138,7 +143,7 @@ class Session:
     on: bool = False
     """It was allowed to charge at the last look."""
     turned_ns: int = 0
-    """When that last changed."""
+    """When that last changed; 0: not yet, so that the first plan is free to choose."""
     power_kw: float = math.nan
     """At the last look."""
 
@@ -154,7 +159,14 @@ def present(seen: Charged) -> bool | None:
 
 
 def follow(
-    session: Session | None, charger: Charger, seen: Charged, limit_kw: float, now_ns: int, garage: Garage
+    session: Session | None,
+    charger: Charger,
+    seen: Charged,
+    limit_kw: float,
+    now_ns: int,
+    garage: Garage,
+    *,
+    steady: bool = True,
 ) -> Session | None:
     """Return the session after one more look; None when no car is there.
 
@@ -162,9 +174,10 @@ def follow(
         session: as it was after the last look.
         charger: the charger.
         seen: what it shows.
-        limit_kw: what the car may take since the last look; 0: paused.
+        limit_kw: what the car may take; 0: paused.
         now_ns: now.
         garage: official cars and assumptions.
+        steady: it has had this limit for a while, so that what it takes tells what it can take.
     """
     there = present(seen)
     if there is None:
@@ -174,19 +187,23 @@ def follow(
         return None
     if session is None:
         since = now_ns - round(seen.session_s * _S) if seen.session_s >= 0.0 else now_ns
-        before = seen.session_kwh if seen.session_kwh >= 0.0 else 0.0
-        session = Session(charger.id, since, meter_kwh=seen.energy_kwh - before, turned_ns=since)
+        before = seen.session_kwh if math.isfinite(seen.session_kwh) else 0.0
+        draw = Draw(garage.assumption.kw)
+        session = Session(charger.id, since, meter_kwh=seen.energy_kwh - before, draw=draw, on=limit_kw > 0.0)
     car = garage.numbers.get(_whole(seen.number)) or garage.cards.get(_whole(seen.card)) or session.car
     counted = seen.energy_kwh - session.meter_kwh
     kwh = counted if math.isfinite(counted) else seen.session_kwh
     on = limit_kw > 0.0
+    draw = session.draw
+    if steady:
+        draw = watched(draw, limit_kw, seen.power_kw, math.nan if charger.direct else seen.current_a)
     return replace(
         session,
         car=car,
         kwh=max(session.kwh, kwh) if math.isfinite(kwh) else session.kwh,
         meter_kwh=session.meter_kwh if math.isfinite(session.meter_kwh) else seen.energy_kwh - session.kwh,
         charge=seen.charge if math.isfinite(seen.charge) else session.charge,
-        draw=watched(session.draw, limit_kw, seen.power_kw, math.nan if charger.direct else seen.current_a),
+        draw=draw,
         full=round(seen.state) == FULL,
         on=on,
         turned_ns=session.turned_ns if on == session.on else now_ns,
@@ -198,11 +215,10 @@ def demand_of(
     session: Session, charger: Charger, now_ns: int, zone: tzinfo, garage: Garage, said: Declared | None = None
 ) -> Demand | None:
     """Return what the plan is to give a session; None when it wants nothing."""
-    if said is not None and said.since_ns != session.since_ns:
-        said = None
     phases = charger.phases(single=session.draw.single)
     count = 3 if charger.direct else sum(phases)
-    most = min(charger.most_kw(count), session.car.most_kw if session.car else math.inf, session.draw.cap_kw)
+    cap = session.draw.cap_kw if session.draw.measured or session.car is None else session.car.most_kw
+    most = min(charger.most_kw(count), session.car.most_kw if session.car else math.inf, cap)
     least = charger.least_kw(count)
     wanted = _wanted(session, garage.assumption, said)
     if session.full or session.draw.idle >= _IDLE:
@@ -216,7 +232,8 @@ def demand_of(
     leaves = leaves_ns(session, now_ns, zone, garage, said)
     return Demand(
         charger.id,
-        wanted,
+        # What it has to be offered for that.
+        wanted / session.draw.take,
         max((leaves - now_ns) / 3.6e12, 1.0 / 60.0),
         max(most, least),
         least,
@@ -229,6 +246,7 @@ def demand_of(
 
 def rank_of(session: Session, charger: Charger, zone: tzinfo, garage: Garage, said: Declared | None = None) -> Rank:
     """Return who it is: declared, an official car, a bay of its own kind, or by when it came."""
+    said = _of(session, said)
     if said is not None and said.rank is not None:
         return said.rank
     if session.car is not None:
@@ -241,6 +259,7 @@ def rank_of(session: Session, charger: Charger, zone: tzinfo, garage: Garage, sa
 def leaves_ns(session: Session, now_ns: int, zone: tzinfo, garage: Garage, said: Declared | None = None) -> int:
     """Return when it is taken to leave: declared, in the list of official cars, or assumed; always later than now."""
     assumed = garage.assumption
+    said = _of(session, said)
     if said is not None and said.leaves_ns is not None:
         leaves = said.leaves_ns
     elif session.car is not None:
@@ -254,6 +273,7 @@ def leaves_ns(session: Session, now_ns: int, zone: tzinfo, garage: Garage, said:
 
 
 def _wanted(session: Session, assumed: Assumption, said: Declared | None) -> float:
+    said = _of(session, said)
     if said is not None and said.kwh is not None:
         return max(said.kwh - session.kwh, 0.0)
     battery = session.car.battery_kwh if session.car else assumed.battery_kwh
@@ -262,6 +282,11 @@ def _wanted(session: Session, assumed: Assumption, said: Declared | None) -> flo
     if session.car is not None:
         return max(battery * (1.0 - assumed.fleet_charge) - session.kwh, 0.0)
     return max(assumed.kwh - session.kwh, 0.0)
+
+
+def _of(session: Session, said: Declared | None) -> Declared | None:
+    """Return what was said of this very session."""
+    return said if said is not None and said.since_ns == session.since_ns else None
 
 
 def _commutes(session: Session, zone: tzinfo, garage: Garage) -> bool:

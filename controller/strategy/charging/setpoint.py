@@ -39,6 +39,8 @@ class Wish:
     """What the charger was told last, in its unit; 0: a pause."""
     changed_s: float = math.inf
     """Since then, s."""
+    spare: bool = False
+    """Nobody is there who wants energy: it gets what all others leave."""
 
 
 def laxity_h(demand: Demand) -> float:
@@ -61,29 +63,37 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         for one in wishes
     ]
     order = sorted(
-        range(len(wishes)),
+        (i for i, one in enumerate(wishes) if not one.spare),
         key=lambda i: (wishes[i].demand.rank, laxity_h(wishes[i].demand), wishes[i].charger.id),
     )
     for i in order:
-        one = wishes[i]
-        phases = sum(one.demand.phases)
-        waits = not one.demand.on and one.demand.held_h * 3600.0 < dwell_s - 1e-6
-        wanted = 0.0 if waits else one.charger.least_kw(phases) if bound[i] else one.kw
-        value = one.charger.down(min(wanted, room.left(i)), phases)
-        if bound[i] and value <= 0.0:
-            value = _first(one, room.left(i), phases)
-        found[i] = _paced(one, value, room.left(i), phases)
-        room.take(i, one.charger.kw(found[i], phases))
+        found[i] = _value(wishes[i], room.left(i), bound=bound[i], dwell_s=dwell_s)
+        room.take(i, wishes[i].charger.kw(found[i], sum(wishes[i].demand.phases)))
     for i in sorted(order, key=lambda i: (laxity_h(wishes[i].demand), wishes[i].charger.id)):
         one = wishes[i]
         phases = sum(one.demand.phases)
-        got = one.charger.kw(found[i], phases)
-        more = one.charger.up(found[i], phases)
+        got, more = one.charger.kw(found[i], phases), one.charger.up(found[i], phases)
         extra = one.charger.kw(more, phases) - got
         if 0.0 < got < one.kw - 1e-9 and 0.0 < extra <= room.left(i) and one.changed_s >= PACE_S:
             found[i] = more
             room.take(i, extra)
+    for i, one in enumerate(wishes):
+        if one.spare:
+            found[i] = _value(one, room.left(i), bound=False, dwell_s=0.0)
+            room.take(i, one.charger.kw(found[i]))
     return found
+
+
+def _value(one: Wish, left_kw: float, *, bound: bool, dwell_s: float) -> float:
+    """Return what a charger is told, when this much is left for it."""
+    phases = sum(one.demand.phases)
+    waits = not one.demand.on and one.demand.held_h * 3600.0 < dwell_s - 1e-6
+    wanted = 0.0 if waits else max(one.kw, one.charger.least_kw(phases) if bound else 0.0)
+    value = one.charger.down(min(wanted, left_kw), phases)
+    if value <= 0.0 and wanted >= one.charger.least_kw(phases) - 1e-6:
+        # A least that lies between two values of the charger is rounded up, where there is room for that.
+        value = _first(one, left_kw, phases)
+    return _paced(one, value, left_kw, phases)
 
 
 def _first(one: Wish, left_kw: float, phases: int) -> float:
