@@ -93,6 +93,8 @@ def solve(
     slack: float = 1e-6,
     nodes: int | None = None,
     seconds: float | None = None,
+    bounds: tuple[Sequence[float], Sequence[float]] | None = None,
+    start: NDArray[np.float64] | None = None,
 ) -> Solution:
     """Minimise `cost`; with `whole` the columns that must be whole numbers are.
 
@@ -104,6 +106,8 @@ def solve(
         slack: the same, absolute.
         nodes: of the search tree at the most.
         seconds: wall clock at the most.
+        bounds: lower and upper of each column, in place of the model's.
+        start: a solution to begin with.
 
     Raises:
         RuntimeError: HiGHS refused the programme, which is a mistake of ours.
@@ -117,7 +121,14 @@ def solve(
     if seconds is not None:
         engine.setOptionValue("time_limit", max(seconds, 0.001))
     program = model.program(cost, whole=whole)
-    if engine.passModel(program) == highspy.HighsStatus.kError or engine.run() == highspy.HighsStatus.kError:
+    if bounds is not None:
+        program.col_lower_, program.col_upper_ = np.array(bounds[0]), np.array(bounds[1])
+    refused = engine.passModel(program) == highspy.HighsStatus.kError
+    if start is not None and not refused:
+        known_solution = highspy.HighsSolution()
+        known_solution.col_value = start
+        engine.setSolution(known_solution)
+    if refused or engine.run() == highspy.HighsStatus.kError:
         raise RuntimeError("HiGHS refused the charging programme")
     status = engine.getModelStatus()
     known = highspy.HighsModelStatus

@@ -40,6 +40,7 @@ _LATE = 0.2
 that it decides between nearly equal ones. Early is safe: who comes later finds room."""
 _MARGIN = 1e-5
 """kW and A kept off each limit, above the tolerance of the solver."""
+_SMALL_KW = 1e-6
 _SHARE_KWH = 1.0
 """What a whole missing share costs beside the missing energy itself."""
 
@@ -199,6 +200,26 @@ class Programme:
             self.model.row(-math.inf, float(value[index].sum()) + 0.02, index, [1.0] * len(index))
             share = self._share[rank]
             self.model.upper[share] = min(self.model.upper[share], float(value[share]) + 0.01)
+
+    def near(self, value: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+        """Return the bounds of all columns around the linear relaxation: only what it leaves open stays open.
+
+        A car is off where it gets nothing, on where it gets its least or more; open are the steps between these, and
+        their neighbours, so that two halves can become one whole.
+        """
+        there = self.power >= 0
+        power = np.zeros(self.overlap.shape)
+        power[there] = value[self.power[there]]
+        least = np.array([one.least_kw for one in self.problem.demands]).reshape(-1, 1)
+        unsure = (power > _SMALL_KW) & (power < least - _SMALL_KW)
+        wide = unsure.copy()
+        wide[:, 1:] |= unsure[:, :-1]
+        wide[:, :-1] |= unsure[:, 1:]
+        lower, upper = list(self.model.lower), list(self.model.upper)
+        for i, t in zip(*np.nonzero(there & ~wide), strict=True):
+            on = int(self._on[i, t])
+            lower[on] = upper[on] = float(power[i, t] > _SMALL_KW)
+        return lower, upper
 
     # -- objectives and answers --------------------------------------------------------------------------------------
 
