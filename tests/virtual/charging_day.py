@@ -20,7 +20,17 @@ from controller.strategy.charging.strategy import ChargingStrategy, Memory, Sett
 from controller.strategy.charging.supply import Supply
 from controller.strategy.strategy import JobResult
 from tests.virtual.charging import (
-    BEGIN_H, CONTRACT_KW, DAY_NS, FEEDER_A, HOURS, MAIN, Model, base_kw, feeder_of, posts, price_at,
+    BEGIN_H,
+    CONTRACT_KW,
+    DAY_NS,
+    FEEDER_A,
+    HOURS,
+    MAIN,
+    Model,
+    base_kw,
+    feeder_of,
+    posts,
+    price_at,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from controller.strategy.charging.plan import Plan
     from tests.virtual.charging import Post, Visit
 
-__all__ = ["DayPrices", "Wrong", "charger_of", "crowd", "optimum", "strategy_of", "strategy_day", "uncontrolled_day"]
+__all__ = ["DayPrices", "Wrong", "charger_of", "crowd", "optimum", "strategy_day", "strategy_of", "uncontrolled_day"]
 
 ZONE = timezone(timedelta(hours=8))
 LIMIT_KW = 0.98 * CONTRACT_KW

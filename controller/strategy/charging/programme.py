@@ -40,6 +40,10 @@ _LATE = 0.2
 that it decides between nearly equal ones. Early is safe: who comes later finds room."""
 _MARGIN = 1e-5
 """kW and A kept off each limit, above the tolerance of the solver."""
+_ENOUGH_KWH = 0.005
+"""So much may be missing of a car that counts as served: a wish that fills a limit exactly is no shortage."""
+_MISSING = 100.0
+"""NT$/kWh of that, so that it is used where it must be only."""
 _SMALL_KW = 1e-6
 _SHARE_KWH = 1.0
 """What a whole missing share costs beside the missing energy itself."""
@@ -66,7 +70,7 @@ class Programme:
         self.reach = np.where(able, self.overlap.sum(axis=1) * most, 0.0)
         """kWh that each could take until it goes with no limit but its own."""
         self.wanted = np.minimum([one.kwh for one in demands], self.reach)
-        self._short = [self.model.column(0.0, 0.0) for _ in demands]
+        self._short = [self.model.column(0.0, _ENOUGH_KWH) for _ in demands]
         self._share = {rank: self.model.column(0.0, 1.0) for rank in Rank}
         self._peak = self.model.column(0.0, math.inf)
         self._smooth: list[int] = []
@@ -91,7 +95,7 @@ class Programme:
             index = [*self.power[i, steps].tolist(), self._short[i], rest]
             weight = [*self.overlap[i, steps].tolist(), 1.0, -1.0]
             self.model.row(self.wanted[i], self.wanted[i], index, weight)
-            self.model.row(-math.inf, 0.0, [self._short[i], self._share[one.rank]], [1.0, -self.wanted[i]])
+            self.model.row(-math.inf, _ENOUGH_KWH, [self._short[i], self._share[one.rank]], [1.0, -self.wanted[i]])
             for t in steps:
                 pair = [int(self.power[i, t]), int(self._on[i, t])]
                 self.model.row(-math.inf, 0.0, pair, [1.0, -one.most_kw])
@@ -191,7 +195,7 @@ class Programme:
         """Let the cars of a rank be short."""
         for i, one in enumerate(self.problem.demands):
             if one.rank == rank:
-                self.model.upper[self._short[i]] = self.wanted[i]
+                self.model.upper[self._short[i]] = max(self.wanted[i], _ENOUGH_KWH)
 
     def hold(self, rank: Rank, value: NDArray[np.float64]) -> None:
         """Keep a rank as well served as in a solution: a later stage takes nothing from it."""
@@ -239,6 +243,9 @@ class Programme:
         rate = np.broadcast_to(np.asarray(self.problem.price) + late, self.overlap.shape)
         cost[self.power[there]] = (rate * self.overlap)[there]
         cost[self._peak] = self.problem.peak_price
+        for short in self._short:
+            if self.model.upper[short] <= _ENOUGH_KWH:
+                cost[short] = _MISSING
         return cost
 
     def powers(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
