@@ -13,16 +13,18 @@ import secrets
 import sqlite3
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from controller import recall
 from controller.alarm.engine import AlarmEngine
 from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.render import limits_json
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, StrategyView
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
@@ -39,6 +41,7 @@ from controller.history.flux import InfluxHistory
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.identity import Identity
+from controller.job import JobProcess
 from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -68,7 +71,9 @@ from controller.settings.overlay import (
 )
 from controller.settings.problem import SettingsError
 from controller.settings.secret import resolve
+from controller.settings.strategy import lay_strategies, strategy_key
 from controller.share import product_version, share_dir
+from controller.strategy.engine import StrategyEngine, definitions
 from controller.trial import Trials
 from drivers.reading import Quality, Readings
 
@@ -83,6 +88,7 @@ if TYPE_CHECKING:
     from controller.settings.difference import Difference
     from controller.settings.file import InfluxRow
     from controller.settings.load import Files
+    from controller.strategy.strategy import Mode
     from drivers.driver import Clock
 
 __all__ = ["Controller", "Options"]
@@ -172,7 +178,11 @@ class Controller:
         arbiter = Arbiter(site, clock, new_id=partial(secrets.token_hex, 10), record=self.recorder.command)
         arbiter.restore(await recall.slots(self.journal))
         table = PointTable(site, clock)
-        self.parts = Parts(table, RuleEngine(self.configuration.rules, site, clock), alarms, arbiter)
+        self.jobs = JobProcess()
+        self._exit.push_async_callback(self.jobs.close)
+        self.strategies = await self._strategy_engine()
+        rules = RuleEngine(self.configuration.rules, site, clock)
+        self.parts = Parts(table, rules, alarms, arbiter, self.strategies)
         self.cycle = Cycle(self.parts, clock, self.recorder)
         self.inbox = Inbox(self.cycle.wake)
         self.cycle.attach(self.inbox)
@@ -259,6 +269,8 @@ class Controller:
         for task in self._tasks:
             if task.get_name() != "server" or not self._started:
                 task.cancel()
+        if self._started:
+            self.strategies.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._exit.aclose()
         if self._started:
@@ -465,6 +477,46 @@ class Controller:
             reset_entry=self._reset_entry,
         )
 
+    async def _set_mode(self, strategy: str, mode: Mode, owner: str, reason: str) -> None:
+        """Switch a strategy; the mode of the files ends the change.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            change = Change(strategy_key(strategy), mode, owner, reason, None, self.clock.now_ns())
+            same = any(one.strategy.id == strategy and one.mode == mode for one in self._files.strategies)
+            await self.journal.write(forget(change.key) if same else store(change))
+            self._changes = {key: old for key, old in self._changes.items() if key != change.key}
+            if not same:
+                self._changes[change.key] = change
+            entries = lay_strategies(self._files.strategies, self._changes.values())
+            self.configuration = replace(self.configuration, strategies=entries)
+            self.strategies.look()
+
+    def _strategy_view(self) -> StrategyView:
+        return StrategyView(
+            statuses=self.strategies.statuses,
+            status=self.strategies.status,
+            change=lambda strategy: self._change(strategy_key(strategy)),
+            set_mode=self._set_mode,
+        )
+
+    async def _strategy_engine(self) -> StrategyEngine:
+        zone, now_ns = ZoneInfo(self.configuration.site.timezone), self.clock.now_ns()
+        midnight = datetime.fromtimestamp(now_ns / 1e9, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        programs = [entry.strategy for entry in self.configuration.strategies]
+        past = await recall.strategy_past(self.journal, programs, round(midnight.timestamp() * 1e9))
+        return StrategyEngine(
+            lambda: self.configuration.strategies,
+            lambda: self.parts.table,
+            lambda: self.parts.arbiter,
+            lambda: self.parts.alarms,
+            self.clock,
+            jobs=self.jobs,
+            past=past,
+        )
+
     def _use_limits(self, new: Configuration) -> None:
         """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
         self.configuration = new
@@ -582,6 +634,7 @@ class Controller:
             base_limits=self._base_limits,
             limit_change=self._limit_change,
             calendar=self._calendar_view(),
+            strategies=self._strategy_view(),
             energy=lambda: self.configuration.energy,
             fleet=lambda: self.configuration.fleet,
             overview=self._overview,
@@ -691,8 +744,9 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _alarms(configuration: Configuration) -> list[AlarmDefinition]:
-    """Return the alarms of the site's files and those of the controller itself."""
-    return [*configuration.alarms, *DEFINITIONS]
+    """Return the alarms of the site's files, of its strategies, and those of the controller itself."""
+    strategies = definitions(entry.strategy for entry in configuration.strategies)
+    return [*configuration.alarms, *strategies, *DEFINITIONS]
 
 
 def _addresses(site: Site) -> dict[int, str]:

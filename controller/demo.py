@@ -147,31 +147,40 @@ async def _run(options: DemoOptions, say: Callable[[str], None]) -> None:
         run.chmod(0o700)
         port = free_port(options.port, say)
         common = ["--site", str(site), "--seed", str(options.seed)]
-        if not history.exists():
+        first = not history.exists()
+        if first:
             say(f"First start: the simulated building writes its last {options.days} days…")
-            span = ["--days", str(options.days), "--out", str(history)]
-            process = _spawn("simulators", ["history", *common, *span], run / "history.log")
-            await _to_the_end(process, run / "history.log", "write")
-        say("Starting the simulated City Hall…")
+        else:
+            say("Starting the simulated City Hall…")
         command = ["run", *common, "--run-dir", str(run), "--endpoints", str(run / "endpoints.json")]
-        command += ["--history", str(history), *(["--mqtt", options.mqtt] if options.mqtt else [])]
-        simulators = _spawn("simulators", command, run / "simulators.log")
+        command += ["--history", str(history), *(["--days", str(options.days)] if first else [])]
+        command += ["--mqtt", options.mqtt] if options.mqtt else []
+        log = run / "simulators.log"
+        simulators = _spawn("simulators", command, log)
+        importing = asyncio.create_task(_import(site, folder / "data", history, run / "import.log"))
         try:
-            # A process of its own, beside the simulators' start: its memory goes when it is done.
-            await _import(site, folder / "data", history, run / "import.log")
-            endpoints = await _endpoints(run / "endpoints.json", simulators, run / "simulators.log")
+            await _appears(history, simulators, log)
+            await importing
+            await _appears(run / "endpoints.json", simulators, log)
+            endpoints = Endpoints.read(run / "endpoints.json")
             data = folder / "data"
             await _control(Options(site, data, "127.0.0.1", port, endpoints, demo=True, influx=options.influx), say)
         finally:
+            importing.cancel()
+            await asyncio.gather(importing, return_exceptions=True)
             _stop(simulators)
 
 
 async def _import(site: Path, data: Path, history: Path, log: Path) -> None:
-    """Have the history file imported, once."""
+    """Have the history file imported, once.
+
+    In a process of its own, whose memory goes when it is done, and which reads the site while the file is written.
+    """
     done = data / "history.imported"
     if done.exists():
         return
-    arguments = ["history", "import", str(history), "--site", str(site), "--data", str(data)]
+    wait = ["--wait", f"{_START_S:g}"]
+    arguments = ["history", "import", str(history), "--site", str(site), "--data", str(data), *wait]
     await _to_the_end(_spawn("controller", arguments, log), log, "import")
     done.write_text(f"{history.name}\n", "utf-8")
 
@@ -197,19 +206,18 @@ def _greet(controller: Controller, say: Callable[[str], None]) -> None:
     say("Ctrl-C stops it; `make demo-reset` forgets its data.")
 
 
-async def _endpoints(path: Path, process: subprocess.Popen[bytes], log: Path) -> Endpoints:
-    """Wait for the simulators' map of endpoints."""
+async def _appears(path: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for a file that the simulators write."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _START_S
-    while loop.time() < deadline:
+    while not path.exists():
         if process.poll() is not None:
             said = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:]
             todo = "if the folder is of an older release, `make demo-reset` forgets it"
             raise UnavailableError(f"the simulators ended with {process.returncode}: {' '.join(said)[:300]}; {todo}")
-        if path.exists():
-            return Endpoints.read(path)
+        if loop.time() > deadline:
+            raise UnavailableError(f"the simulators were not ready within {_START_S:g} s; see {log}")
         await asyncio.sleep(0.05)
-    raise UnavailableError(f"the simulators were not ready within {_START_S:g} s; see {log}")
 
 
 def _spawn(module: str, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:

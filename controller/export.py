@@ -84,14 +84,17 @@ async def export_csv(site: Path, data: Path, points: Sequence[str], start: str, 
         await asyncio.to_thread(history.close)
 
 
-async def import_file(site: Path, data: Path, file: Path) -> str:
+async def import_file(site: Path, data: Path, file: Path, *, wait_s: float = 0.0) -> str:
     """Import a history file into a data folder whose controller does not run; return what was done.
+
+    With `wait_s` the file may appear as late as that: what takes time before it is needed is done meanwhile.
 
     Raises:
         ConflictError: a controller runs on the folder.
         InvalidError: the file is no history file.
     """
-    check_file(file)
+    if not wait_s:
+        check_file(file)
     clock = SystemClock()
     with FolderLock(data):
         journal = await Journal.open(data / "state.db", clock)
@@ -99,6 +102,10 @@ async def import_file(site: Path, data: Path, file: Path) -> str:
         model = load(site, registry, clock=clock).site
         await recall.keep_numbers(journal, registry.new, clock)
         await journal.close()
+        deadline = clock.monotonic() + wait_s
+        while not file.exists() and clock.monotonic() < deadline:
+            await clock.sleep(0.05)
+        check_file(file)
         history = EmbeddedHistory(data / "history.db", data / "log", clock)
         log = FrameLog(data / "log", clock, committed=history.on_committed, needed=lambda: history.cursor)
         log.start()

@@ -1,4 +1,4 @@
-"""What a start reads from the state database: point numbers, overlay, slots, alarms, commands that were cut short."""
+"""What a start reads from the state database: numbers, overlay, slots, alarms, what strategies did, cut commands."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from controller.command.order import SlotRow
 from controller.journal.entry import CommandRow
 from controller.journal.schema import alarm_state, command_entry, command_slot, overlay, point_number, setting
 from controller.settings.overlay import Change
+from controller.strategy.strategy import Past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.journal.journal import Journal
+    from controller.strategy.strategy import Strategy
     from drivers.driver import Clock
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "next_generation",
     "point_numbers",
     "slots",
+    "strategy_past",
 ]
 
 _OPEN_STATES = ("accepted", "pending", "verifying")
@@ -94,6 +97,24 @@ async def alarm_states(journal: Journal) -> list[AlarmState]:
         )
         for row in await journal.fetch(select(alarm_state))
     ]
+
+
+async def strategy_past(journal: Journal, strategies: Iterable[Strategy], since_ns: int) -> dict[str, list[Past]]:
+    """Return what the slots of each strategy held since `since_ns`, by its id: what a day allows once is used once."""
+    found: dict[str, list[Past]] = {}
+    for strategy in strategies:
+        outputs = frozenset(strategy.outputs)
+        rows = await journal.fetch(
+            select(command_entry)
+            .where(command_entry.c.time_ns >= since_ns, command_entry.c.slot == strategy.slot)
+            .order_by(command_entry.c.id)
+        )
+        found[strategy.id] = [
+            Past(row.point, row.time_ns, row.value)
+            for row in rows
+            if row.point in outputs and (row.value is None or row.state in ("accepted", "masked"))
+        ]
+    return found
 
 
 async def end_cut_commands(journal: Journal, clock: Clock) -> int:

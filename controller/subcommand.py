@@ -149,8 +149,9 @@ def history_import(
     file: Annotated[Path, typer.Argument(help="History file (.npz), as `shifu sim history` writes it.")],
     site: Annotated[Path, typer.Option(help="The site's folder.")],
     data: Data = DATA,
+    wait: Annotated[float, typer.Option(help="Seconds that the file may still be in the making.", min=0.0)] = 0.0,
 ) -> None:
     """Import a history file; the controller must not run."""
     from controller.export import import_file  # noqa: PLC0415
 
-    print(asyncio.run(import_file(site, data, file)))
+    print(asyncio.run(import_file(site, data, file, wait_s=wait)))

@@ -54,6 +54,7 @@ PROBE_TIMEOUT_S = 0.3
 """Time-out of the probe of a device whose breaker is open."""
 _LOST_AFTER_FAILURES = 3
 _STEADY_S = 10.0
+_CANCEL_AGAIN_S = 0.5
 _WATCH_S = 0.5
 _LOSS_SHORTEST_S = 10.0
 _TOLERANCE_S = 0.05
@@ -94,6 +95,7 @@ class Link:
         self._lock = asyncio.Lock()
         self._open = False
         self._answered = False
+        self._tried = False
         self._say = RateLog(_log, clock)
         self.sink_errors = 0
         """Batches or events that the sink, against its contract, raised on."""
@@ -118,13 +120,14 @@ class Link:
         now = self._clock.monotonic()
         for member in self._members.values():
             member.seen = now
+        loops = {"session": self._session, "watch": self._watch}
+        if any(member.device.profile.keepalive for member in self._members.values()):
+            loops["keep-alive"] = self._keep_alive
+        tasks = {asyncio.create_task(self._guard(what, loop)) for what, loop in loops.items()}
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._guard("session", self._session))
-                group.create_task(self._guard("watch", self._watch))
-                if any(member.device.profile.keepalive for member in self._members.values()):
-                    group.create_task(self._guard("keep-alive", self._keep_alive))
+            await asyncio.gather(*tasks)
         finally:
+            await _end(tasks)
             self._open = False
             await self._close()
 
@@ -200,7 +203,8 @@ class Link:
 
     async def _session(self) -> None:
         while True:
-            await self._limiter.wait()
+            await self._limiter.wait(first=not self._tried)
+            self._tried = True
             for member in self._members.values():
                 if member.health.state == "starting" and not member.tried:
                     # The wait for one's turn to connect is not the device's silence (a start of 200 links takes 20 s).
@@ -524,3 +528,15 @@ class _CountingSink:
         except Exception:  # noqa: BLE001 - a fault of others is logged, counted, survived
             link.sink_errors += 1
             link._say(logging.ERROR, "device %s: the sink failed on events", device.id, fault=True)
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended.
+
+    Once is not enough: `asyncio.wait_for` of Python 3.11, which the protocol libraries use, hands on the answer and
+    forgets the cancel when both come in one turn of the loop.
+    """
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_S)

@@ -85,17 +85,22 @@ class Backoff:
 
 @dataclass(slots=True)
 class ConnectLimiter:
-    """At most `per_second` connects over all links that share it (200 devices that return at once)."""
+    """At most `per_second` connects over all links that share it (200 devices that return at once).
+
+    A link's first connect waits less: at a start there are no polls yet that it could delay, and nobody sees the
+    building before it.
+    """
 
     clock: Clock
     per_second: float = 10.0
+    first_per_second: float = 30.0
     _next: float = field(default=-math.inf, init=False)
 
-    async def wait(self) -> None:
+    async def wait(self, *, first: bool = False) -> None:
         """Wait for one's turn to connect."""
         now = self.clock.monotonic()
         turn = max(now, self._next)
-        self._next = turn + 1.0 / self.per_second
+        self._next = turn + 1.0 / (max(self.first_per_second, self.per_second) if first else self.per_second)
         if turn > now:
             await self.clock.sleep(turn - now)
 

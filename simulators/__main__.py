@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--mqtt-user", default="", help="user name at that broker")
     run.add_argument("--mqtt-password-file", type=Path, help="file whose first line is the password there")
     run.add_argument("--report-s", type=float, default=600.0, help="report interval of the room sensors (600)")
-    run.add_argument("--history", type=Path, help="go on from the state beside this history file")
+    run.add_argument(
+        "--history", type=Path, help="go on from the state beside this history file; with --days it is written first"
+    )
+    run.add_argument("--days", type=float, help="days before the start that are simulated and written to --history")
     run.add_argument("--ledger", type=Path, help="file that keeps every value served and every write received")
     run.add_argument("--outlive-parent", action="store_true", help="go on when the process that started this is gone")
     run.set_defaults(act=_run)
@@ -103,7 +107,7 @@ def _run(options: argparse.Namespace) -> int:
     # Physics and protocol libraries take a second to import; the small commands do without.
     import uvloop  # noqa: PLC0415
 
-    from simulators.history import load_world, state_path  # noqa: PLC0415
+    from simulators.history import STEP_S, load_world, past_world, state_path, write_past  # noqa: PLC0415
     from simulators.ledger import Ledger  # noqa: PLC0415
     from simulators.process import Fleet, FleetOptions, machine_time_ns, serve  # noqa: PLC0415
     from simulators.site import SiteError, read_site  # noqa: PLC0415
@@ -114,7 +118,11 @@ def _run(options: argparse.Namespace) -> int:
     try:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         site, start = read_site(options.site), machine_time_ns()
-        if options.history:
+        prelude = None
+        if options.history and options.days:
+            world = past_world(site, options.seed, start, options.days)
+            prelude = partial(write_past, world, start, STEP_S, options.history)
+        elif options.history:
             world = load_world(site, options.seed, start, state_path(options.history))
         else:
             world = World(site, options.seed, start)
@@ -126,7 +134,8 @@ def _run(options: argparse.Namespace) -> int:
         )  # fmt: skip
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(serve(fleet, options.endpoints, control, _say, with_parent=not options.outlive_parent))
+                alone = not options.outlive_parent
+                runner.run(serve(fleet, options.endpoints, control, _say, with_parent=alone, prelude=prelude))
         finally:
             ledger.close()
     except (SiteError, ValueError, RuntimeError, OSError) as error:

@@ -18,11 +18,14 @@ from simulators.site import point_address
 from simulators.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from simulators.site import SimulatedSite
 
-__all__ = ["HistoryFile", "load_world", "state_path", "write_history"]
+__all__ = ["STEP_S", "HistoryFile", "load_world", "past_world", "state_path", "write_history", "write_past"]
+
+STEP_S = 300.0
+"""One sample of a history every so often."""
 
 _PART_S = 150.0
 """Parts that the physics takes a step in; above 150 s its controls no longer settle."""
@@ -69,18 +72,24 @@ def write_history(
     seed: int,
     end_ns: int,
     days: float = 7.0,
-    step_s: float = 300.0,
+    step_s: float = STEP_S,
     path: Path = Path("history.npz"),
     *,
     every_tag: bool = False,
 ) -> HistoryFile:
     """Simulate the `days` before `end_ns` (ns UTC) and write one sample every `step_s`.
 
-    Sub-meters give power and energy, larger meters more, everything else what trends, bills and baselines need;
-    `every_tag` writes whatever the devices measure. Both files appear whole or not at all.
-
     Raises:
         OSError: the files cannot be written.
+        ValueError: less than one sample was asked for.
+    """
+    return write_past(past_world(site, seed, end_ns, days, step_s), end_ns, step_s, path, every_tag=every_tag)
+
+
+def past_world(site: SimulatedSite, seed: int, end_ns: int, days: float = 7.0, step_s: float = STEP_S) -> World:
+    """Return a world `days` before `end_ns`, ns UTC, for `write_past` to bring to that time.
+
+    Raises:
         ValueError: less than one sample was asked for.
     """
     samples = int(days * 86_400 / step_s)
@@ -88,22 +97,44 @@ def write_history(
         raise ValueError(f"days {days}, step_s {step_s}: got no sample, wanted at least one")
     step_ns = round(step_s * 1e9)
     # Samples at whole multiples of the step; the world then runs on to the end itself.
-    last_ns = end_ns // step_ns * step_ns
-    world = World(site, seed, last_ns - samples * step_ns)
-    address, gather = _columns(world, site, every_tag=every_tag)
+    return World(site, seed, (end_ns // step_ns - samples) * step_ns)
+
+
+def write_past(
+    world: World,
+    end_ns: int,
+    step_s: float,
+    path: Path,
+    *,
+    every_tag: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> HistoryFile:
+    """Bring the world to `end_ns` and write one sample every `step_s` of the way.
+
+    Sub-meters give power and energy, larger meters more, everything else what trends, bills and baselines need;
+    `every_tag` writes whatever the devices measure. Each file appears whole or not at all, the history last.
+
+    Raises:
+        OSError: the files cannot be written.
+        InterruptedError: `stopped` said so, asked at each sample; nothing was written.
+    """
+    samples = int((end_ns - world.time_ns) / 1e9 // step_s)
+    address, gather = _columns(world, world.site, every_tag=every_tag)
     time_ns = np.empty(samples, np.int64)
     value = np.empty((samples, len(address)))
     for sample in range(samples):
+        if stopped():
+            raise InterruptedError("the history of the last days was given up")
         world.step(step_s, _PART_S)
         time_ns[sample] = world.time_ns
         for table, rows, columns, places in gather:
             value[sample, places] = table[rows, columns]
-    if end_ns > last_ns:
-        world.step((end_ns - last_ns) / 1e9)
+    if end_ns > world.time_ns:
+        world.step((end_ns - world.time_ns) / 1e9)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _save(path, {"address": np.array(address), "time_ns": time_ns, "value": np.ascontiguousarray(value.T)})
     state = state_path(path)
     _save(state, world.state_dict())
+    _save(path, {"address": np.array(address), "time_ns": time_ns, "value": np.ascontiguousarray(value.T)})
     return HistoryFile(path, state, len(address), samples)
 
 

@@ -1,8 +1,8 @@
 """The fleet: one world that steps once a second and all its protocol servers, in one process with two helpers.
 
 Modbus endpoints and the MQTT reports live on the loop that steps the world, so that a write acts on the one world there
-is. Each OPC UA server is a child process at the end of a pipe (its cryptography and address space would hold the loop
-up), and so is the embedded broker. All children end when their pipe closes, however this process dies.
+is. Each OPC UA server is a process at the end of a connection (its cryptography and address space would hold the loop
+up), and so is the embedded broker. All of them end when this process does, however it dies.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulators.fault import Board
-from simulators.wire.certificate import Credentials, issue
+from simulators.wire.credential import Credentials
 from simulators.wire.modbus import lines_of
 from simulators.wire.mqtt import Broker, BrokerAddress, Reporter
+from simulators.wire.nursery import Nursery
 from simulators.wire.opcua import DdcLink
 from simulators.wire.snapshot import servers_of
 
@@ -36,6 +37,13 @@ _STEP_S = 1.0
 _CATCH_UP_S = 3600.0
 _BEHIND_S = 10.0
 """A loop that was held up for longer does not make up for it: the world's clock is then behind by that much."""
+
+
+class Prelude(Protocol):
+    """What brings a world to its present before it is served."""
+
+    def __call__(self, *, stopped: Callable[[], bool]) -> object:
+        """Work until done; InterruptedError soon after `stopped` says so."""
 
 
 class SteppedWorld(Protocol):
@@ -89,12 +97,13 @@ class Fleet:
         self.cameras = servers_of(self.board.views.values(), self._now_ns)
         self.credentials: dict[str, Credentials] = {}
         self._broker = Broker()
+        self._nursery = Nursery(options.run_dir / "opcua.sock")
         self._address = options.broker
         self._elapsed_s = 0.0
         for endpoint, views in self._by_endpoint("opc.tcp://").items():
             folder = options.run_dir / "certificates" / str(len(self.links) + 1)
-            credentials = self.credentials[endpoint] = issue(folder)
-            self.links.append(DdcLink(endpoint, views, self.board, self._now_ns, credentials))
+            credentials = self.credentials[endpoint] = Credentials.anew(folder)
+            self.links.append(DdcLink(endpoint, views, self.board, self._now_ns, credentials, self._nursery))
         for endpoint, views in self._by_endpoint("mqtt://").items():
             self.reporters[endpoint] = Reporter(
                 views, self.board, self._now_ns, seed=options.seed,
@@ -125,6 +134,8 @@ class Fleet:
             RuntimeError: a child process did not start.
             OSError: no port.
         """
+        if self.links:
+            self._nursery.start()
         for line in self.lines:
             await line.open()
         for camera in self.cameras:
@@ -193,6 +204,7 @@ class Fleet:
         for camera in self.cameras:
             await camera.close()
         await asyncio.gather(self._broker.stop(), *(link.stop() for link in self.links))
+        await self._nursery.stop()
 
     def status(self) -> dict[str, Any]:
         """Return counters for people and tests."""
@@ -222,20 +234,32 @@ def remove_map(path: Path) -> None:
 
 
 async def serve(
-    fleet: Fleet, endpoints: Path, control: Control, say: Callable[[str], None], *, with_parent: bool = True
+    fleet: Fleet,
+    endpoints: Path,
+    control: Control,
+    say: Callable[[str], None],
+    *,
+    with_parent: bool = True,
+    prelude: Prelude | None = None,
 ) -> None:
     """Run a fleet until SIGTERM, SIGINT or, with `with_parent`, until the process that started this one is gone.
 
     The map at `endpoints` is there exactly while everything listens. `say` is given one JSON line when it is ready.
+    `prelude` brings the world to its present while the servers start, on a thread of its own.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     parent = os.getppid()
+    past: asyncio.Task[object] | None = None
     remove_map(endpoints)
     try:
+        if prelude is not None:
+            past = asyncio.create_task(asyncio.to_thread(prelude, stopped=stop.is_set))
         found = await fleet.start()
+        if past is not None:
+            await past
         fleet.catch_up(machine_time_ns())
         await control.open()
         write_map(endpoints, found)
@@ -246,7 +270,12 @@ async def serve(
             )
         )
         await fleet.run(stop, lambda: not with_parent or os.getppid() == parent)
+    except InterruptedError:
+        pass  # asked to stop while the past was simulated
     finally:
+        stop.set()
+        if past is not None:
+            await asyncio.gather(past, return_exceptions=True)
         remove_map(endpoints)
         await control.close()
         await fleet.stop()

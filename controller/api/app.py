@@ -41,6 +41,7 @@ from controller.api import (
     site,
     socket,
     static,
+    strategy,
     token,
     trial,
     user,
@@ -90,6 +91,7 @@ _NOUNS = (
     search,
     calendar,
     energy,
+    strategy,
     vehicle,
     about,
 )

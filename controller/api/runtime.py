@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from controller.errors import UnavailableError
+from controller.errors import NotFoundError, UnavailableError
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -35,12 +35,23 @@ if TYPE_CHECKING:
     from controller.schedule.booking import Booking
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
+    from controller.strategy.engine import StrategyStatus
+    from controller.strategy.strategy import Mode
     from drivers.driver import Clock
     from drivers.picture import Picture
     from drivers.profile import Profile
     from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "LimitChange", "Runtime", "TestRead"]
+__all__ = [
+    "ApiSettings",
+    "ArbiterView",
+    "CalendarView",
+    "FieldView",
+    "LimitChange",
+    "Runtime",
+    "StrategyView",
+    "TestRead",
+]
 
 
 class ArbiterView(Protocol):
@@ -164,6 +175,29 @@ class CalendarView:
     """Have an entry (kind, id) be as the files say again; durable when it returns."""
 
 
+def _no_status(strategy: str) -> StrategyStatus:
+    raise NotFoundError(f"no strategy {strategy[:60]!r}")
+
+
+async def _fixed(strategy: str, mode: Mode, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("strategies cannot be switched here")
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """What the routers need of the strategies."""
+
+    statuses: Callable[[], Sequence[StrategyStatus]] = tuple
+    """All of them as they are now, in the order of the configuration."""
+    status: Callable[[str], StrategyStatus] = _no_status
+    """One by its id; raises NotFoundError."""
+    change: Callable[[str], LimitChange | None] = lambda _strategy: None
+    """Who switched it on the screen; None when its mode is that of the files."""
+    set_mode: Callable[[str, Mode, str, str], Awaitable[None]] = _fixed
+    """Switch one: (id, mode, owner, reason). The mode of the files ends the change. Durable and in effect when it
+    returns; when it raises, nothing was changed."""
+
+
 def _ready() -> Mapping[str, bool]:
     return {}
 
@@ -209,6 +243,7 @@ class Runtime:
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
     """The change that lies over the files' limits of a point; None when there is none."""
     calendar: CalendarView = dataclass_field(default_factory=CalendarView)
+    strategies: StrategyView = dataclass_field(default_factory=StrategyView)
     energy: Callable[[], EnergyPlan] = EnergyPlan
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""

@@ -182,6 +182,8 @@ def _call(node: Call, steps: list[Step], size: int, now: float) -> Step:
             return lambda frame: (steps[0](frame)[1] & _YES, _YES)
         case "otherwise":
             return _otherwise(steps[0], steps[1])
+        case "provided":
+            return _provided(steps[0], steps[1])
         case "abs":
             return _one(np.abs, steps[0])
         case "sqrt":
@@ -229,6 +231,16 @@ def _otherwise(first: Step, second: Step) -> Step:
         value: Any = np.where(a_known, a, b)
         known = a_known | b_known
         return (value & known if value.dtype == np.bool_ else value), known
+
+    return run
+
+
+def _provided(item: Step, condition: Step) -> Step:
+    def run(frame: Frame) -> Pair:
+        value, known = item(frame)
+        holds, holds_known = condition(frame)
+        known = known & holds_known & holds
+        return (value & known if np.asarray(value).dtype == np.bool_ else value), known
 
     return run
 

@@ -12,6 +12,7 @@ The language, complete:
 - `for_at_least(condition, minutes(10))`: the condition has held all that time
 - `gained(x, condition)`: how much x has grown since the condition last became yes; unknown until that was seen
 - `known(x)`: yes when x is known, never unknown itself; `otherwise(x, y)`: x where it is known, else y
+- `provided(x, condition)`: x where the condition is yes, else unknown
 
 Every part has a type. Units need not be equal, only of one quantity; 0 goes with every unit except for temperatures on
 a scale. Differences of temperatures are in K; two temperatures on a scale cannot be added, nor one multiplied.
@@ -67,6 +68,7 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "gained": (2, 2),
     "known": (1, 1),
     "otherwise": (2, 2),
+    "provided": (2, 2),
     "quantity": (2, 2),
 }
 """Functions and the least and largest number of their arguments."""
@@ -321,6 +323,9 @@ class _Reader:
         if name == "otherwise":
             first, second = self._alike(node, items[0], items[1], name)
             return Call(first.type, name, (first, second))
+        if name == "provided":
+            self._want_logic(items[1], node.args[1], name)
+            return Call(items[0].type, name, items)
         if name == "count":
             for item, place in zip(items, node.args, strict=True):
                 self._want_logic(item, place, name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from controller.rule.definition import RuleDefinition
     from controller.settings.file import ServerFile
     from controller.settings.problem import Problem
+    from controller.strategy.strategy import Entry
     from drivers.driver import Device
 
 __all__ = ["Configuration", "Retirement"]
@@ -54,6 +55,7 @@ class Configuration:
     energy: EnergyPlan = field(default_factory=EnergyPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
+    strategies: tuple[Entry, ...] = ()
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
     retired: tuple[Retirement, ...] = ()

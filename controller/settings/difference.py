@@ -39,6 +39,8 @@ class Difference:
     rules: Change
     plans: Change
     """By building and floor, as `main 1F`."""
+    strategies: Change
+    """By id; a mode that the files changed too."""
     calendar: Change
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
     links: tuple[str, ...]
@@ -50,7 +52,17 @@ class Difference:
 
     def __bool__(self) -> bool:
         return any(
-            (self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans, self.calendar)
+            (
+                self.site,
+                self.equipment,
+                self.points,
+                self.devices,
+                self.alarms,
+                self.rules,
+                self.plans,
+                self.strategies,
+                self.calendar,
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +89,9 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         alarms=_change({item.id: item for item in old.alarms}, {item.id: item for item in new.alarms}),
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         plans=_change(_plans(old), _plans(new)),
+        strategies=_change(
+            {item.strategy.id: item for item in old.strategies}, {item.strategy.id: item for item in new.strategies}
+        ),
         calendar=_change(_entries(old), _entries(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),

@@ -21,6 +21,7 @@ from controller.settings.plan import floor_plans
 from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
 from controller.settings.rule import check_rules, rules, virtual_points
+from controller.settings.strategy import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -179,6 +180,7 @@ class _Maker:
         calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
+        programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
@@ -206,6 +208,7 @@ class _Maker:
             calendar=calendar,
             energy=energy,
             fleet=fleet,
+            strategies=programs,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)

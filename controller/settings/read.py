@@ -28,6 +28,7 @@ from controller.settings.file import (
 )
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
+from controller.settings.strategy import StrategyFile
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ _FILES = (
     "documents.toml",
     "calendar.toml",
     "energy.toml",
+    "strategy.toml",
     "vehicles.toml",
     "vehicles.csv",
 )
@@ -151,6 +153,8 @@ class Rows:
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
+    strategy: StrategyFile = field(default_factory=StrategyFile)
+    strategy_places: Source = field(default_factory=lambda: Source("strategy.toml", {}))
 
 
 def read_site(folder: Path) -> Rows:
@@ -188,6 +192,8 @@ def read_site(folder: Path) -> Rows:
     rows.energy = energy or EnergyFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
+    strategy, rows.strategy_places = _whole(folder, "strategy.toml", StrategyFile, problems)
+    rows.strategy = strategy or StrategyFile()
     if problems:
         raise SettingsError(problems)
     return rows

@@ -11,8 +11,8 @@ import asyncio
 import logging
 import math
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
     from controller.alarm.engine import AlarmEngine
     from controller.command.arbiter import Arbiter
+    from controller.job import Jobs
     from controller.point.table import PointTable
     from controller.strategy.strategy import Entry, Job, Mode, Past, Strategy, Target
     from drivers.driver import Clock
 
-__all__ = ["JobRunner", "Said", "StrategyEngine", "StrategyStatus", "definitions", "owner_of"]
+__all__ = ["Said", "StrategyEngine", "StrategyStatus", "definitions", "owner_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +45,6 @@ _STEPPED_BACK_S = 60.0
 _LONGEST_REASON = 480
 _FAULT = Name("策略程式發生錯誤，已退讓；詳見控制器日誌", "the strategy failed and stepped back; the log says where")
 _NOT_YET = Name("啟動後尚未判斷", "It has not decided since the start")
-
-
-class JobRunner(Protocol):
-    """The call of the job process that the engine makes."""
-
-    async def run(self, work: Callable[[Any], Any], argument: Any, *, limit_s: float) -> Any:
-        """Return `work(argument)` from another process; raises a ShifuError when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +93,11 @@ def definitions(strategies: Iterable[Strategy]) -> list[AlarmDefinition]:
                 text=Name(f"{strategy.name.zh}退讓", f"{strategy.name.en} has stepped back"),
                 consequence=Name(
                     "其指令已全部釋放，設備回到排程或預設值；此策略在原因排除前不動作",
-                    "All its slots are empty and the equipment is back on schedule or default; it does nothing meanwhile",
+                    "All its slots are empty, the equipment is on schedule or default, and it does nothing meanwhile",
                 ),
                 action=Name(
                     "1. 依原因檢查所列點位或電表的通訊與讀值 2. 排除後自動恢復，不必重新啟動",
-                    "1. Check communication and value of the point or meter that the reason names 2. It resumes by itself",
+                    "1. Check communication and value of the point that the reason names 2. It resumes by itself",
                 ),
                 respond_s=3600.0,
                 system="system",
@@ -133,9 +127,15 @@ class _Run:
 class _Look:
     """The view of one strategy at one moment."""
 
-    def __init__(self, table: PointTable, arbiter: Arbiter, slot: int, clock: Clock, result: JobResult | None) -> None:
-        self._table, self._arbiter, self._slot = table, arbiter, slot
+    def __init__(
+        self, table: PointTable, arbiter: Arbiter, slot: int, clock: Clock, result: JobResult | None, *, dry: bool
+    ) -> None:
+        self._table, self._arbiter, self._slot, self._dry = table, arbiter, slot, dry
         self._now_ns, self._now, self._result = clock.now_ns(), clock.monotonic(), result
+
+    @property
+    def dry(self) -> bool:
+        return self._dry
 
     @property
     def now_ns(self) -> int:
@@ -188,7 +188,7 @@ class StrategyEngine:
         alarms: Callable[[], AlarmEngine],
         clock: Clock,
         *,
-        jobs: JobRunner | None = None,
+        jobs: Jobs | None = None,
         past: Mapping[str, Sequence[Past]] | None = None,
     ) -> None:
         """Prepare. `entries` is asked in every step: a changed mode or configuration takes effect there.
@@ -210,9 +210,7 @@ class StrategyEngine:
 
     def step(self) -> None:
         """Have every strategy decide whose time has come."""
-        entries = self._entries()
-        if entries is not self._known:
-            self._take(entries)
+        self.look()
         now = self._clock.monotonic()
         for run in self._runs.values():
             if now < run.due:
@@ -221,6 +219,12 @@ class StrategyEngine:
             late = now - run.due
             run.due = run.due + period if late < period else now + period
             self._turn(run)
+
+    def look(self) -> None:
+        """Take over what changed of configuration and modes; what follows of it is done at the next step."""
+        entries = self._entries()
+        if entries is not self._known:
+            self._take(entries)
 
     def statuses(self) -> list[StrategyStatus]:
         """Return every strategy as its page shows it, in the order of the configuration."""
@@ -283,13 +287,13 @@ class StrategyEngine:
 
     def _begin(self, strategy: Strategy, past: Sequence[Past]) -> Any:
         try:
-            return strategy.begin(self._view(strategy, None), past)
-        except Exception:
+            return strategy.begin(self._view(strategy), past)
+        except Exception:  # noqa: BLE001 - logged and counted: one strategy must not stop the others
             self._fault(strategy)
             return None
 
-    def _view(self, strategy: Strategy, result: JobResult | None) -> _Look:
-        return _Look(self._table(), self._arbiter(), strategy.slot, self._clock, result)
+    def _view(self, strategy: Strategy, result: JobResult | None = None, *, dry: bool = False) -> _Look:
+        return _Look(self._table(), self._arbiter(), strategy.slot, self._clock, result, dry=dry)
 
     def _turn(self, run: _Run) -> None:
         strategy, mode = run.entry.strategy, run.entry.mode
@@ -307,13 +311,13 @@ class StrategyEngine:
 
     def _decide(self, run: _Run) -> Decision:
         strategy = run.entry.strategy
-        view = self._view(strategy, run.result)
+        view = self._view(strategy, run.result, dry=run.entry.mode == "dry_run")
         run.result = None
         try:
             decision, run.memory = strategy.decide(view, run.memory)
             if strange := [target.point for target in decision.targets if target.point not in strategy.outputs]:
-                raise ConflictError(f"strategy {strategy.id}: {strange[0]} is none of its outputs")  # noqa: TRY301
-        except Exception:
+                raise ConflictError(f"strategy {strategy.id}: {strange[0]} is none of its outputs")
+        except Exception:  # noqa: BLE001 - logged and counted; it costs this strategy alone
             run.faults += 1
             self._fault(strategy, run.faults)
             # Whatever it remembered may be what it fell over.
@@ -380,7 +384,8 @@ class StrategyEngine:
         before = run.said[-1] if run.said else None
         run.decision, run.time_ns = decision, self._clock.now_ns()
         if before is None or _gist(before) != _gist(Said(0, run.entry.mode, decision)):
-            run.said.append(Said(run.time_ns, run.entry.mode, decision))
+            # Without its parts: two hundred shed lists are of no use to anybody.
+            run.said.append(Said(run.time_ns, run.entry.mode, replace(decision, parts=())))
         self.version += 1
 
     # -- jobs --------------------------------------------------------------------------------------------------------
@@ -393,12 +398,12 @@ class StrategyEngine:
             self._work(run, job, self._jobs), name=f"job of strategy {run.entry.strategy.id}"
         )
 
-    async def _work(self, run: _Run, job: Job, jobs: JobRunner) -> None:
+    async def _work(self, run: _Run, job: Job, jobs: Jobs) -> None:
         try:
             run.result = JobResult(await jobs.run(job.work, job.argument, limit_s=job.limit_s))
         except ShifuError as error:
             run.result = JobResult(error=str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the strategy is told, and decides without it
             _log.exception("a job of strategy %s failed", run.entry.strategy.id)
             run.result = JobResult(error=repr(error))
         finally:

@@ -58,7 +58,7 @@ class Seen:
     @property
     def known(self) -> bool:
         """Tell whether it may drive a decision: good, and a number. Stale, uncertain and bad values may not."""
-        return self.quality < Quality.UNCERTAIN and math.isfinite(self.value)
+        return self.quality < Quality.UNCERTAIN_STALE and math.isfinite(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ class View(Protocol):
     @property
     def now(self) -> float:
         """Monotonic seconds: for durations and rates."""
+
+    @property
+    def dry(self) -> bool:
+        """Whether this is a dry run: nothing that it decides happens."""
 
     @property
     def result(self) -> JobResult | None:
@@ -134,6 +138,8 @@ class Part:
     note: Name | None = None
     """Why it is in that state."""
     figures: tuple[Figure, ...] = ()
+    group: str = ""
+    """Word of the kind of things that it belongs to, for lists of many; empty where there is one kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
-"""The world's end of the pipe to a DDC server process: values go out when they change, writes come back."""
+"""The world's end of the connection to a DDC server process: values go out when they change, writes come back."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import math
-import sys
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 from simulators.plant.device import NotWritableError, RefusedError
@@ -17,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from simulators.fault import Board, View
-    from simulators.wire.certificate import Credentials
+    from simulators.wire.credential import Credentials
+    from simulators.wire.nursery import Nursery
 
 __all__ = ["DdcLink"]
 
 _START_S = 60.0
 _ATTEMPTS = 5
 _STOP_S = 1.5
-_LINE = 1_048_576
 _SPOILT = ("BadSensorFailure", "BadOutOfService", "UncertainSubNormal", "nan")
 _FIRE_MODE = 3.0
 
@@ -39,6 +41,7 @@ class DdcLink:
         board: Board,
         now_ns: Callable[[], int],
         credentials: Credentials,
+        nursery: Nursery,
     ) -> None:
         """`endpoint` is the configured one; `credentials` are made anew for each start."""
         self.endpoint = endpoint
@@ -49,7 +52,9 @@ class DdcLink:
         self._board = board
         self._now_ns = now_ns
         self._credentials = credentials
-        self._process: asyncio.subprocess.Process | None = None
+        self._nursery = nursery
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._shown: dict[int, tuple[float | None, str]] = {}
         self._last: list[tuple[float, ...]] = [()] * len(self._views)
@@ -95,6 +100,7 @@ class DdcLink:
         while True:
             await self._read()
             self._up = False
+            await self._end()
             self.restarts += 1
             await self._listen()
 
@@ -108,16 +114,10 @@ class DdcLink:
             self._reading.result()
 
     async def _spawn(self, port: int) -> bool:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "simulators.wire.opcua_server",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE,
-        )  # fmt: skip
-        self._process, self.pid = process, process.pid
+        self._reader, self._writer = await self._nursery.connect()
         setup = {
             "port": port,
-            "certificate": str(self._credentials.server_certificate),
-            "private_key": str(self._credentials.server_key),
-            "client": self._credentials.client_certificate.read_text("ascii"),
+            "folder": str(self._credentials.folder),
             "user": self._credentials.user,
             "password": self._credentials.password,
             "namespaces": self._namespaces,
@@ -127,17 +127,18 @@ class DdcLink:
             ],
         }
         self._say(setup)
-        assert process.stdout is not None
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), _START_S)
-        except TimeoutError:
+            line = await asyncio.wait_for(self._reader.readline(), _START_S)
+        except (TimeoutError, OSError):
             line = b""
         if not line:
             await self._end()
-        return bool(line)
+            return False
+        self.pid = int(json.loads(line)["pid"])
+        return True
 
     async def stop(self) -> None:
-        """Close the pipe, which ends the process; after 1.5 s kill it."""
+        """Close the connection, which ends the process; after 1.5 s kill it."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
@@ -145,16 +146,21 @@ class DdcLink:
         await self._end()
 
     async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        reader, writer, pid = self._reader, self._writer, self.pid
+        self._reader, self._writer, self.pid = None, None, 0
+        if reader is None or writer is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_S)
+            if not writer.is_closing():
+                writer.write_eof()
+            await asyncio.wait_for(reader.read(), _STOP_S)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            _kill(pid)
+        except OSError:
+            pass  # it ended by itself
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     def push(self) -> None:
         """Send what changed since the last call; called once a step of the world."""
@@ -168,8 +174,7 @@ class DdcLink:
         wanted = max(mine.fault.namespaces for mine in self._views)
         if wanted != self._namespaces:
             self._namespaces = wanted
-            if self._process is not None:
-                self._process.kill()  # `_follow` starts it again, at the same port
+            _kill(self.pid)  # `_follow` starts it again, at the same port
         if not self._up:
             return
         for number, mine in enumerate(self._views):
@@ -208,14 +213,11 @@ class DdcLink:
             view.served()
 
     def _say(self, message: dict[str, Any]) -> None:
-        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(json.dumps(message).encode() + b"\n")
 
     async def _read(self) -> None:
-        process = self._process
-        assert process is not None
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
+        while line := await self._line():
             message = json.loads(line)
             view = self._views[message["object"]]
             answer = {"answer": message["write"], "time": self._now_ns()} | self._write(
@@ -228,7 +230,14 @@ class DdcLink:
             else:
                 self._say(answer)
             self._push(message["object"], view)
-        await process.wait()
+
+    async def _line(self) -> bytes:
+        """Return what the server says next; nothing when it has ended."""
+        assert self._reader is not None
+        try:
+            return await self._reader.readline()
+        except OSError:
+            return b""
 
     @staticmethod
     def _write(view: View, quantity: str, value: float) -> dict[str, Any]:
@@ -243,3 +252,10 @@ class DdcLink:
         except RefusedError:
             return {"refused": "BadUserAccessDenied" if in_fire else "BadOutOfRange"}
         return {"value": None if view.fault.ignore_writes or not math.isfinite(effect) else effect}
+
+
+def _kill(pid: int) -> None:
+    """End a server process at once; 0 is none."""
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -19,7 +19,9 @@ from asyncua.ua.uaerrors import BadNotWritable, BadOutOfRange, BadTypeMismatch, 
 from simulators.fault import Board
 from simulators.site import SimulatedDevice
 from simulators.wire.certificate import CLIENT_URI, issue
+from simulators.wire.credential import Credentials
 from simulators.wire.ddc import NODES
+from simulators.wire.nursery import Nursery
 from simulators.wire.opcua import DdcLink
 
 if TYPE_CHECKING:
@@ -83,13 +85,15 @@ async def server(world_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Asy
     )
     world = world_of(*rows)
     board = Board(world.devices, 7)
-    credentials = issue(tmp_path_factory.mktemp("certificates"))
-    link = DdcLink(_ENDPOINT, list(board.views.values()), board, lambda: world.time_ns, credentials)
+    credentials = Credentials.anew(tmp_path_factory.mktemp("certificates"))
+    nursery = Nursery(tmp_path_factory.mktemp("run") / "opcua.sock")
+    link = DdcLink(_ENDPOINT, list(board.views.values()), board, lambda: world.time_ns, credentials, nursery)
     await link.start()
     try:
         yield Ddc(world, board, link, credentials.secrets())
     finally:
         await link.stop()
+        await nursery.stop()
 
 
 @pytest.fixture
@@ -238,7 +242,9 @@ async def _last(zone: Any, heard: list[float]) -> float | None:
 
 
 async def test_a_wrong_password_or_a_foreign_certificate_is_refused(ddc: Ddc, tmp_path: Path) -> None:
-    foreign = issue(tmp_path / "foreign").secrets()
+    made = Credentials.anew(tmp_path / "foreign")
+    issue(made)
+    foreign = made.secrets()
     wrong: list[dict[str, str]] = [
         {"password": "guess"},
         {"certificate": foreign["certificate"], "private_key": foreign["private_key"]},

@@ -68,6 +68,7 @@ B = "TFUTFUTFU"
         ("known(a) and a", "TTTFFFFFF"),
         ("otherwise(a, b)", "TTTFFFTFU"),
         ("otherwise(a, False)", "TTTFFFFFF"),
+        ("provided(a, b)", "TUUFUUUUU"),
     ],
 )
 def test_logic(expression: str, wanted: str) -> None:
@@ -118,6 +119,8 @@ def test_comparison(expression: str, wanted: str) -> None:
         ("max(x, y, 2.5)", [2.5, 3, U, U]),
         ("mean(x, y)", [1.5, 0.5, U, U]),
         ("otherwise(x, y)", [1, 3, 2, 5]),
+        ("provided(x, y > 0)", [1, U, U, U]),
+        ("provided(x, x > 3)", [U, U, U, 5]),
         ("count(x > 1, y > 0, True)", [2, 2, U, U]),
         ("count(otherwise(x > 1, False), not known(y))", [0, 1, 0, 2]),
         ("x if y > 0 else y", [1, -2, U, U]),

@@ -63,6 +63,7 @@ def typed(expression: str, unit: str = "", kind: str = "analog") -> Node:
         ("rate(p, minutes(5))", "kW/min"),
         ("p * hours(1)", "kWh"),
         ("otherwise(p, kW(3))", "kW"),
+        ("provided(p, x > 0)", "kW"),
         ("hour + weekday", ""),
         ("percent(95)", "%"),
         ("(x\n  + 1)\n", ""),
@@ -193,6 +194,7 @@ def test_states(expression: str) -> None:
         ("rate(on, minutes(1))", "analog", "", 1, 6, "rate wants a number"),
         ("rate(p)", "analog", "", 1, 1, "it wants 2"),
         ("otherwise(p, x)", "analog", "kW", 1, 1, "otherwise of"),
+        ("provided(p, x)", "analog", "kW", 1, 13, "provided"),
     ],
 )
 def test_what_is_refused_and_where(expression: str, kind: str, unit: str, line: int, column: int, words: str) -> None:
