@@ -55,8 +55,9 @@ def days(seeds: int) -> None:
         own = [one for one in visits if one.seed == seed]
         plan, problem = optimum(seed, own)
         given = [demand.kwh - short for demand, short in zip(problem.demands, plan.short_kwh, strict=True)]
-        deliverable = dict(zip(own, given, strict=True))
         none = uncontrolled_day(seed, own)
+        # Neither the limits nor the car itself, at its full rate from the first minute, allow more.
+        deliverable = {one: min(kwh, none.delivered[one]) for one, kwh in zip(own, given, strict=True)}
         day = strategy_day(seed, own)
         off = strategy_day(seed, own, wrong=WRONG)
         seconds += day.seconds
@@ -70,7 +71,7 @@ def days(seeds: int) -> None:
         print(
             f"{seed:<5d} {none.energy_cost() + none.excess_cost():9.0f} {day.model.energy_cost():9.0f}"
             f" {off.model.energy_cost():9.0f} {plan.cost:8.0f}  {none.peak_kw():8.0f} {day.model.peak_kw():8.0f}"
-            f"  {none.overload_s / 60:4.0f}m {day.model.overload_s / 60:4.0f}m {sum(given):7.1f} {missing:6.2f}"
+            f"  {none.overload_s / 60:4.0f}m {day.model.overload_s / 60:4.0f}m {sum(deliverable.values()):7.1f} {missing:6.2f}"
             f" {missing_wrong:6.2f} {ratio:7.3f}",
             flush=True,
         )

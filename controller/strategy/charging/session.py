@@ -79,7 +79,7 @@ class Assumption:
     kwh: float = 15.0
     """What a car that nobody knows wants."""
     kw: float = 7.0
-    """What a car that nobody knows takes, until it takes more."""
+    """What a car that nobody knows takes of alternating current, until it takes more."""
     battery_kwh: float = 60.0
     """Of a car that nobody knows, where the charger tells its state of charge."""
 
@@ -188,7 +188,7 @@ def follow(
     if session is None:
         since = now_ns - round(seen.session_s * _S) if seen.session_s >= 0.0 else now_ns
         before = seen.session_kwh if math.isfinite(seen.session_kwh) else 0.0
-        draw = Draw(garage.assumption.kw)
+        draw = Draw(math.inf if charger.direct else garage.assumption.kw)
         session = Session(charger.id, since, meter_kwh=seen.energy_kwh - before, draw=draw, on=limit_kw > 0.0)
     car = garage.numbers.get(_whole(seen.number)) or garage.cards.get(_whole(seen.card)) or session.car
     counted = seen.energy_kwh - session.meter_kwh

@@ -168,7 +168,7 @@ class ChargingStrategy:
         memory = self._answered(view, self._learn(view, memory, others))
         demands = self._demands(view, memory, drawn)
         memory = self._ask(view, memory, demands, others)
-        plan = self._plan_now(view, memory)
+        plan = self._plan_now(view, memory, demands)
         memory, targets = self._tell(view, memory, demands, plan, others, drawn)
         outlook = self._outlook(memory)
         given = sum(self._given_kw(memory, demand) for demand in demands.values())
@@ -305,8 +305,11 @@ class ChargingStrategy:
         )
         return replace(memory, asked=Asked(problem, cars, view.now_ns, view.now, circuits[0].room_kw))
 
-    def _plan_now(self, view: View, memory: Memory) -> dict[str, float]:
-        """Return what the plan has for each car now, kW; cars that it does not know are not in it."""
+    def _plan_now(self, view: View, memory: Memory, demands: Mapping[str, Demand]) -> dict[str, float]:
+        """Return what the plan has for each car now, kW; cars that it does not know are not in it.
+
+        A car that it gives all that was thought it takes gets all that it is known to take by now.
+        """
         if memory.held is None:
             return {}
         asked, plan = memory.held
@@ -315,11 +318,13 @@ class ChargingStrategy:
         step = int(np.searchsorted(ends, gone_h, side="right"))
         if step >= len(ends):
             return {}
-        return {
-            charger: float(plan.power_kw[i, step])
-            for i, (charger, since_ns) in enumerate(asked.cars)
-            if charger in memory.sessions and memory.sessions[charger].since_ns == since_ns
-        }
+        found = {}
+        for i, (charger, since_ns) in enumerate(asked.cars):
+            if charger in memory.sessions and memory.sessions[charger].since_ns == since_ns:
+                kw = float(plan.power_kw[i, step])
+                thought, known = asked.problem.demands[i].most_kw, demands.get(charger)
+                found[charger] = known.most_kw if known is not None and kw >= 0.99 * thought else kw
+        return found
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
