@@ -1,7 +1,7 @@
 """What a car really takes: less than it is offered is not offered for long, so that others can have it.
 
-The ramp-down estimator of acnportal: when a car takes much less than its limit twice in a row, it is planned with what it
-took and a little more; when it comes up to that, it is given room again. Cars take half an ampere to two less
+The ramp-down estimator of acnportal: when a car takes much less than its limit twice in a row, it is planned with what
+it took and a little more; when it comes up to that, it is given room again. Cars take half an ampere to two less
 than they may (control reference, 9), so "much less" is more than that, or the limit would creep down with the car.
 """
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from controller.strategy.charging.demand import Demand
+    from controller.strategy.charging.ledger import Quarter
     from controller.strategy.charging.plan import Plan
 
-__all__ = ["Outlook"]
+__all__ = ["Outlook", "Situation"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,3 +29,11 @@ class Outlook:
     demands: tuple[Demand, ...]
     """In the order of the rows of the plan."""
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Situation:
+    """Plan against actual: the past day, and the plan in force."""
+
+    past: tuple[Quarter, ...]
+    outlook: Outlook | None

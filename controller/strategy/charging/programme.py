@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Programme"]
 
 _LATE = 0.2
-"""NT$/kWh for charging at the end of the horizon instead of now: much less than prices by day and by night differ by, so
-that it decides between nearly equal ones. Early is safe: who comes later finds room."""
+"""NT$/kWh for charging at the end of the horizon instead of now. Prices by day and by night differ by much more, so it
+decides between nearly equal ones: early is safe, for who comes later finds room."""
 _MARGIN = 1e-5
 """kW and A kept off each limit, above the tolerance of the solver."""
 _ENOUGH_KWH = 0.005

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from controller.strategy.charging.outlook import Outlook
     from controller.strategy.charging.session import Session
 
-__all__ = ["ALARMS", "NAME", "RANKS", "Row", "at_risk", "figures", "lost", "reason", "sentence"]
+__all__ = ["ALARMS", "HELD", "NAME", "RANKS", "Row", "at_risk", "figures", "lost", "reason", "sentence"]
 
 NAME = Name("智慧充電", "Smart charging")
 RANKS = {
@@ -38,6 +38,7 @@ _RELAXED = {
     "priority": Name("托育與身心障礙車位電量", "energy of childcare and disabled bays"),
     "fleet": Name("公務車電量", "energy of official cars"),
 }
+HELD = Name("較高優先權掌握中，保留原值待其釋放", "a stronger slot holds it; this value waits for its release")
 _SHORT_KWH = 0.5
 """Less than this that a car will lack is not worth an alarm."""
 _NAMED = 4

@@ -78,6 +78,8 @@ class Assumption:
     visit_h: float = 2.0
     kwh: float = 15.0
     """What a car that nobody knows wants."""
+    more_kwh: float = 5.0
+    """What a car wants at the least as long as it draws, whatever it had."""
     kw: float = 7.0
     """What a car that nobody knows takes of alternating current, until it takes more."""
     battery_kwh: float = 60.0
@@ -225,8 +227,8 @@ def demand_of(
         return None
     draws = session.power_kw > 0.2
     if draws:
-        # Whatever was assumed, a car that still draws is not full.
-        wanted = max(wanted, 0.25 * least)
+        # Whatever was assumed or said, a car that still draws is not full.
+        wanted = max(wanted, garage.assumption.more_kwh)
     if wanted <= 0.0:
         return None
     leaves = leaves_ns(session, now_ns, zone, garage, said)

@@ -17,10 +17,11 @@ from controller.point.model import Name
 from controller.strategy.charging.course import Course, learnt
 from controller.strategy.charging.declaration import Declarations
 from controller.strategy.charging.demand import Demand, Effort, Problem, Rank
-from controller.strategy.charging.outlook import Outlook
+from controller.strategy.charging.ledger import Quarter, booked
+from controller.strategy.charging.outlook import Outlook, Situation
 from controller.strategy.charging.plan import Plan, make_plan
 from controller.strategy.charging.room import grid
-from controller.strategy.charging.saying import ALARMS, NAME, Row, at_risk, figures, lost, reason, sentence
+from controller.strategy.charging.saying import ALARMS, HELD, NAME, Row, at_risk, figures, lost, reason, sentence
 from controller.strategy.charging.session import (
     Charged,
     Garage,
@@ -105,6 +106,7 @@ class Memory:
     """The plan in force."""
     trouble: str = ""
     """Why there is no new plan."""
+    past: tuple[Quarter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +171,12 @@ class ChargingStrategy:
         demands = self._demands(view, memory, drawn)
         memory = self._ask(view, memory, demands, others)
         plan = self._plan_now(view, memory, demands)
-        memory, targets = self._tell(view, memory, demands, plan, others, drawn)
+        memory, targets = self._tell(view, memory, demands, plan, others, drawn, masked)
+        room = first.limit_kw - others[first.id]
+        planned = sum(kw for one, kw in plan.items() if one in demands)
+        memory = replace(memory, past=booked(memory.past, view.now_ns, planned, sum(drawn.values()), room))
         outlook = self._outlook(memory)
         given = sum(self._given_kw(memory, demand) for demand in demands.values())
-        room = first.limit_kw - others[first.id]
         asked = memory.asked
         decision = Decision(
             "acting" if targets else "watching",
@@ -182,7 +186,7 @@ class ChargingStrategy:
             self._parts(view, memory, seen, masked, demands, plan),
             {"short": at_risk(outlook, self.names), "plan": memory.trouble},
             Job(make_plan, asked.problem, self.setting.limit_s) if asked is not None else None,
-            outlook,
+            Situation(memory.past, outlook),
         )
         return decision, memory
 
@@ -336,6 +340,7 @@ class ChargingStrategy:
         plan: Mapping[str, float],
         others: Mapping[str, float],
         drawn: Mapping[str, float],
+        masked: Mapping[str, bool],
     ) -> tuple[Memory, tuple[Target, ...]]:
         """Return the targets: of cars by the plan, of all other chargers that are heard the least that they give."""
         ours = [one for one in self.chargers if one.id in drawn]
@@ -348,6 +353,12 @@ class ChargingStrategy:
             for one in values
         }
         targets = []
+        for one in self.chargers:
+            if masked[one.id]:
+                # It is not ours now; what it gets when the stronger slot is empty again is what it had, or the least.
+                held = memory.values.get(one.id, one.least)
+                values[one.id], changed[one.id] = held, memory.changed.get(one.id, view.now)
+                targets += _targets(one, held, HELD)
         for one in ours:
             text = reason(one, demands.get(one.id), plan.get(one.id), values[one.id])
             targets += _targets(one, values[one.id], text)
@@ -363,7 +374,7 @@ class ChargingStrategy:
             # that comes begins at once and softly, and one with a timer of its own can.
             free = Demand(charger.id, 0.0, 24.0, charger.most_kw(), charger.least_kw(), Rank.VISITOR)
             return Wish(charger, free, charger.least_kw(), value, since, spare=True)
-        # Not in the plan yet: the least. No plan to be had: as much as there is room for, by rank and least time.
+        # Not in the plan yet: the least. No plan to be had: all that there is room for, by rank and least time.
         kw = plan.get(charger.id, demand.most_kw if memory.trouble and not plan else demand.least_kw)
         return Wish(charger, demand, kw, value, since)
 
@@ -386,14 +397,12 @@ class ChargingStrategy:
             short = {one: float(kwh) for (one, _), kwh in zip(asked.cars, made.short_kwh, strict=True)}
         found = []
         for charger in self.chargers:
-            session = memory.sessions.get(charger.id)
+            session, said = memory.sessions.get(charger.id), self.said.of(charger.id)
             row = Row(
                 charger, self.names.get(charger.id, Name(charger.id, charger.id)), present(seen[charger.id]),
                 masked[charger.id], session, demands.get(charger.id),
-                None if session is None else rank_of(session, charger, self.zone, self.garage, self.said.of(charger.id)),
-                0 if session is None else leaves_ns(
-                    session, view.now_ns, self.zone, self.garage, self.said.of(charger.id)
-                ),
+                None if session is None else rank_of(session, charger, self.zone, self.garage, said),
+                0 if session is None else leaves_ns(session, view.now_ns, self.zone, self.garage, said),
                 plan.get(charger.id), memory.values.get(charger.id), short.get(charger.id, 0.0),
             )  # fmt: skip
             found.append(row.part(self.zone, view.now_ns))
