@@ -88,6 +88,70 @@ class SaidReply(Item):
     figures: list[FigureReply]
 
 
+_FORECAST = {
+    "id": "forecast",
+    "name": {"zh": "本時段預測", "en": "Forecast of this window"},
+    "value": 4995.0,
+    "unit": "kW",
+}
+_WHY = {
+    "zh": "本時段預測 4,995 kW，超過上限 4,900 kW；已卸載 12 項，約 96 kW",
+    "en": "This window would reach 4,995 kW, above the limit of 4,900 kW; 12 items shed, about 96 kW",
+}
+_BRIEF: dict[str, Any] = {
+    "id": "demand",
+    "name": {"zh": "需量控制", "en": "Demand limiting"},
+    "mode": "run",
+    "state": "acting",
+    "why": _WHY,
+    "time": "2026-07-15T02:31:05.000Z",
+    "slot": 9,
+    "period_s": 5.0,
+    "figures": [_FORECAST],
+    "outputs": 12,
+    "inputs_bad": 0,
+    "change": None,
+}
+_DETAIL: dict[str, Any] = {
+    **_BRIEF,
+    "inputs": [{"point": "cityhall.electrical.main.power", "value": 4988.0, "unit": "kW", "quality": 0, "age_s": 0.6}],
+    "targets": [
+        {
+            "point": "cityhall.hvac.ahu_05f_w.zone_temp_sp",
+            "slot": 9,
+            "value": 27.0,
+            "unit": "°C",
+            "held": True,
+            "winner": 9,
+            "why": {"zh": "需量控制卸載：設定值 +1 K", "en": "demand limiting: set-point +1 K"},
+            "refused": "",
+        }
+    ],
+    "parts": [
+        {
+            "id": "cityhall.hvac.ahu_05f_w.zone_temp_sp",
+            "name": {"zh": "5 樓西區空調箱", "en": "Air handler 5F west"},
+            "group": "rooms",
+            "state": "shed",
+            "points": ["cityhall.hvac.ahu_05f_w.zone_temp_sp"],
+            "note": {"zh": "需量控制卸載：設定值 +1 K", "en": "demand limiting: set-point +1 K"},
+            "figures": [{"id": "kw", "name": {"zh": "卸載（估計）", "en": "Shed"}, "value": 6.0, "unit": "kW"}],
+        }
+    ],
+    "troubles": {},
+    "said": [
+        {
+            "time": "2026-07-15T02:31:05.000Z",
+            "mode": "run",
+            "state": "acting",
+            "why": _WHY,
+            "outputs": 12,
+            "figures": [_FORECAST],
+        }
+    ],
+}
+
+
 class StrategyReply(Item):
     """A strategy in a list."""
 
@@ -107,6 +171,7 @@ class StrategyReply(Item):
     """Inputs that are not known now."""
     change: LimitChangeReply | None
     """Who switched it on the screen; null: the mode of the files."""
+    model_config = ConfigDict(json_schema_extra={"examples": [_BRIEF]})
 
 
 class StrategyDetail(StrategyReply):
@@ -119,12 +184,14 @@ class StrategyDetail(StrategyReply):
     """Its own alarms that hold now, by word."""
     said: list[SaidReply]
     """Newest first, since the start of the controller."""
+    model_config = ConfigDict(json_schema_extra={"examples": [_DETAIL]})
 
 
 class StrategiesReply(Item):
     """All strategies of the site."""
 
     items: list[StrategyReply]
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_BRIEF]}]})
 
 
 class ModeBody(Body):

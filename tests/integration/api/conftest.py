@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from controller.alarm.definition import AlarmDefinition, AlarmEntry
 from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, StrategyView
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Command, SlotRow
@@ -38,6 +38,10 @@ from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
 from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle
 from controller.settings.overlay import Change, forget, store
+from controller.strategy.demand import Demand
+from controller.strategy.engine import StrategyEngine
+from controller.strategy.shed import Comfort, Group, Item
+from controller.strategy.strategy import Entry
 from drivers.errors import DeviceTimeoutError
 from drivers.picture import Picture
 from drivers.reading import Readings
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from controller.maintenance.inspection import Inspection
     from controller.maintenance.works import Works
     from controller.schedule.booking import Booking
+    from controller.strategy.strategy import Mode
 
 CAR = Vehicle("car-01", "XEV-0001", "秘書處", 60.0, 11.0, "08:30", "F1EE7001", "assumed")
 START_NS = 1_767_225_600_000_000_000
@@ -68,6 +73,14 @@ def build_plan() -> Plan:
     zone = Zone("west", Name("西區", "West"), ((0.0, 0.0), (600.0, 0.0), (600.0, 800.0), (0.0, 800.0)))
     drawing = Drawing(digest(DRAWING), "svg", 1200.0, 800.0, "plans/hall.svg")
     return Plan("hall", "1F", 1200.0, 800.0, drawing, (zone,))
+
+
+def build_strategies() -> tuple[Entry, ...]:
+    """Demand limiting with one room to shed."""
+    room = Comfort(Name("西區", "West"), "hall.hvac.ahu1.zone_temp", "hall.hvac.ahu1.zone_temp_sp")
+    group = Group("rooms", Name("房間", "Rooms"), 1, "raise", (0.5, 1.0), "K", kw=20.0)
+    item = Item("hall.hvac.ahu1.zone_temp_sp", "hall.hvac.ahu1", room.name, group, (room,), low=18.0, high=28.0)
+    return (Entry(Demand("hall.electrical.tx1.power", 1000.0, (item,)), "run"),)
 
 
 def build_site(generation: int = 1) -> Site:
@@ -242,6 +255,7 @@ class House:
     arbiter: Arbiter
     path: Path
     stock: Stock
+    strategies: StrategyEngine
     limits: list[tuple[str, Limits, str, str, int | None]] = dataclass_field(default_factory=list)
     site: Site = dataclass_field(default_factory=build_site)
     plans: dict[tuple[str, str], tuple[Plan, LimitChange]] = dataclass_field(default_factory=dict)
@@ -444,7 +458,19 @@ async def open_house(
         else:
             house.plans[building, floor] = (plan, LimitChange(owner, reason, clock.now_ns(), None))
 
+    entries = build_strategies()
+    switched: dict[str, LimitChange] = {}
+
+    async def set_mode(strategy: str, mode: Mode, owner: str, reason: str) -> None:
+        nonlocal entries
+        await journal.write(store(Change(f"strategy/{strategy}", mode, owner, reason, None, clock.now_ns())))
+        entries = tuple(replace(entry, mode=mode) for entry in entries)
+        switched[strategy] = LimitChange(owner, reason, clock.now_ns(), None)
+        engine.look()
+
+    engine = StrategyEngine(lambda: entries, lambda: table, lambda: arbiter, lambda: house.runtime.alarms, clock)
     runtime = Runtime(
+        strategies=StrategyView(engine.statuses, engine.status, switched.get, set_mode),
         calendar=CalendarView(
             calendar=calendar,
             outages=lambda: outages(calendar().works, clock.now_ns()),
@@ -482,7 +508,8 @@ async def open_house(
     )
     settings = settings or ApiSettings(requests_per_s=10_000, sign_ins_per_min=10_000)
     app = create_app(runtime, static_dir=static, settings=settings)
-    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, site=site)
+    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, engine, site=site)
+    engine.look()
     return house
 
 

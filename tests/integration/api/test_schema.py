@@ -116,6 +116,7 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
             "/calendar/works/w1",
             "/calendar/inspection/i1",
         ],
+        "/strategies/{strategy}": ["/strategies/demand"],
         "/vehicles/{reported}": ["/vehicles/xev%200001", "/vehicles/F1EE7001", "/vehicles/car-01"],
     }
     checked = 0
@@ -225,6 +226,11 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
             engineer,
             "",
             {"json": {"point": "hall.electrical.tx1.power", "reference": 811.0, "verdict": "ok"}},
+        ),
+        ("PUT", "/strategies/{strategy}/mode"): (
+            engineer,
+            "/strategies/demand/mode",
+            {"json": {"mode": "dry_run", "reason": "x"}, "headers": await match("/strategies/demand")},
         ),
         ("PUT", "/calendar/booking/{entry_id}"): (
             engineer,
