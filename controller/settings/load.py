@@ -184,7 +184,7 @@ class _Maker:
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
         fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
-        programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, problems)
+        programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, fleet, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
