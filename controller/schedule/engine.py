@@ -87,6 +87,7 @@ class ScheduleEngine:
         self._ready = ready
         self._clock = clock
         self._changed = changed
+        self._uses: Sequence[Use] = ()
         self._held: set[str] = set()
         self._staggering = False
         self._waiting = False
@@ -97,12 +98,19 @@ class ScheduleEngine:
         self.refused: dict[str, str] = {}
         """Points whose slot could not be set at the last look, and why."""
 
-    def look(self) -> None:
-        """Work out what every schedule wants now, and ask the arbiter for it. A fault costs this look alone."""
+    def look(self, *, again: bool = False) -> None:
+        """Work out what every schedule wants now, and ask the arbiter for it. A fault costs this look alone.
+
+        `again` takes the bookings of the look before, for one that follows within the minute: repetitions of an
+        iCalendar file take milliseconds to work out.
+        """
         starting = self._staggering
         before = (self.wishes, dict(self.refused), len(self._held))
         try:
-            self._look(self._clock.now_ns())
+            now_ns = self._clock.now_ns()
+            if not again:
+                self._uses = self._used(now_ns - _REACH_NS, now_ns + _REACH_NS)
+            self._look(now_ns)
         except Exception:  # noqa: BLE001 - logged and survived: the next look works all out anew
             self.faults += 1
             _log.exception("the schedules could not be looked at (fault %d); their leases run", self.faults)
@@ -122,17 +130,16 @@ class ScheduleEngine:
 
     def _work_out(self, now_ns: int) -> dict[str, Wish]:
         timetable, points, out = self._timetable(), self._site().points, self._out()
-        used = self._used(now_ns - _REACH_NS, now_ns + _REACH_NS)
         wishes: dict[str, Wish] = {}
         self._staggering = False
         for schedule in timetable.schedules.values():
             for place, equipment in enumerate(schedule.equipment):
                 if equipment in out:
                     continue
-                state = timetable.state(schedule, now_ns, equipment, used)
+                state = timetable.state(schedule, now_ns, equipment, self._uses)
                 late_ns = round(place * schedule.stagger_s * 1e9)
                 if late_ns:
-                    nominal, state = state, timetable.state(schedule, now_ns - late_ns, equipment, used)
+                    nominal, state = state, timetable.state(schedule, now_ns - late_ns, equipment, self._uses)
                     self._staggering |= state.mode != nominal.mode
                 mode = schedule.mode(state.mode)
                 for tag, value in mode.values.items() if mode else ():
@@ -176,7 +183,7 @@ class ScheduleEngine:
             pause_s = _MINUTE_S - self._clock.now_ns() / 1e9 % _MINUTE_S + 0.01
             soon_s = _STAGGER_S if self._staggering else _START_S if self._waiting else pause_s
             await self._clock.sleep(min(pause_s, soon_s))
-            self.look()
+            self.look(again=soon_s < pause_s)
 
 
 def _reason(schedule: Schedule, state: State) -> str:

@@ -73,9 +73,10 @@ class Bench:
         self.out: set[str] = set()
         self.starting: set[str] = set()
         self.changes = 0
+        self.asked = 0
         self.engine = ScheduleEngine(
             timetable=lambda: self.timetable,
-            used=lambda _start, _end: self.uses,
+            used=self._used,
             site=lambda: site,
             arbiter=self.arbiter,
             out=lambda: self.out,
@@ -88,6 +89,10 @@ class Bench:
         if self.broken and command.state == "accepted":
             raise UnavailableError("the journal is down")
         self.recorded.append(command)
+
+    def _used(self, _start_ns: int, _end_ns: int) -> list[Use]:
+        self.asked += 1
+        return self.uses
 
     def _changed(self) -> None:
         self.changes += 1
@@ -254,6 +259,7 @@ async def test_the_task_looks_at_each_minute_and_each_second_while_machines_star
     assert seen[21] == [1.0, 0.0, 0.0]
     assert seen[26] == [1.0, 1.0, 0.0]
     assert seen[32] == [1.0, 1.0, 1.0]
+    assert bench.asked == 2, "bookings are worked out once a minute, not at each machine"
 
 
 async def test_it_looks_again_soon_while_devices_are_still_to_be_tried() -> None:
