@@ -119,14 +119,14 @@ class ScheduleEngine:
             self._changed()
 
     def _look(self, now_ns: int) -> None:
-        wishes = self._work_out(now_ns)
-        self.wishes = wishes
-        self.refused = {address: said for address, said in self.refused.items() if address in wishes}
+        wishes, before = self._work_out(now_ns), self.refused
+        self.wishes, self.refused = wishes, {}
         self._waiting = False
         for address in sorted(self._held - wishes.keys()):
             self._release(address)
         for address, wish in wishes.items():
             self._fill(address, wish)
+        self._say(before)
 
     def _work_out(self, now_ns: int) -> dict[str, Wish]:
         timetable, points, out = self._timetable(), self._site().points, self._out()
@@ -156,13 +156,18 @@ class ScheduleEngine:
         try:
             self._arbiter.request(address, SLOT, wish.value, OWNER, _reason(schedule, wish.state), lease_s=LEASE_S)
         except ShifuError as error:
-            if address not in self.refused:
-                _log.warning("schedule %s cannot set %s: %s", wish.schedule, address, error)
             self.refused[address] = str(error)
             return
         self._held.add(address)
-        if self.refused.pop(address, None) is not None:
-            _log.info("schedule %s sets %s again", wish.schedule, address)
+
+    def _say(self, before: Mapping[str, str]) -> None:
+        """Log once what cannot be set any more, and once that it can be again; a fire takes many points at once."""
+        lost = sorted(self.refused.keys() - before.keys())
+        if lost:
+            _log.warning("schedules cannot set %d points, such as %s: %s", len(lost), lost[0], self.refused[lost[0]])
+        back = before.keys() & self.wishes.keys() - self.refused.keys()
+        if back:
+            _log.info("schedules set %d points again", len(back))
 
     def _release(self, address: str) -> None:
         """Let go of a point that no schedule wants anything of; a slot that somebody else filled is his."""

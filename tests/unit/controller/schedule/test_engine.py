@@ -193,12 +193,14 @@ def test_a_device_that_was_not_tried_yet_gets_no_command_that_would_fail() -> No
     assert sorted(bench.look()) == [("3.fan_cmd", 1.0), ("3.zone_temp_sp", 26.0)]
 
 
-def test_a_refused_point_keeps_nothing_else_from_running() -> None:
+def test_a_refused_point_keeps_nothing_else_from_running(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench("2026-11-27 12:00:00")
     bench.broken = True
     assert bench.look() == []
     assert set(bench.engine.refused) == {f"{fan}.{tag}" for fan in FANS for tag in ("fan_cmd", "zone_temp_sp")}
     assert "journal" in bench.engine.refused[f"{FANS[0]}.fan_cmd"]
+    bench.look()
+    assert caplog.text.count("schedules cannot set 6 points, such as b.hvac.ahu_1.fan_cmd") == 1
     bench.broken = False
     assert len(bench.look()) == 6
     assert bench.engine.refused == {}
