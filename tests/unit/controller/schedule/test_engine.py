@@ -11,6 +11,7 @@ import pytest
 
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
+from controller.command.hold import ALL_HELD, Hold
 from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.errors import UnavailableError
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
@@ -203,6 +204,23 @@ def test_a_refused_point_keeps_nothing_else_from_running(caplog: pytest.LogCaptu
     assert caplog.text.count("schedules cannot set 6 points, such as b.hvac.ahu_1.fan_cmd") == 1
     bench.broken = False
     assert len(bench.look()) == 6
+    assert bench.engine.refused == {}
+
+
+def test_a_fire_keeps_the_schedule_out_until_its_slots_are_given_back() -> None:
+    bench = Bench("2026-11-27 12:00:00")
+    bench.look()
+    mine = f"{FANS[0]}.fan_cmd"
+    bench.arbiter.hold({mine: Hold("fire", "fire in zone 3")})
+    for _ in range(3):
+        assert bench.look() == []
+        bench.clock.move(60)
+    assert bench.slot(0) is None
+    assert "fire in zone 3" in bench.engine.refused[mine]
+    assert bench.slot(1) == 1.0
+    bench.arbiter.hold({mine: Hold("fire", "given back", ALL_HELD - {15, 16})})
+    assert (f"{FANS[0][-1]}.fan_cmd", 1.0) in bench.look()
+    assert bench.arbiter.present(mine) == (1.0, 15)
     assert bench.engine.refused == {}
 
 
