@@ -35,7 +35,9 @@ from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import file as settings_file
+from controller.settings import report as settings_report
 from controller.settings import schedule_row
+from controller.settings import tariff as settings_tariff
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -207,8 +209,25 @@ _FILES = (
         ),
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
+    (
+        "tariff.toml",
+        (
+            ("[account]", "AccountRow"),
+            ("[[table]]", "TariffTableRow"),
+            ("[[table.season]]", "SeasonRow"),
+            ("[[table.hours]]", "HoursRow"),
+            ("[[table.price]]", "PriceRow"),
+            ("excess = [ … ]", "TierRow"),
+            ("power_factor = { … }", "PowerFactorRow"),
+            ("[[table.off_peak_day]]", "OffPeakDayRow"),
+        ),
+    ),
+    ("report.toml", (("[day]", "DaySlotRow"), ("[month]", "MonthSlotRow"))),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
+
+
+_ROWS = (settings_file, schedule_row, settings_tariff, settings_report)
 
 
 def _settings() -> str:
@@ -230,7 +249,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = getattr(settings_file, model, None) or getattr(schedule_row, model)
+            cls = next(found for module in _ROWS if (found := getattr(module, model, None)) is not None)
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [
