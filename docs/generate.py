@@ -35,6 +35,7 @@ from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import file as settings_file
+from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
 from controller.settings import schedule_row
 from controller.settings import tariff as settings_tariff
@@ -223,11 +224,15 @@ _FILES = (
         ),
     ),
     ("report.toml", (("[day]", "DaySlotRow"), ("[month]", "MonthSlotRow"))),
+    (
+        "fire.toml",
+        (("[fire]", "FireHeadRow"), ("[[hold]]", "HoldRow"), ("[[effect]]", "EffectRow"), ("[[cause]]", "CauseRow")),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
 
-_ROWS = (settings_file, schedule_row, settings_tariff, settings_report)
+_ROWS = (settings_file, settings_fire, schedule_row, settings_tariff, settings_report)
 
 
 def _settings() -> str:
@@ -240,7 +245,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, plans, documents, calendars, schedules and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars, schedules, causes of fire and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."
