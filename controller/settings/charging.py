@@ -10,7 +10,6 @@ import fnmatch
 import math
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -259,12 +258,10 @@ class _Maker:
             if not begin < end <= 1440:
                 self._say(("price", at, "end"), f"{one.begin} to {one.end}", "an end after its begin, 24:00 at most")
             rows.append(Price(float(one.nt_kwh), _month_day(one.first), _month_day(one.last), days, begin, end))
-        # A leap year: every date that there is.
-        every = (date(2028, 1, 1) + timedelta(days=at) for at in range(366 + 7))
-        wrong = uncovered(rows, every)
+        wrong = uncovered(rows)
         if wrong is not None:
-            day, minute, what = wrong
-            got = f"{what} on {day:%m-%d} ({day:%A}) at {minute // 60:02}:{minute % 60:02}"
+            (month, day), kind, minute, what = wrong
+            got = f"{what} on {month:02}-{day:02} ({kind}) at {minute // 60:02}:{minute % 60:02}"
             self._say(("price",), got, "each hour of each kind of day once, all year")
         return PriceTable(tuple(rows), self.timezone)
 
