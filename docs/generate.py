@@ -35,6 +35,7 @@ from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import file as settings_file
+from controller.settings import strategy as settings_strategy
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -195,6 +196,15 @@ _FILES = (
         ),
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
+    (
+        "strategy.toml",
+        (
+            ("[demand]", "DemandRow"),
+            ("[[demand.shed]]", "ShedRow"),
+            ("[reset]", "ResetRow"),
+            ("[[reset.chillers]]", "MachineRow"),
+        ),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
@@ -218,7 +228,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = getattr(settings_file, model)
+            cls = getattr(settings_file, model, None) or getattr(settings_strategy, model)
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

@@ -27,7 +27,7 @@ export const core: Words<typeof zh> = {
   'page.meters': 'Meters',
   'page.energy': 'Energy and carbon',
   'page.strategies': 'Strategies',
-  'page.strategy': 'Strategies',
+  'page.strategy': 'Strategy',
   'page.standby': 'Standby power',
   'page.fire': 'Fire',
   'page.security': 'Security',

@@ -25,7 +25,7 @@ export const core = {
   'page.meters': '電表水表',
   'page.energy': '能源與碳',
   'page.strategies': '最佳化策略',
-  'page.strategy': '最佳化策略',
+  'page.strategy': '策略',
   'page.standby': '備援電力',
   'page.fire': '消防',
   'page.security': '保全',
