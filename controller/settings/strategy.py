@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 from controller.point.model import Name
+from controller.settings.charging import ChargingRow, charging
 from controller.settings.file import NameRow, Pattern, Short, Tag, Word  # noqa: TC001 - pydantic reads the annotations
 from controller.settings.problem import Problem, nearest
 from controller.strategy.demand import Demand
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from controller.point.model import Equipment, Point
+    from controller.settings.energy import Fleet
     from controller.settings.overlay import Change
     from controller.settings.read import Rows
     from controller.strategy.strategy import Mode
@@ -126,6 +128,7 @@ class StrategyFile(_Row):
 
     demand: DemandRow | None = None
     reset: ResetRow | None = None
+    charging: ChargingRow | None = None
 
 
 def strategy_key(strategy: str) -> str:
@@ -149,6 +152,7 @@ def strategies(
     points: Mapping[str, Point],
     areas: Iterable[str],
     timezone: str,
+    fleet: Fleet,
     problems: list[Problem],
 ) -> tuple[Entry, ...]:
     """Return the strategies of strategy.toml; what is wrong is appended to `problems`."""
@@ -158,6 +162,9 @@ def strategies(
         found.append(Entry(maker.demand(demand), demand.mode))
     if (reset := rows.strategy.reset) is not None:
         found.append(Entry(maker.reset(reset), reset.mode))
+    if (cars := rows.strategy.charging) is not None:
+        made = charging(cars, rows.strategy_places, equipment, points, fleet, timezone, problems)
+        found.append(Entry(made, cars.mode))
     maker.alone(found)
     return tuple(found)
 

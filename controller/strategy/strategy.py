@@ -166,6 +166,8 @@ class Decision:
     """By the word of each of the strategy's own alarms: a sentence while it holds, empty while all is well."""
     job: Job | None = None
     """Asked for again at each decision until it is taken: one job of a strategy runs at a time."""
+    detail: Any = None
+    """A value of the strategy's own for its page, such as a plan; the engine only hands it on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,8 @@ class StrategyBuilding:
         wanted = {point for entry in entries for point in (*entry.strategy.inputs, *entry.strategy.outputs)} | {
             f"{piece.address}.{tag}"
             for piece in model.equipment.values()
-            if piece.cls in ("ahu", "fcu", "chiller", "charger", "meter")
-            for tag in ("zone_temp", "power")
+            if piece.cls in ("ahu", "fcu", "chiller", "charger", "meter", "transformer")
+            for tag in ("zone_temp", "power", "vehicle", "apparent_power")
             if f"{piece.address}.{tag}" in model.points
         }
         devices = {model.points[address].device for address in wanted}

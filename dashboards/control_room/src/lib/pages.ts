@@ -55,6 +55,7 @@ export const PAGES: PageEntry[] = [
   page('alarm', '/alarms/*id', () => import('../pages/AlarmPage.svelte'), { above: 'alarms' }),
   page('events', '/events', () => import('../pages/EventsPage.svelte')),
   page('trend', '/trend', () => import('../pages/TrendPage.svelte'), { rail: true, key: 't' }),
+  page('schedules', '/schedules', () => import('../pages/SchedulesPage.svelte'), { key: 's' }),
   page('maintenance', '/maintenance', () => import('../pages/MaintenancePage.svelte'), { rail: true }),
   page('devices', '/devices', () => import('../pages/DevicesPage.svelte'), { rail: true, key: 'd' }),
   page('device-new', '/devices/new', () => import('../pages/DeviceNewPage.svelte'), { above: 'devices', offered: false }),
