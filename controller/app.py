@@ -24,7 +24,7 @@ from controller.alarm.engine import AlarmEngine
 from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.render import limits_json
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, StrategyView
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, ScheduleView, StrategyView
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
@@ -51,6 +51,10 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
+from controller.safety.alarm import definitions as fire_alarms
+from controller.safety.watch import FireWatch
+from controller.schedule.engine import ScheduleEngine
+from controller.schedule.timetable import uses
 from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage, influx_trouble, log_trouble
 from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
@@ -70,6 +74,7 @@ from controller.settings.overlay import (
     store,
 )
 from controller.settings.problem import SettingsError
+from controller.settings.schedule import schedule_key
 from controller.settings.secret import resolve
 from controller.settings.strategy import lay_strategies, strategy_key
 from controller.share import product_version, share_dir
@@ -84,6 +89,7 @@ if TYPE_CHECKING:
     from controller.history.log import Committed
     from controller.plan.plan import Plan
     from controller.point.model import Limits, Site
+    from controller.schedule.timetable import Use
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
     from controller.settings.file import InfluxRow
@@ -188,7 +194,27 @@ class Controller:
         self.cycle.attach(self.inbox)
         self.field = Field(partial(build_driver, clock), self.inbox, clock, on_health=self.recorder.health)
         self.recorder.field, self.recorder.parts = self.field, self.parts
-        self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self.recorder.calendar)
+        self.fire = FireWatch(
+            lambda: self.configuration.fire,
+            self.parts,
+            clock,
+            record=self.recorder.fire_entry,
+            changed=self.recorder.fire_changed,
+        )
+        self.recorder.fire = self.fire
+        self.fire.restore(await recall.fire_response(self.journal))
+        self.cycle.watches.append(("fire", self.fire.look))
+        self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self._calendars_changed)
+        self.schedules = ScheduleEngine(
+            timetable=lambda: self.configuration.timetable,
+            used=self._used,
+            site=lambda: self.configuration.site,
+            arbiter=arbiter,
+            out=lambda: self.almanac.outages,
+            ready=self._tried,
+            clock=clock,
+            changed=self.recorder.calendar,
+        )
 
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
@@ -217,7 +243,9 @@ class Controller:
         self._task(self._self_check().run(), "self check")
         self._task(self._watch_changes(), "change watch")
         self.almanac.look()
+        self.schedules.look()
         self._task(self.almanac.run(), "almanac")
+        self._task(self.schedules.run(), "schedules")
         self._task(self._refill(), "window refill")
         self._started = True
         await self._occupy()
@@ -328,6 +356,7 @@ class Controller:
                 server.configure(_addresses(new.site))
         self.runtime.alarms = alarms
         self.almanac.look()
+        self.schedules.look()
         await self._occupy()
         self._task(self._refill(), "window refill")
 
@@ -462,9 +491,61 @@ class Controller:
         now_ns, generation = self.clock.now_ns(), self.configuration.site.generation
         self._changes = changes
         new = lay_over(self._files, changes.values(), now_ns, generation)
-        self.configuration = replace(self.configuration, calendar=new.calendar)
+        self.configuration = replace(self.configuration, calendar=new.calendar, timetable=new.timetable)
         self.almanac.look()
+        self._calendars_changed()
+
+    def _calendars_changed(self) -> None:
+        """What is out of service, in use, or on the timetable is another: the schedules follow at once."""
+        self.schedules.look()
         self.recorder.calendar()
+
+    def _used(self, start_ns: int, end_ns: int) -> list[Use]:
+        calendar = self.configuration.calendar
+        return uses(calendar.all_bookings(start_ns, end_ns), calendar.venues)
+
+    def _tried(self, device: str) -> bool:
+        status = self.field.status(device)
+        return status is not None and status.state != "starting"
+
+    async def _set_schedule(
+        self, kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str
+    ) -> None:
+        """Lay a change of a schedule or an exception over the files'; None takes an exception away.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        if value is None and id_ not in self._files.timetable.exceptions:
+            await self._reset_schedule(kind, id_)  # an exception of a screen alone leaves nothing behind
+            return
+        async with self._applying:
+            change = Change(schedule_key(kind, id_), value, owner, reason, None, self.clock.now_ns())
+            await self.journal.write(store(change))
+            self._use_calendar({**self._changes, change.key: change})
+
+    async def _reset_schedule(self, kind: str, id_: str) -> None:
+        """Have a schedule or an exception be as the files say again.
+
+        Raises:
+            UnavailableError: this cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            mine = schedule_key(kind, id_)
+            await self.journal.write(forget(mine))
+            self._use_calendar({key: change for key, change in self._changes.items() if key != mine})
+
+    def _schedule_view(self) -> ScheduleView:
+        return ScheduleView(
+            timetable=lambda: self.configuration.timetable,
+            base=lambda: self._files.timetable,
+            used=self._used,
+            wishes=lambda: self.schedules.wishes,
+            refused=lambda: self.schedules.refused,
+            change=lambda kind, id_: self._change(schedule_key(kind, id_)),
+            set=self._set_schedule,
+            reset=self._reset_schedule,
+        )
 
     def _calendar_view(self) -> CalendarView:
         return CalendarView(
@@ -627,6 +708,7 @@ class Controller:
             identity=self.identity,
             clock=self.clock,
             version=product_version(),
+            fire=self.fire,
             set_limits=self._set_limits,
             amend=self._amend,
             inventory=lambda: self._inventory,
@@ -634,6 +716,7 @@ class Controller:
             base_limits=self._base_limits,
             limit_change=self._limit_change,
             calendar=self._calendar_view(),
+            schedules=self._schedule_view(),
             strategies=self._strategy_view(),
             energy=lambda: self.configuration.energy,
             fleet=lambda: self.configuration.fleet,
@@ -675,6 +758,8 @@ class Controller:
             **store_gauges(self.log.status(), self.embedded.status(), self.influx),
             "loop_slowest_seconds": self._loop_slowest_s,
             "announcement_faults_total": self.recorder.faults,
+            "schedule_faults_total": self.schedules.faults,
+            "schedule_refused_points": len(self.schedules.refused),
         }
 
     def _say(self, message: str, *values: object) -> None:
@@ -744,9 +829,9 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _alarms(configuration: Configuration) -> list[AlarmDefinition]:
-    """Return the alarms of the site's files, of its strategies, and those of the controller itself."""
+    """Return the alarms of the site's files, of its strategies, of fire, and those of the controller itself."""
     strategies = definitions(entry.strategy for entry in configuration.strategies)
-    return [*configuration.alarms, *strategies, *DEFINITIONS]
+    return [*configuration.alarms, *strategies, *DEFINITIONS, *fire_alarms(configuration.fire)]
 
 
 def _addresses(site: Site) -> dict[int, str]:

@@ -1,6 +1,7 @@
 """The cycle: one straight line from what the drivers delivered to alarms, rules, commands, log and stream.
 
-    inbox → point table → limits of every reading → virtual points (the same way) → strategies → arbiter → log, stream
+    inbox → point table → limits of every reading → virtual points (the same way) → fire → strategies → arbiter → log
+    and stream
 
 `step` does one turn and never waits; `run` calls it when something came (coalesced to 100 ms, at once when urgent) and
 at least once a second. Whatever is slow (disk, database, browsers, devices) works from queues of its own.
@@ -107,6 +108,8 @@ class Cycle:
         self._clock = clock
         self._recorder = recorder
         self._inbox: Inbox | None = None
+        self.watches: list[tuple[str, Callable[[], None]]] = []
+        """What looks at the point table in every turn, after the alarms and before the commands: by name, in order."""
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._ticked = -np.inf
@@ -146,6 +149,8 @@ class Cycle:
         if live or tick:
             self._part("rules", partial(self._rules, changed))
             self._part("alarms", self.parts.alarms.tick)
+        for name, look in self.watches:
+            self._part(name, look)
         if tick and self.parts.strategies is not None:
             self._part("strategies", self.parts.strategies.step)
         self._part("commands", self._orders)

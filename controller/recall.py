@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
@@ -10,12 +10,20 @@ from sqlalchemy.dialects.sqlite import insert
 from controller.alarm.definition import AlarmState
 from controller.command.order import SlotRow
 from controller.journal.entry import CommandRow
-from controller.journal.schema import alarm_state, command_entry, command_slot, overlay, point_number, setting
+from controller.journal.schema import (
+    alarm_state,
+    command_entry,
+    command_slot,
+    fire_state,
+    overlay,
+    point_number,
+    setting,
+)
 from controller.settings.overlay import Change
 from controller.strategy.strategy import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from controller.journal.journal import Journal
     from controller.strategy.strategy import Strategy
@@ -25,6 +33,7 @@ __all__ = [
     "alarm_states",
     "changes",
     "end_cut_commands",
+    "fire_response",
     "keep_numbers",
     "next_generation",
     "point_numbers",
@@ -97,6 +106,12 @@ async def alarm_states(journal: Journal) -> list[AlarmState]:
         )
         for row in await journal.fetch(select(alarm_state))
     ]
+
+
+async def fire_response(journal: Journal) -> Mapping[str, Any] | None:
+    """Return where the response to a fire stood before the restart; None when there was none."""
+    rows = await journal.fetch(select(fire_state.c.data))
+    return rows[0].data if rows else None
 
 
 async def strategy_past(journal: Journal, strategies: Iterable[Strategy], since_ns: int) -> dict[str, list[Past]]:

@@ -35,6 +35,8 @@ from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import file as settings_file
+from controller.settings import schedule_row
+from controller.settings import strategy as settings_strategy
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -194,7 +196,27 @@ _FILES = (
             ("[[inspection]]", "InspectionRow"),
         ),
     ),
+    (
+        "schedule.toml, schedule/*.toml",
+        (
+            ("[[schedule]]", "ScheduleRow"),
+            ("[[schedule.mode]]", "ModeRow"),
+            ("[[schedule.weekly]]", "SpanRow"),
+            ("booking = { … }", "BookingModeRow"),
+            ("[[exception]]", "SpecialPeriodRow"),
+            ("[[day]]", "DayRow"),
+        ),
+    ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
+    (
+        "strategy.toml",
+        (
+            ("[demand]", "DemandRow"),
+            ("[[demand.shed]]", "ShedRow"),
+            ("[reset]", "ResetRow"),
+            ("[[reset.chillers]]", "MachineRow"),
+        ),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
@@ -209,7 +231,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, plans, documents, calendars and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars, schedules and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."
@@ -218,7 +240,8 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = getattr(settings_file, model)
+            modules = (settings_file, schedule_row, settings_strategy)
+            cls = next(getattr(module, model) for module in modules if hasattr(module, model))
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

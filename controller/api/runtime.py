@@ -12,6 +12,7 @@ from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.errors import NotFoundError, UnavailableError
+from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from controller.alarm.engine import AlarmEngine
     from controller.api.stream import StreamHub
+    from controller.command.hold import Hold
     from controller.command.order import Command
     from controller.command.priority import Slot
     from controller.field.field import DeviceStatus
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
+    from controller.safety.watch import FireWatch
     from controller.schedule.booking import Booking
+    from controller.schedule.engine import Wish
+    from controller.schedule.timetable import Use
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
     from controller.strategy.engine import StrategyStatus
@@ -49,6 +54,7 @@ __all__ = [
     "FieldView",
     "LimitChange",
     "Runtime",
+    "ScheduleView",
     "StrategyView",
     "TestRead",
 ]
@@ -77,6 +83,9 @@ class ArbiterView(Protocol):
 
     def withdrawn(self, command: str) -> bool:
         """Tell whether a command was taken back because it could not be recorded."""
+
+    def held(self, point: str) -> Hold | None:
+        """Return what keeps slots of a point empty; None for most."""
 
     def recent(self, point: str | None = None) -> Sequence[Command]:
         """Return recent commands, newest first."""
@@ -175,6 +184,35 @@ class CalendarView:
     """Have an entry (kind, id) be as the files say again; durable when it returns."""
 
 
+async def _no_schedule(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("schedules cannot be changed here")
+
+
+async def _no_reset(kind: str, id_: str) -> None:  # noqa: ARG001
+    raise UnavailableError("schedules cannot be changed here")
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """What the routers need of the schedules. A kind is `plan` (a schedule) or `exception`."""
+
+    timetable: Callable[[], Timetable] = Timetable
+    base: Callable[[], Timetable] = Timetable
+    """That of the files."""
+    used: Callable[[int, int], Sequence[Use]] = lambda _start, _end: ()
+    """The bookings between two times, ns UTC, with the equipment that they use."""
+    wishes: Callable[[], Mapping[str, Wish]] = dict
+    """What the schedules want now, by address of the point."""
+    refused: Callable[[], Mapping[str, str]] = dict
+    """Points whose slot could not be set at the last look, and why."""
+    change: Callable[[str, str], LimitChange | None] = lambda _kind, _id: None
+    """Who changed a schedule or exception (kind, id) on a screen; None when it is as in the files."""
+    set: Callable[[str, str, Mapping[str, Any] | None, str, str], Awaitable[None]] = _no_schedule
+    """Keep a change (kind, id, value, owner, reason) and put it into effect; durable when it returns."""
+    reset: Callable[[str, str], Awaitable[None]] = _no_reset
+    """Have it be as the files say again; durable when it returns."""
+
+
 def _no_status(strategy: str) -> StrategyStatus:
     raise NotFoundError(f"no strategy {strategy[:60]!r}")
 
@@ -235,6 +273,7 @@ class Runtime:
     identity: Identity
     clock: Clock
     version: str
+    fire: FireWatch
     set_limits: Callable[[str, Limits, str, str, int | None], Awaitable[None]]
     """Persist and apply limits of a point: (address, limits, owner, reason, end in ns or None). Those of the files end
     the change. Durable and in effect when it returns; when it raises, nothing was changed."""
@@ -243,6 +282,7 @@ class Runtime:
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
     """The change that lies over the files' limits of a point; None when there is none."""
     calendar: CalendarView = dataclass_field(default_factory=CalendarView)
+    schedules: ScheduleView = dataclass_field(default_factory=ScheduleView)
     strategies: StrategyView = dataclass_field(default_factory=StrategyView)
     energy: Callable[[], EnergyPlan] = EnergyPlan
     fleet: Callable[[], Fleet] = Fleet

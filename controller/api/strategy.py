@@ -44,7 +44,7 @@ class PartReply(Item):
 
     id: str
     name: NameReply
-    group: str
+    group: NameReply | None
     state: str
     points: list[str]
     note: NameReply | None
@@ -55,6 +55,8 @@ class InputReply(Item):
     """A point without which the strategy steps back."""
 
     point: str
+    name: NameReply
+    """Of its equipment and of the point."""
     value: float | None
     unit: str
     quality: int
@@ -65,6 +67,7 @@ class OutputReply(Item):
     """A point that the strategy holds, or in a dry run would hold."""
 
     point: str
+    name: NameReply
     slot: int
     value: float
     unit: str
@@ -114,10 +117,20 @@ _BRIEF: dict[str, Any] = {
 }
 _DETAIL: dict[str, Any] = {
     **_BRIEF,
-    "inputs": [{"point": "cityhall.electrical.main.power", "value": 4988.0, "unit": "kW", "quality": 0, "age_s": 0.6}],
+    "inputs": [
+        {
+            "point": "cityhall.electrical.main.power",
+            "name": {"zh": "高壓總表 總有效功率", "en": "High-voltage main meter Total active power"},
+            "value": 4988.0,
+            "unit": "kW",
+            "quality": 0,
+            "age_s": 0.6,
+        }
+    ],
     "targets": [
         {
             "point": "cityhall.hvac.ahu_05f_w.zone_temp_sp",
+            "name": {"zh": "5 樓西區空調箱 區域溫度設定值", "en": "Air handler 5F west Zone temperature set-point"},
             "slot": 9,
             "value": 27.0,
             "unit": "°C",
@@ -131,7 +144,7 @@ _DETAIL: dict[str, Any] = {
         {
             "id": "cityhall.hvac.ahu_05f_w.zone_temp_sp",
             "name": {"zh": "5 樓西區空調箱", "en": "Air handler 5F west"},
-            "group": "rooms",
+            "group": {"zh": "區域溫度設定值", "en": "Room set-points"},
             "state": "shed",
             "points": ["cityhall.hvac.ahu_05f_w.zone_temp_sp"],
             "note": {"zh": "需量控制卸載：設定值 +1 K", "en": "demand limiting: set-point +1 K"},
@@ -211,7 +224,7 @@ def _part(part: Part) -> dict[str, Any]:
     return {
         "id": part.id,
         "name": name_json(part.name),
-        "group": part.group,
+        "group": None if part.group is None else name_json(part.group),
         "state": part.state,
         "points": list(part.points),
         "note": None if part.note is None else name_json(part.note),
@@ -250,18 +263,37 @@ def _brief(runtime: Runtime, status: StrategyStatus) -> dict[str, Any]:
     }
 
 
+def _name(runtime: Runtime, address: str) -> dict[str, str]:
+    site = runtime.site()
+    point = site.points.get(address)
+    home = None if point is None else site.equipment.get(point.equipment)
+    if point is None or home is None:
+        return {"zh": address, "en": address}
+    return {"zh": f"{home.name.zh} {point.name.zh}", "en": f"{home.name.en} {point.name.en}"}
+
+
 def _inputs(runtime: Runtime, status: StrategyStatus) -> list[dict[str, Any]]:
     table, now = runtime.table(), runtime.clock.monotonic()
     rows: list[dict[str, Any]] = []
     for address in status.strategy.inputs:
         point = table.site.points.get(address)
         if point is None:
-            rows.append({"point": address, "value": None, "unit": "", "quality": 131, "age_s": None})
+            rows.append(
+                {
+                    "point": address,
+                    "name": _name(runtime, address),
+                    "value": None,
+                    "unit": "",
+                    "quality": 131,
+                    "age_s": None,
+                }
+            )
             continue
         number = point.number
         rows.append(
             {
                 "point": address,
+                "name": _name(runtime, address),
                 "value": finite(float(table.value[number])),
                 "unit": point.unit,
                 "quality": int(table.quality[number]),
@@ -279,6 +311,7 @@ def _targets(runtime: Runtime, status: StrategyStatus) -> list[dict[str, Any]]:
         rows.append(
             {
                 "point": target.point,
+                "name": _name(runtime, target.point),
                 "slot": status.strategy.slot,
                 "value": target.value,
                 "unit": "" if point is None else point.unit,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from controller.safety.cause import FireTable
+from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -52,9 +54,12 @@ class Configuration:
     rules: tuple[RuleDefinition, ...]
     server: ServerFile
     calendar: Calendar = field(default_factory=Calendar)
+    timetable: Timetable = field(default_factory=Timetable)
     energy: EnergyPlan = field(default_factory=EnergyPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
+    fire: FireTable = field(default_factory=FireTable)
+    """Who says fire, and what is held back and expected then."""
     strategies: tuple[Entry, ...] = ()
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ class Difference:
     strategies: Change
     """By id; a mode that the files changed too."""
     calendar: Change
-    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
+    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
+    factors, uses and vehicles too."""
+    fire: Change
+    """Causes of fire.toml, as `cause floor-3f`, and `fire` for its panel, zones and times."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -62,6 +65,7 @@ class Difference:
                 self.plans,
                 self.strategies,
                 self.calendar,
+                self.fire,
             )
         )
 
@@ -93,6 +97,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
             {item.strategy.id: item for item in old.strategies}, {item.strategy.id: item for item in new.strategies}
         ),
         calendar=_change(_entries(old), _entries(new)),
+        fire=_change(_causes(old), _causes(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
         aside=tuple(f"{key} is set aside: {problems[0]}" for key, problems in new.aside.items()),
@@ -113,17 +118,28 @@ def _plans(configuration: Configuration) -> dict[str, Any]:
 
 def _entries(configuration: Configuration) -> dict[str, Any]:
     calendar, energy = configuration.calendar, configuration.energy
+    timetable = configuration.timetable
     return {
         **{f"venue {item.id}": item for item in calendar.venues.values()},
         **{f"feed {item.name}": item.digest for item in calendar.feeds},
         **{f"booking {item.id}": item for item in calendar.bookings},
         **{f"works {item.id}": item for item in calendar.works},
         **{f"inspection {item.id}": item for item in calendar.inspections},
+        **{f"schedule {item.id}": item for item in timetable.schedules.values()},
+        **{f"exception {item.id}": item for item in timetable.exceptions.values()},
+        **{f"day {day}": item for day, item in timetable.office.added.items()},
+        **({f"holidays {timetable.office.country}": timetable.office.country} if timetable.office.country else {}),
         **{f"carbon {item.year}": item for item in energy.factors},
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
     }
+
+
+def _causes(configuration: Configuration) -> dict[str, Any]:
+    table = configuration.fire
+    head = {"fire": replace(table, causes=())} if table.panel else {}
+    return {**head, **{f"cause {cause.id}": cause for cause in table.causes}}
 
 
 def _restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

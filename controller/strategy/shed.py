@@ -193,7 +193,7 @@ def verdict(item: Item, view: View, rooms: Mapping[Comfort, Room]) -> Verdict:
     for room in item.comfort:
         left, fresh = rooms[room]
         if math.isnan(left) or math.isnan(fresh):
-            zh, en = f"{room.name.zh}溫度或 CO₂ 不明", f"temperature or CO₂ of {room.name.en} unknown"
+            zh, en = f"{room.name.zh}溫度或 CO2 不明", f"temperature or CO2 of {room.name.en} unknown"
             return Verdict(False, False, math.nan, Name(zh, en), "unknown")
         if left < margin:
             margin, where = left, room.name
@@ -202,13 +202,13 @@ def verdict(item: Item, view: View, rooms: Mapping[Comfort, Room]) -> Verdict:
         word = "warm" if margin <= _LEAVE_K else "co2"
         said = Name(f"{where.zh}已達溫度上限", f"{where.en} is at its limit")
         if word == "co2":
-            said = Name("CO₂ 已達上限", "CO₂ at its limit")
+            said = Name("CO2 已達上限", "CO2 at its limit")
         return Verdict(False, False, margin, said, word)
     if margin < _ENTER_K or ppm < _ENTER_PPM:
         word = "warm" if margin < _ENTER_K else "co2"
         said = Name(f"{where.zh}接近溫度上限", f"{where.en} is near its limit")
         if word == "co2":
-            said = Name("CO₂ 接近上限", "CO₂ near its limit")
+            said = Name("CO2 接近上限", "CO2 near its limit")
         return Verdict(False, True, margin, said, word)
     return Verdict(True, True, margin, _READY, "ready")
 

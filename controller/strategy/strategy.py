@@ -138,8 +138,8 @@ class Part:
     note: Name | None = None
     """Why it is in that state."""
     figures: tuple[Figure, ...] = ()
-    group: str = ""
-    """Word of the kind of things that it belongs to, for lists of many; empty where there is one kind."""
+    group: Name | None = None
+    """The kind of things that it belongs to, for lists of many; None where there is one kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runti
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Command, SlotRow
+from controller.cycle import Parts
 from controller.energy.carbon import Factor
 from controller.field.field import DeviceStatus
 from controller.history.store import Before, Buckets, Series
@@ -34,6 +35,12 @@ from controller.plan.plan import Drawing, Plan, Zone
 from controller.plan.store import DrawingStore, digest
 from controller.point.model import Area, Building, Document, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
+from controller.rule.engine import RuleEngine
+from controller.safety.cause import Cause, Effect, FireTable
+from controller.safety.effect import expected
+from controller.safety.fire import FirePicture, FireStatus, ZonePicture
+from controller.safety.response import Burning, Phase, Response
+from controller.safety.watch import FireRecord, FireWatch
 from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
 from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle
@@ -46,6 +53,7 @@ from drivers.errors import DeviceTimeoutError
 from drivers.picture import Picture
 from drivers.reading import Readings
 from tests.services.stock import Stock
+from tests.services.timetable import ScheduleDesk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -281,6 +289,20 @@ class House:
         number = self.site.points[address].number
         self.runtime.table().apply(Readings.of([number], [value], self.clock.now_ns()))
 
+    def burn(self, *, reset: bool = False) -> Response:
+        """Have a fire answered: the air handler is held, and the chiller is expected to stop."""
+        watch, fire = self.runtime.fire, Name("1F 火警", "Fire on 1F")
+        effect = Effect("stopped", Name("停止", "stopped"), "hall.plant.ch1.enable", 0.0, 0.0, 30.0)
+        cause = Cause("floor-1f", fire, ("hall.fire.zone1",), ("hall.hvac.ahu1.zone_temp_sp",), (effect,))
+        watch.table = FireTable("hall.fire.panel", "", cause.zones, (cause,), zone_names=(fire,))
+        now_ns = self.clock.now_ns()
+        status = FireStatus.NORMAL if reset else FireStatus.FIRE
+        watch.picture = FirePicture(status, (), (ZonePicture(status),), not reset, () if reset else (0,), reset=reset)
+        watch.response = Response("fire-1", Phase.ACTIVE, now_ns, (Burning("hall.fire.zone1", now_ns),))
+        watch.sights = expected(watch.response, watch.table)
+        watch._hold()
+        return watch.response
+
     def raise_alarm(self, address: str = "hall.electrical.tx1.winding_temp_a", value: float = 140.0) -> str:
         number = self.site.points[address].number
         self.runtime.alarms.check(np.array([number], np.int32), np.array([value]), np.array([0], np.uint8))
@@ -446,6 +468,7 @@ async def open_house(
         change = changes.get(entry_key(kind, id_))
         return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
 
+    desk = ScheduleDesk(site, arbiter, journal, clock, calendar)
     folder = path.with_name(f"{path.name}-site")
     for file, content in (("plans/hall.svg", DRAWING), ("documents/ahu.pdf", MANUAL)):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -469,7 +492,15 @@ async def open_house(
         engine.look()
 
     engine = StrategyEngine(lambda: entries, lambda: table, lambda: arbiter, lambda: house.runtime.alarms, clock)
+    alarms = AlarmEngine(_alarms(), clock, record_alarm)
+
+    def record_fire(item: FireRecord) -> None:
+        rows = [row.FireRow(item.response, item.time_ns, note.event, who=note.who) for note in item.notes]
+        journal.fire(rows, item.state)
+
+    parts = Parts(table, RuleEngine((), site, clock), alarms, arbiter)
     runtime = Runtime(
+        fire=FireWatch(FireTable, parts, clock, record=record_fire, changed=lambda: None),
         strategies=StrategyView(engine.statuses, engine.status, switched.get, set_mode),
         calendar=CalendarView(
             calendar=calendar,
@@ -480,6 +511,7 @@ async def open_house(
             set_entry=set_entry,
             reset_entry=reset_entry,
         ),
+        schedules=desk.view(),
         energy=lambda: EnergyPlan(
             (Factor(2024, 0.474, "能源署"),), ("hall.electrical.tx1.power",), (EndUse("all", Name("全", "all"), ()),)
         ),
@@ -492,7 +524,7 @@ async def open_house(
         set_plan=set_plan,
         site=lambda: house.site,
         table=lambda: table,
-        alarms=AlarmEngine(_alarms(), clock, record_alarm),
+        alarms=alarms,
         arbiter=arbiter,
         field=field_,
         history=history,

@@ -57,7 +57,7 @@ async def test_the_detail_has_inputs_outputs_the_list_and_the_timeline(house: An
     assert (target["point"], target["slot"], target["value"], target["held"]) == (SP, 9, 27.0, True)
     assert (target["winner"], target["refused"]) == (9, "")
     (part,) = body["parts"]
-    assert (part["group"], part["state"]) == ("rooms", "shed")
+    assert (part["group"]["en"], part["state"]) == ("Rooms", "shed")
     assert [said["state"] for said in body["said"]] == ["acting", "watching"]
     assert "excess" in body["troubles"], "one room is not enough for 120 kW"
     slots = (await viewer("GET", f"/points/{SP}/slots")).json()
