@@ -152,7 +152,7 @@ def test_a_charger_that_an_operator_holds_keeps_a_value_for_its_release() -> Non
     before = house.target(NINE)
     house.model.held = {f"{NINE}.power_limit"}
     house.decide()
-    assert house.part(NINE) == "operator"
+    assert house.part(NINE) == "held"
     assert house.target(NINE) == before
     assert "掌握" in next(one.why.zh for one in house.decision.targets if one.point.startswith(NINE))
     assert next(one.value for one in house.decision.figures if one.id == "cars") == 0
