@@ -132,7 +132,9 @@ def _sees(runtime: Runtime, principal: Principal, charger: str) -> bool:
 
 def _plan(runtime: Runtime, principal: Principal, outlook: Outlook) -> dict[str, Any]:
     plan = outlook.plan
-    ends = outlook.time_ns + np.round(np.cumsum(outlook.hours) * 3.6e12).astype(np.int64)
+    # To whole milliseconds, as times are told: a sum of hours is a little off the clock's quarters.
+    ends = outlook.time_ns + np.cumsum(outlook.hours) * 3.6e12
+    ends = (np.round(ends / 1e6) * 1e6).astype(np.int64)
     begins = [outlook.time_ns, *ends[:-1].tolist()]
     total = plan.power_kw.sum(axis=0)
     cars = []

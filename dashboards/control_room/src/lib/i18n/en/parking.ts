@@ -100,7 +100,7 @@ export const parking: Words<typeof zh> = {
   'ev.plan.why.hopeless': 'leaves too soon, even at full rate ({kwh} kWh short)',
   'ev.plan.why.limit': 'not enough room, others go first',
   'ev.plan.why.later': 'charges from {time}, when it is cheaper or there is room',
-  'ev.plan.why.now': 'charging',
+  'ev.plan.why.now': 'planned for now',
   'ev.plan.rank.fleet': 'official car',
   'ev.plan.rank.priority': 'childcare or disabled bay',
   'ev.plan.rank.staff': 'staff',

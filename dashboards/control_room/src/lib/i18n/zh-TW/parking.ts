@@ -97,7 +97,7 @@ export const parking = {
   'ev.plan.why.hopeless': '停留太短，全速也充不完（缺 {kwh} kWh）',
   'ev.plan.why.limit': '容量不足，序位在後',
   'ev.plan.why.later': '{time} 起充電，較便宜或有餘裕',
-  'ev.plan.why.now': '充電中',
+  'ev.plan.why.now': '計畫現在充',
   'ev.plan.rank.fleet': '公務車',
   'ev.plan.rank.priority': '托育或身心障礙車位',
   'ev.plan.rank.staff': '員工',
