@@ -98,9 +98,8 @@ def main() -> None:
     parser.add_argument("--contracts", default="4700,4650,4600")
     parser.add_argument("--step", type=float, default=15.0)
     given = parser.parse_args()
-    print(
-        "seed  contract  what      highest  above contract  avoidable (aim 0)     kWh  over comfort  sheds  writes  turn"
-    )
+    head = "seed  contract  what      highest  above contract  avoidable (aim 0)     kWh  over comfort"
+    print(f"{head}  sheds  writes  turn")
     for seed in map(int, given.seeds.split(",")):
         idle = run(seed, 1e6, "dry_run", given.step)
         for contract in map(float, given.contracts.split(",")):
