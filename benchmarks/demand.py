@@ -82,12 +82,12 @@ def run(seed: int, contract_kw: float, mode: Mode, step_s: float) -> Day:
         held = {target.point for target in decision.targets}
         sheds += len(held - before) if mode == "run" else 0
         before = held
-        # Said only when the window will be above contract and nothing is left that may be shed.
-        left = not decision.trouble.get("excess")
         if house.clock.now_ns() % 900_000_000_000 == 0:
             windows.append(energy / seconds)
             avoidable += windows[-1] > contract_kw and left
             energy = seconds = 0.0
+        # Said only when the window will be above contract and nothing is left that may be shed.
+        left = not decision.trouble.get("excess")
     return Day(windows, avoidable, total, comfort, sheds, len(house.written), 1000.0 * decided / steps)
 
 
