@@ -82,12 +82,12 @@ def run(seed: int, contract_kw: float, mode: Mode, step_s: float) -> Day:
         held = {target.point for target in decision.targets}
         sheds += len(held - before) if mode == "run" else 0
         before = held
-        # Said only when the window will be above contract and nothing is left that may be shed.
-        left = not decision.trouble.get("excess")
         if house.clock.now_ns() % 900_000_000_000 == 0:
             windows.append(energy / seconds)
             avoidable += windows[-1] > contract_kw and left
             energy = seconds = 0.0
+        # Said only when the window will be above contract and nothing is left that may be shed.
+        left = not decision.trouble.get("excess")
     return Day(windows, avoidable, total, comfort, sheds, len(house.written), 1000.0 * decided / steps)
 
 
@@ -98,9 +98,8 @@ def main() -> None:
     parser.add_argument("--contracts", default="4700,4650,4600")
     parser.add_argument("--step", type=float, default=15.0)
     given = parser.parse_args()
-    print(
-        "seed  contract  what      highest  above contract  avoidable (aim 0)     kWh  over comfort  sheds  writes  turn"
-    )
+    head = "seed  contract  what      highest  above contract  avoidable (aim 0)     kWh  over comfort"
+    print(f"{head}  sheds  writes  turn")
     for seed in map(int, given.seeds.split(",")):
         idle = run(seed, 1e6, "dry_run", given.step)
         for contract in map(float, given.contracts.split(",")):
