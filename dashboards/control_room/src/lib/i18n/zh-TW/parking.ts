@@ -66,7 +66,7 @@ export const parking = {
   'ev.plan.planned': '計畫',
   'ev.plan.actual': '實際',
   'ev.plan.room': '契約可用',
-  'ev.plan.price': '元/kWh',
+  'ev.plan.price': '最貴時段；上方為元/kWh',
   'ev.plan.now': '現在',
   'ev.plan.label': '{of}：自 {from} 至 {to}，計畫最高 {planned} kW，實際最高 {actual} kW',
   'ev.plan.above': '契約可用 {kw} kW 以上，在圖外',
