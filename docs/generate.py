@@ -38,6 +38,7 @@ from controller.settings import file as settings_file
 from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
 from controller.settings import schedule_row
+from controller.settings import strategy as settings_strategy
 from controller.settings import tariff as settings_tariff
 from controller.settings.library import Library
 from controller.settings.problem import Problem
@@ -228,11 +229,20 @@ _FILES = (
         "fire.toml",
         (("[fire]", "FireHeadRow"), ("[[hold]]", "HoldRow"), ("[[effect]]", "EffectRow"), ("[[cause]]", "CauseRow")),
     ),
+    (
+        "strategy.toml",
+        (
+            ("[demand]", "DemandRow"),
+            ("[[demand.shed]]", "ShedRow"),
+            ("[reset]", "ResetRow"),
+            ("[[reset.chillers]]", "MachineRow"),
+        ),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
 
-_ROWS = (settings_file, settings_fire, schedule_row, settings_tariff, settings_report)
+_ROWS = (settings_file, settings_fire, schedule_row, settings_tariff, settings_report, settings_strategy)
 
 
 def _settings() -> str:
