@@ -34,9 +34,13 @@ from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
+from controller.settings import charging as settings_charging
 from controller.settings import file as settings_file
+from controller.settings import fire as settings_fire
+from controller.settings import report as settings_report
 from controller.settings import schedule_row
 from controller.settings import strategy as settings_strategy
+from controller.settings import tariff as settings_tariff
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -215,9 +219,40 @@ _FILES = (
             ("[[demand.shed]]", "ShedRow"),
             ("[reset]", "ResetRow"),
             ("[[reset.chillers]]", "MachineRow"),
+            ("[charging]", "ChargingRow"),
+            ("[charging.assumed]", "AssumedRow"),
         ),
     ),
+    (
+        "tariff.toml",
+        (
+            ("[account]", "AccountRow"),
+            ("[[table]]", "TariffTableRow"),
+            ("[[table.season]]", "SeasonRow"),
+            ("[[table.hours]]", "HoursRow"),
+            ("[[table.price]]", "PriceRow"),
+            ("excess = [ … ]", "TierRow"),
+            ("power_factor = { … }", "PowerFactorRow"),
+            ("[[table.off_peak_day]]", "OffPeakDayRow"),
+        ),
+    ),
+    ("report.toml", (("[day]", "DaySlotRow"), ("[month]", "MonthSlotRow"))),
+    (
+        "fire.toml",
+        (("[fire]", "FireHeadRow"), ("[[hold]]", "HoldRow"), ("[[effect]]", "EffectRow"), ("[[cause]]", "CauseRow")),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
+)
+
+
+_ROWS = (
+    settings_file,
+    settings_fire,
+    schedule_row,
+    settings_strategy,
+    settings_charging,
+    settings_tariff,
+    settings_report,
 )
 
 
@@ -231,7 +266,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, plans, documents, calendars, schedules and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars, schedules, causes of fire and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."
@@ -240,8 +275,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            modules = (settings_file, schedule_row, settings_strategy)
-            cls = next(getattr(module, model) for module in modules if hasattr(module, model))
+            cls = next(found for module in _ROWS if (found := getattr(module, model, None)) is not None)
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

@@ -54,6 +54,9 @@ VALUES = {
     "floor": "1F",
     "drawing_id": "0" * 64,
     "digest": "0" * 64,
+    "report_id": "month-2025-12-01",
+    "language": "zh",
+    "format": "pdf",
 }
 
 
@@ -119,6 +122,7 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/schedules/{kind}/{entry_id}/reset"): Action.CONFIGURE,
     ("PUT", "/api/v1/strategies/{strategy}/mode"): Action.CONFIGURE,
     ("POST", "/api/v1/drawings"): Action.CONFIGURE,
+    ("POST", "/api/v1/reports"): Action.CONFIGURE,
     ("PUT", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("DELETE", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,
