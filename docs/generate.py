@@ -250,9 +250,9 @@ _ROWS = (
     settings_fire,
     schedule_row,
     settings_strategy,
-    settings_charging,
     settings_tariff,
     settings_report,
+    settings_charging,
 )
 
 
@@ -304,7 +304,7 @@ def _model(cls: Any) -> str:
 def _default(value: object) -> str:
     if value is None or value in ("", [], {}):
         return ""
-    if hasattr(value, "model_fields"):
+    if hasattr(type(value), "model_fields"):
         return "as below"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
