@@ -34,6 +34,7 @@ from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
+from controller.settings import charging as settings_charging
 from controller.settings import file as settings_file
 from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
@@ -212,6 +213,17 @@ _FILES = (
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
     (
+        "strategy.toml",
+        (
+            ("[demand]", "DemandRow"),
+            ("[[demand.shed]]", "ShedRow"),
+            ("[reset]", "ResetRow"),
+            ("[[reset.chillers]]", "MachineRow"),
+            ("[charging]", "ChargingRow"),
+            ("[charging.assumed]", "AssumedRow"),
+        ),
+    ),
+    (
         "tariff.toml",
         (
             ("[account]", "AccountRow"),
@@ -229,20 +241,19 @@ _FILES = (
         "fire.toml",
         (("[fire]", "FireHeadRow"), ("[[hold]]", "HoldRow"), ("[[effect]]", "EffectRow"), ("[[cause]]", "CauseRow")),
     ),
-    (
-        "strategy.toml",
-        (
-            ("[demand]", "DemandRow"),
-            ("[[demand.shed]]", "ShedRow"),
-            ("[reset]", "ResetRow"),
-            ("[[reset.chillers]]", "MachineRow"),
-        ),
-    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
 
-_ROWS = (settings_file, settings_fire, schedule_row, settings_tariff, settings_report, settings_strategy)
+_ROWS = (
+    settings_file,
+    settings_fire,
+    schedule_row,
+    settings_strategy,
+    settings_tariff,
+    settings_report,
+    settings_charging,
+)
 
 
 def _settings() -> str:
@@ -293,7 +304,7 @@ def _model(cls: Any) -> str:
 def _default(value: object) -> str:
     if value is None or value in ("", [], {}):
         return ""
-    if hasattr(value, "model_fields"):
+    if hasattr(type(value), "model_fields"):
         return "as below"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
