@@ -98,6 +98,8 @@ class Cycle:
         self.counts = CycleCounts()
         self._clock = clock
         self._recorder = recorder
+        self.watchers: list[tuple[str, Callable[[], None]]] = []
+        """What looks at the present values of every turn, after the alarms and before any command is decided."""
         self._inbox: Inbox | None = None
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -138,6 +140,8 @@ class Cycle:
         if live or tick:
             self._part("rules", partial(self._rules, changed))
             self._part("alarms", self.parts.alarms.tick)
+        for name, look in self.watchers:
+            self._part(name, look)
         self._part("commands", self._orders)
         if changed:
             touched = np.zeros(self.parts.table.size, np.bool_)

@@ -35,6 +35,7 @@ from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import file as settings_file
+from controller.settings import scenario as settings_scenario
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -196,6 +197,16 @@ _FILES = (
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
+    (
+        "drill.toml, drill/*.toml",
+        (
+            ("[[assembly]]", "AssemblyRow"),
+            ("[[scenario]]", "ScenarioRow"),
+            ("[[scenario.inject]]", "InjectRow"),
+            ("[[scenario.goal]]", "GoalRow"),
+            ("[[scenario.restore]]", "StepRow"),
+        ),
+    ),
 )
 
 
@@ -218,7 +229,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = getattr(settings_file, model)
+            cls = getattr(settings_file, model, None) or getattr(settings_scenario, model)
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

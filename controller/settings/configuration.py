@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from controller.alarm.definition import AlarmDefinition
+    from controller.drill.scenario import Scenario
     from controller.plan.plan import Plan
     from controller.point.model import Site
     from controller.rule.definition import RuleDefinition
@@ -54,6 +55,8 @@ class Configuration:
     energy: EnergyPlan = field(default_factory=EnergyPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
+    """Fire drills as they are written down, by id."""
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
     retired: tuple[Retirement, ...] = ()

@@ -40,7 +40,8 @@ class Difference:
     plans: Change
     """By building and floor, as `main 1F`."""
     calendar: Change
-    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
+    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses, vehicles and the
+    scenarios of fire drills too."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -108,6 +109,7 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
+        **{f"drill scenario {item.id}": item for item in configuration.scenarios.values()},
     }
 
 

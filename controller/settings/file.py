@@ -30,6 +30,7 @@ __all__ = [
     "NameRow",
     "PlanFile",
     "PlanRow",
+    "Row",
     "RuleFile",
     "RuleRow",
     "ServerFile",
@@ -90,6 +91,7 @@ FORMS = {
     r"^[A-Z0-9-]{2,12}$": "a plate: capital letters, digits and -, such as EAA-0001",
     r"^[A-Z0-9]{0,40}$": "a card number: capital letters and digits",
     r"^([01]\d|2[0-3]):[0-5]\d$": "a time of day such as 07:30",
+    r"^\d{1,3}:[0-5]\d$": "minutes and seconds after the start, such as 02:30",
     r"^https?://\S+$": "an address such as http://127.0.0.1:8086",
     r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$": (
         "tcp://host:502, rtu+tcp://host:4001, serial:/dev/ttyUSB0?baudrate=9600&parity=N, opc.tcp://host:4840 "
@@ -101,6 +103,10 @@ FORMS = {
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Row = _Row
+"""The base of all rows, for those that have a module of their own."""
 
 
 class NameRow(_Row):

@@ -14,6 +14,7 @@ from controller.settings.build import Builder, Endpoints
 from controller.settings.calendar import Frame, build_calendar
 from controller.settings.configuration import Configuration, Retirement
 from controller.settings.document import with_documents
+from controller.settings.drill import scenarios
 from controller.settings.energy import energy_plan, vehicles
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
@@ -179,6 +180,7 @@ class _Maker:
         calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
+        drills = scenarios(rows, builder.buildings, builder.points, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
@@ -206,6 +208,7 @@ class _Maker:
             calendar=calendar,
             energy=energy,
             fleet=fleet,
+            scenarios=drills,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)

@@ -27,6 +27,7 @@ from controller.settings.file import (
     WorksRow,
 )
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
+from controller.settings.scenario import AssemblyRow, DrillFile, ScenarioRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
 from controller.settings.template import TemplateError, expand, fill
 
@@ -53,6 +54,7 @@ _FILES = (
     "documents.toml",
     "calendar.toml",
     "energy.toml",
+    "drill.toml",
     "vehicles.toml",
     "vehicles.csv",
 )
@@ -65,6 +67,7 @@ _FOLDERS = (
     "documents",
     "calendar",
     "vehicles",
+    "drill",
     "profiles",
     "schema",
 )
@@ -151,6 +154,8 @@ class Rows:
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
+    assembly: list[Placed[AssemblyRow]] = field(default_factory=list)
+    scenarios: list[Placed[ScenarioRow]] = field(default_factory=list)
 
 
 def read_site(folder: Path) -> Rows:
@@ -188,6 +193,12 @@ def read_site(folder: Path) -> Rows:
     rows.energy = energy or EnergyFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
+    for source in _sources(folder, "drill", "scenario", problems, csv=False):
+        drill = _checked(DrillFile, source.data, source, (), problems)
+        for place, point in enumerate(drill.assembly if drill else []):
+            rows.assembly.append(Placed(point, source, ("assembly", place)))
+        for place, scenario in enumerate(drill.scenario if drill else []):
+            rows.scenarios.append(Placed(scenario, source, ("scenario", place)))
     if problems:
         raise SettingsError(problems)
     return rows

@@ -21,6 +21,7 @@ from controller.settings.file import (
     VenueRow,
     WorksRow,
 )
+from controller.settings.scenario import DrillFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "plans": _rows(plan=PlanRow),
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
+        "drill": DrillFile.model_json_schema(by_alias=True),
         "equipment": _rows(equipment=EquipmentRow),
         "devices": _rows(device=DeviceRow),
         "calendar": _rows(venue=VenueRow, booking=BookingRow, works=WorksRow, inspection=InspectionRow),
