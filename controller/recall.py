@@ -9,17 +9,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from controller.alarm.definition import AlarmState
 from controller.command.order import SlotRow
-from controller.drill.course import OPEN, Drill
-from controller.drill.muster import Tick
-from controller.drill.presence import FORGET_S, PASSES, Person
+from controller.drill.presence import FORGET_S, PASSES
 from controller.journal.entry import CommandRow
 from controller.journal.schema import (
     alarm_state,
     command_entry,
     command_slot,
-    drill,
-    drill_person,
-    drill_tick,
     event_entry,
     overlay,
     point_number,
@@ -36,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "alarm_states",
     "changes",
-    "drill_muster",
-    "drills",
     "end_cut_commands",
     "keep_numbers",
     "next_generation",
@@ -111,28 +104,6 @@ async def alarm_states(journal: Journal) -> list[AlarmState]:
         )
         for row in await journal.fetch(select(alarm_state))
     ]
-
-
-async def drills(
-    journal: Journal,
-) -> tuple[list[Drill], dict[str, list[Person]], dict[str, list[Tick]]]:
-    """Return the drills that are not closed, with who was in the building and what was said of them, by drill."""
-    rows = await journal.fetch(select(drill).where(drill.c.phase.in_(sorted(OPEN))))
-    found = [Drill.of_json(row.data) for row in rows]
-    people, ticks = await drill_muster(journal, [one.id for one in found])
-    return found, people, ticks
-
-
-async def drill_muster(journal: Journal, ids: Iterable[str]) -> tuple[dict[str, list[Person]], dict[str, list[Tick]]]:
-    """Return who was in the building at the start of each drill, and every tick of it."""
-    wanted = list(ids)
-    people: dict[str, list[Person]] = {}
-    for row in await journal.fetch(select(drill_person).where(drill_person.c.drill.in_(wanted))):
-        people.setdefault(row.drill, []).append(Person(row.person, row.area, row.floor, row.door, row.seen_ns))
-    ticks: dict[str, list[Tick]] = {}
-    for row in await journal.fetch(select(drill_tick).where(drill_tick.c.drill.in_(wanted))):
-        ticks.setdefault(row.drill, []).append(Tick.of_json(row.data))
-    return people, ticks
 
 
 async def passes(journal: Journal, clock: Clock) -> list[tuple[str, int, dict[str, object]]]:

@@ -25,6 +25,7 @@ from controller.api import (
     device,
     document,
     drawing,
+    drill,
     energy,
     equipment,
     event,
@@ -33,6 +34,7 @@ from controller.api import (
     inventory,
     limit,
     model,
+    muster,
     plan,
     point,
     profile,
@@ -91,6 +93,8 @@ _NOUNS = (
     calendar,
     energy,
     vehicle,
+    drill,
+    muster,
     about,
 )
 
@@ -107,6 +111,7 @@ def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettin
         alarms=lambda: [item.to_json() for item in runtime.alarms.active()],
         devices=lambda: [device_json(status) for status in runtime.field.statuses()],
         again=runtime.identity.again,
+        drill=None if runtime.drills is None else runtime.drills.view,
         capacity=settings.stream_clients,
     )
     runtime.hub = hub

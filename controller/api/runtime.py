@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from controller.errors import UnavailableError
 from controller.settings.calendar import Calendar
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from controller.api.stream import StreamHub
     from controller.command.order import Command
     from controller.command.priority import Slot
+    from controller.drill.engine import DrillEngine
+    from controller.drill.scenario import Scenario
     from controller.field.field import DeviceStatus
     from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
@@ -40,7 +42,16 @@ if TYPE_CHECKING:
     from drivers.profile import Profile
     from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "LimitChange", "Runtime", "TestRead"]
+__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "Jobs", "LimitChange", "Runtime", "TestRead"]
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Jobs(Protocol):
+    """The call of the job process that routers make."""
+
+    async def run(self, work: Callable[[A], R], argument: A, *, limit_s: float) -> R:
+        """Return the result of a module-level function, worked out elsewhere; raises a ShifuError when it cannot."""
 
 
 class ArbiterView(Protocol):
@@ -212,6 +223,14 @@ class Runtime:
     energy: Callable[[], EnergyPlan] = EnergyPlan
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""
+    drills: DrillEngine | None = None
+    """Fire drills; None where there are none (a server that only shows)."""
+    scenarios: Callable[[], Mapping[str, Scenario]] = dict
+    """Fire drills as the files have them, by id."""
+    jobs: Jobs | None = None
+    """Heavy work, in a process of its own; None where there is none."""
+    fonts: tuple[str, ...] = ()
+    """Folders with the fonts of reports."""
     overview: Callable[[], Sequence[str]] = tuple
     """Addresses of the points of the stream's topic `overview`."""
     ready: Callable[[], Mapping[str, bool]] = _ready

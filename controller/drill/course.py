@@ -255,7 +255,7 @@ def request(drill: Drill, who: str, now_ns: int, real: Sequence[Signal]) -> Move
         asked,
         (
             _entry(
-                asked, now_ns, "requested", who, "請求開始，等候第二人確認", "start asked for; waits for another person"
+                asked, now_ns, "requested", who, "請求開始，等候第二人同意", "start asked for; waits for another person"
             ),
         ),
     )
@@ -298,7 +298,7 @@ def lapse(drill: Drill, now_ns: int, waited_s: float) -> Move | None:
         return None
     back = replace(drill, phase=Phase.PLANNED, requested_by="", requested_ns=None)
     return Move(
-        back, (_entry(back, now_ns, "lapsed", "system", "逾時未確認，未開始", "not confirmed in time; not started"),)
+        back, (_entry(back, now_ns, "lapsed", "system", "逾時未同意，未開始", "not confirmed in time; not started"),)
     )
 
 

@@ -137,6 +137,10 @@ class DrillEngine:
         """Return the board of a drill that is not closed."""
         return board(self._people.get(id_, ()), self._ticks.get(id_, {}).values())
 
+    def person(self, id_: str, person: str) -> Person | None:
+        """Return where somebody was when a drill that is not closed began; None when no card had brought them in."""
+        return next((one for one in self._people.get(id_, ()) if one.id == person), None)
+
     def view(self) -> dict[str, Any]:
         """Return what every screen is told, whoever looks: no names, and of a duress only that something is real."""
         drill = self.current
@@ -198,7 +202,7 @@ class DrillEngine:
         drill = self.current
         if person is None or person.inside or drill is None or drill.phase is not Phase.RUNNING:
             return
-        known = next((one for one in self._people.get(drill.id, ()) if one.id == person.id), None)
+        known = self.person(drill.id, person.id)
         if known is None:
             return
         now_ns = self._clock.now_ns()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from controller.point.model import Site
 
@@ -63,9 +63,11 @@ def doors_of(site: Site) -> dict[str, Door]:
 class Presence:
     """Follows the events of the doors; every call returns at once."""
 
-    def __init__(self, doors: Mapping[str, Door]) -> None:
-        """Begin with an empty house."""
-        self.doors = dict(doors)
+    def __init__(self, site: Callable[[], Site]) -> None:
+        """Begin with an empty house; its doors are those of whatever site is in effect."""
+        self._site = site
+        self._of: Site | None = None
+        self._doors: Mapping[str, Door] = {}
         self.dropped = 0
         """Cards that were forgotten because there were too many."""
         self._people: dict[str, Person] = {}
@@ -77,7 +79,10 @@ class Presence:
 
         An event older than what is known of the person changes nothing.
         """
-        id_, door = data.get("person"), self.doors.get(str(data.get("door", "")))
+        site = self._site()
+        if site is not self._of:
+            self._of, self._doors = site, doors_of(site)
+        id_, door = data.get("person"), self._doors.get(str(data.get("door", "")))
         if type_ not in PASSES or not isinstance(id_, str) or not id_ or door is None:
             return None
         id_ = id_[:60]

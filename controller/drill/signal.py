@@ -17,7 +17,7 @@ import numpy as np
 from controller.point.model import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from controller.alarm.definition import AlarmDefinition
     from controller.point.model import Site
@@ -69,12 +69,21 @@ class Signal:
 
 
 class Watch:
-    """The points of a site that end a drill; built anew for each configuration."""
+    """The points of a site that end a drill; found anew for each configuration."""
 
-    def __init__(self, site: Site, alarms: Iterable[AlarmDefinition]) -> None:
-        """Find the points."""
+    def __init__(self, site: Callable[[], Site], alarms: Callable[[], Iterable[AlarmDefinition]]) -> None:
+        """Watch the points of whatever site and alarms are in effect."""
+        self._site = site
+        self._alarms = alarms
+        self._of: Site | None = None
+
+    def _follow(self) -> None:
+        site = self._site()
+        if site is self._of:
+            return
+        self._of = site
         rows: list[tuple[int, int, float, Signal]] = []
-        for alarm in alarms:
+        for alarm in self._alarms():
             if alarm.number < 0 or not (alarm.life_safety or (alarm.system == "fire" and alarm.priority <= 2)):
                 continue
             signal = _signal(site, alarm.point, alarm.text)
@@ -105,6 +114,7 @@ class Watch:
         A point of bad quality keeps what it said last while it was good: a detector that fell silent in a fire has not
         put it out. A panel whose fire input is not known good is a signal of its own.
         """
+        self._follow()
         if len(self._number) and int(self._number.max()) >= table.size:
             return (Signal("unknown", "", _UNKNOWN),)
         value = table.value[self._number]

@@ -51,6 +51,8 @@ VALUES = {
     "floor": "1F",
     "drawing_id": "0" * 64,
     "digest": "0" * 64,
+    "drill_id": "d-1",
+    "inject": "detector",
 }
 
 
@@ -111,6 +113,18 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/calendar/{kind}/{entry_id}/remove"): Action.CONFIGURE,
     ("POST", "/api/v1/calendar/{kind}/{entry_id}/reset"): Action.CONFIGURE,
     ("POST", "/api/v1/drawings"): Action.CONFIGURE,
+    ("POST", "/api/v1/drills"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/request"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/confirm"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/drills/{drill_id}/cancel"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/stand-down"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/abort"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/drills/{drill_id}/injects/{inject}/give"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/injects/{inject}/answer"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/drills/{drill_id}/notes"): Action.ACKNOWLEDGE,
+    ("POST", "/api/v1/drills/{drill_id}/restore"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/report"): Action.SAFETY,
+    ("POST", "/api/v1/drills/{drill_id}/muster"): Action.MUSTER,
     ("PUT", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("DELETE", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,
