@@ -2,6 +2,7 @@
 import { air } from './air';
 import { commissioning } from './commissioning';
 import { core } from './core';
+import { drill } from './drill';
 import { events } from './events';
 import { fire } from './fire';
 import { lift } from './lift';
@@ -14,4 +15,4 @@ import { power } from './power';
 import { security } from './security';
 import { system } from './system';
 
-export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
+export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...drill, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };

@@ -2,6 +2,7 @@
 import { air } from './air';
 import { commissioning } from './commissioning';
 import { core } from './core';
+import { drill } from './drill';
 import { events } from './events';
 import { fire } from './fire';
 import { lift } from './lift';
@@ -14,6 +15,6 @@ import { power } from './power';
 import { security } from './security';
 import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...drill, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
 
 export type MessageKey = keyof typeof zh;
