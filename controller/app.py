@@ -31,6 +31,7 @@ from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
 from controller.drill.engine import DrillEngine
 from controller.drill.presence import Presence
+from controller.drill.report import report_fonts
 from controller.drill.signal import Watch
 from controller.enrolment import enrolment
 from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
@@ -43,6 +44,7 @@ from controller.history.flux import InfluxHistory
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.identity import Identity
+from controller.job import JobProcess
 from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -185,6 +187,8 @@ class Controller:
         self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self.recorder.calendar)
 
         await self._prepare_drills()
+        self.jobs = JobProcess()
+        self._exit.push_async_callback(self.jobs.close)
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
         self.server = self._serve()
@@ -608,6 +612,8 @@ class Controller:
             energy=lambda: self.configuration.energy,
             fleet=lambda: self.configuration.fleet,
             drills=self.drills,
+            jobs=self.jobs,
+            fonts=report_fonts(),
             scenarios=lambda: self.configuration.scenarios,
             overview=self._overview,
             folder=self.options.site,

@@ -43,6 +43,7 @@ from controller.drill.scenario import Goal, Level
 from controller.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
 from controller.identity.identity import Principal
 from controller.identity.permission import EVERYWHERE, Action
+from controller.job import JobError
 from controller.journal import schema
 from controller.journal.query import page
 
@@ -445,6 +446,9 @@ async def read_report(
         made_ns=runtime.clock.now_ns(),
         fonts=runtime.fonts,
     )
-    pdf = await runtime.jobs.run(render, data, limit_s=_REPORT_S)
+    try:
+        pdf = await runtime.jobs.run(render, data, limit_s=_REPORT_S)
+    except JobError as error:
+        raise UnavailableError(f"the report could not be made: {error}") from error
     headers = {"Content-Disposition": f'attachment; filename="drill-{drill.id}-{language}.pdf"'}
     return Response(pdf, media_type="application/pdf", headers=headers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.errors import UnavailableError
 from controller.settings.calendar import Calendar
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from controller.field.field import DeviceStatus
     from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
+    from controller.job import Jobs
     from controller.journal.journal import Journal
     from controller.maintenance.works import Works
     from controller.plan.plan import Plan
@@ -42,16 +43,7 @@ if TYPE_CHECKING:
     from drivers.profile import Profile
     from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "Jobs", "LimitChange", "Runtime", "TestRead"]
-A = TypeVar("A")
-R = TypeVar("R")
-
-
-class Jobs(Protocol):
-    """The call of the job process that routers make."""
-
-    async def run(self, work: Callable[[A], R], argument: A, *, limit_s: float) -> R:
-        """Return the result of a module-level function, worked out elsewhere; raises a ShifuError when it cannot."""
+__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "LimitChange", "Runtime", "TestRead"]
 
 
 class ArbiterView(Protocol):

@@ -18,6 +18,7 @@ import typst
 
 from controller.drill.course import Cause, Phase
 from controller.drill.words import WORDS
+from controller.share import share_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from controller.drill.scenario import Goal
     from controller.point.model import Name
 
-__all__ = ["GoalResult", "ReportData", "content", "goals", "render"]
+__all__ = ["GoalResult", "ReportData", "content", "goals", "render", "report_fonts"]
 
 FAMILY = "Noto Sans TC"
 LEAST_S = 4 * 3600.0
@@ -258,6 +259,19 @@ def _elapsed(seconds: float) -> str:
     whole = max(0, round(seconds))
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
+
+
+def report_fonts() -> tuple[str, ...]:
+    """Return the folders with the font of reports: those that the pages of the control room are built from.
+
+    Empty where there is none; the system's fonts are taken then.
+    """
+    try:
+        base = share_dir("dashboards") / "control_room" / "node_modules" / "@expo-google-fonts" / "noto-sans-tc"
+    except FileNotFoundError:
+        return ()
+    found = [base / name for name in ("400Regular", "700Bold")]
+    return tuple(str(path) for path in found if path.is_dir())
 
 
 def render(data: ReportData) -> bytes:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from controller.history.log import FrameLog
+    from controller.point.model import Site
     from controller.settings.configuration import Configuration
     from simulators.memory import MemoryPlant
 
@@ -267,15 +268,32 @@ class LedgerPlant:
 class DrillHouse:
     """Everything of a controller that a drill touches, without sockets and threads; make it with `open`."""
 
+    configuration: Configuration
+    site: Site
+    clock: VirtualClock
+    plant: LedgerPlant
+    deaf: set[str]
+    """Devices that do not answer."""
+    told: int
+    """How often the screens were told."""
+    journal: Journal
+    recorder: Recorder
+    parts: Parts
+    cycle: Cycle
+    inbox: Inbox
+    field: Field
+    drills: DrillEngine
+
     @classmethod
     async def open(cls, folder: Path, configuration: Configuration, seed: int) -> DrillHouse:
         """Start with an empty journal in `folder`."""
         self = cls()
         self.configuration = configuration
-        self.site = site = configuration.site
+        site = configuration.site
+        self.site = site
         self.clock = clock = VirtualClock(1_784_044_800_000_000_000)
         self.plant = LedgerPlant(configuration)
-        self.deaf: set[str] = set()
+        self.deaf = set()
         self.told = 0
         self.journal = await Journal.open(folder / "state.db", clock, InlineExecutor())
         self.recorder = Recorder(self.journal, cast("FrameLog", KeptLog()), clock, lambda: site)

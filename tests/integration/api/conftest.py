@@ -30,6 +30,7 @@ from controller.history.store import Before, Buckets, Series
 from controller.identity.identity import Identity
 from controller.identity.password import PasswordVault
 from controller.identity.permission import Role
+from controller.job import InlineJobs
 from controller.journal import entry as row
 from controller.journal.journal import InlineExecutor, Journal
 from controller.maintenance.works import outages
@@ -296,13 +297,6 @@ SCENARIO = Scenario(
 )
 
 
-class InPlace:
-    """In place of the job process."""
-
-    async def run(self, work: Any, argument: Any, *, limit_s: float) -> Any:
-        return work(argument)
-
-
 class KnownPresence(Presence):
     """Everybody whom a test put into the building."""
 
@@ -512,7 +506,7 @@ async def open_house(
     runtime = Runtime(
         drills=drills,
         scenarios=lambda: {SCENARIO.id: SCENARIO},
-        jobs=InPlace(),
+        jobs=InlineJobs(),
         calendar=CalendarView(
             calendar=calendar,
             outages=lambda: outages(calendar().works, clock.now_ns()),

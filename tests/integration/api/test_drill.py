@@ -142,7 +142,9 @@ async def test_one_person_cannot_start_a_drill_and_neither_can_a_program(house: 
     made = await admin("POST", "/tokens", json={"name": "t", "user": "u.operator", "permissions": rights})
     assert made.status_code == 201, made.text
     program = house.browser()
-    reply = await program("POST", f"/drills/{id_}/confirm", headers={"Authorization": f"Bearer {made.json()["secret"]}"})
+    reply = await program(
+        "POST", f"/drills/{id_}/confirm", headers={"Authorization": f"Bearer {made.json()['secret']}"}
+    )
     assert (reply.status_code, "token" in reply.text) == (403, True)
     house.clock.move(301)
     late = await people.duty("POST", f"/drills/{id_}/confirm")

@@ -16,6 +16,7 @@ from controller.point.model import Name
 from tests.virtual.drill import load_drill_site
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOW = 1_784_044_800_000_000_000
@@ -77,11 +78,12 @@ def test_the_second_person_is_another_one_and_comes_in_time(planned: Drill) -> N
 def test_no_drill_begins_or_is_restored_beside_a_real_signal(planned: Drill, running: Drill) -> None:
     asked = course.request(planned, "officer", NOW, ()).drill
     ended = course.stand_down(running, "officer", NOW, "x").drill
-    for refused in (
+    refusals: tuple[Callable[[], object], ...] = (
         lambda: course.request(planned, "officer", NOW, (FIRE,)),
         lambda: course.confirm(asked, "duty", NOW, 1.0, (FIRE,)),
         lambda: course.restore(ended, "officer", NOW, ["told"], (FIRE,)),
-    ):
+    )
+    for refused in refusals:
         with pytest.raises(ConflictError, match="fire alarm at Zone 24"):
             refused()
 
@@ -171,7 +173,7 @@ def test_an_inject_is_answered_once_after_it_was_given(running: Drill) -> None:
 
 
 def test_what_is_out_of_turn_is_refused(planned: Drill, running: Drill) -> None:
-    for refused in (
+    refusals: tuple[Callable[[], object], ...] = (
         lambda: course.stand_down(planned, "officer", NOW, "x"),
         lambda: course.abort(planned, "officer", NOW, "x"),
         lambda: course.cancel(running, "officer", NOW, "x"),
@@ -179,6 +181,7 @@ def test_what_is_out_of_turn_is_refused(planned: Drill, running: Drill) -> None:
         lambda: course.restore(running, "officer", NOW, ["told"], ()),
         lambda: course.report(running, "officer", NOW, "x"),
         lambda: course.note(planned, "officer", NOW, "x"),
-    ):
+    )
+    for refused in refusals:
         with pytest.raises(ConflictError, match="drill d-1 is"):
             refused()
