@@ -46,6 +46,7 @@ from controller.identity.permission import EVERYWHERE, Action
 from controller.job import JobError
 from controller.journal import schema
 from controller.journal.query import page
+from controller.point.model import Name
 
 __all__ = ["engine_of", "find_drill", "router"]
 
@@ -435,11 +436,13 @@ async def read_report(
     people, ticks = await musters_of(runtime.journal, [drill.id])
     entries = await entries_of(runtime.journal, drill.id)
     site = runtime.site()
+    building = site.buildings.get(drill.scenario.building)
     data = ReportData(
         drill=drill,
         entries=tuple((row.time_ns, row.kind, row.who, row.zh, row.en, dict(row.data)) for row in entries),
         board=board(people.get(drill.id, ()), ticks.get(drill.id, ())),
         site=site.name,
+        building=building.name if building else Name(drill.scenario.building, drill.scenario.building),
         areas={area.id: area.name for area in site.areas.values()},
         timezone=site.timezone,
         language=language,

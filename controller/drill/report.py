@@ -44,6 +44,7 @@ class ReportData:
     """Time ns, kind, who, text zh, text en, data; oldest first."""
     board: Board
     site: Name
+    building: Name
     areas: Mapping[str, Name]
     timezone: str
     language: str
@@ -130,6 +131,9 @@ def content(data: ReportData) -> dict[str, Any]:
     def named(name: Name) -> str:
         return str(getattr(name, language))
 
+    def person(who: str) -> str:
+        return words["controller"] if who == "system" else who
+
     def area(id_: str) -> str:
         return named(data.areas[id_]) if id_ in data.areas else id_
 
@@ -184,7 +188,7 @@ def content(data: ReportData) -> dict[str, Any]:
         (words["time.planned"], moment(drill.planned_ns), drill.planned_by),
         (words["time.requested"], moment(drill.requested_ns), drill.requested_by),
         (words["time.started"], moment(start_ns), drill.confirmed_by),
-        (words["time.ended"], moment(end_ns), f"{cause} {drill.ended_by}".strip()),
+        (words["time.ended"], moment(end_ns), f"{cause} {person(drill.ended_by)}".strip()),
         (words["time.restored"], moment(drill.restored_ns), drill.restored_by),
         (words["time.reported"], moment(drill.reported_ns), drill.reported_by),
     ]
@@ -203,7 +207,7 @@ def content(data: ReportData) -> dict[str, Any]:
             [words["fact.id"], drill.id],
             [words["fact.day"], "–" if start_ns is None else moment(start_ns).rsplit(" ", 1)[0]],
             [words["fact.level"], words[f"level.{drill.level}"]],
-            [words["fact.place"], f"{drill.scenario.building} {drill.scenario.floor}"],
+            [words["fact.place"], f"{named(data.building)} {drill.scenario.floor}"],
             [words["fact.length"], f"{_elapsed(length_s)} {_least(length_s, words)}"],
             [words["fact.notice"], drill.notice or words["none"]],
             [words["fact.remark"], drill.remark or words["none"]],
@@ -222,7 +226,7 @@ def content(data: ReportData) -> dict[str, Any]:
         "deviations": _deviations(data, words),
         "conclusion": drill.conclusion,
         "steps": [named(step.text) for step in drill.scenario.steps if step.id in drill.steps],
-        "record": [[moment(row[0], day=False), row[2], str(row[place])] for row in data.entries],
+        "record": [[moment(row[0], day=False), person(row[2]), str(row[place])] for row in data.entries],
     }
 
 

@@ -90,6 +90,7 @@ _ZH = {
     "deviation.conflict": "{count} 人之點名有不同說法，尚未一致",
     "deviation.nobody": "開始時門禁紀錄中無人在館，點名僅由引導員計數",
     "nothing": "無",
+    "controller": "控制器",
 }
 _EN = {
     "title": "Report of a fire drill",
@@ -172,5 +173,6 @@ _EN = {
     "deviation.conflict": "Wardens disagree about {count} people",
     "deviation.nobody": "By the cards nobody was in the building at the start; the muster is the wardens' count alone",
     "nothing": "none",
+    "controller": "controller",
 }
 WORDS: Mapping[str, Mapping[str, str]] = {"zh": _ZH, "en": _EN}

@@ -46,8 +46,17 @@ def data(tmp_path: Path) -> ReportData:
     ticks = [said("a", 300, "p-1"), said("b", 400, "p-2"), said("c", 500, kind=TickKind.SWEPT)]
     areas = {"east": Name("東區", "East")}
     return ReportData(
-        drill, entries, board(PEOPLE, ticks), Name("市政大樓", "City Hall"), areas, "Asia/Taipei", "zh", NOW, report_fonts()
-    )  # fmt: skip
+        drill=drill,
+        entries=entries,
+        board=board(PEOPLE, ticks),
+        site=Name("市政大樓", "City Hall"),
+        building=Name("樓", "Hall"),
+        areas=areas,
+        timezone="Asia/Taipei",
+        language="zh",
+        made_ns=NOW,
+        fonts=report_fonts(),
+    )
 
 
 def test_goals_are_judged_by_the_times_of_the_record(data: ReportData) -> None:

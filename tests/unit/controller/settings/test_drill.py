@@ -52,6 +52,7 @@ def test_what_cannot_be_played_is_refused_at_its_line(tmp_path: Path, old: str, 
     texts = drill_site()
     assert old in texts["drill"]
     texts["drill"] = texts["drill"].replace(old, new, 1)
+    (tmp_path / "devices").mkdir()
     for name, text in texts.items():
         (tmp_path / f"{name}.toml").write_text(text, "utf-8")
     with pytest.raises(SettingsError) as refused:

@@ -138,7 +138,7 @@ export const drill: Words<typeof zh> = {
   'drill.ended-at': 'ended {time}',
   'drill.value': 'drill data, not real',
   'drill.warden.open': 'Floor muster (phone)',
-  'drill.second': 'agreed by',
+  'drill.second': 'asked + agreed',
   'warden.none': 'There is no drill now.',
   'warden.last': 'The drill is over; what waits is still sent.',
   'warden.zone': 'My zone',
