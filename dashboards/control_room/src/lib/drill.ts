@@ -59,6 +59,11 @@ export function short(seconds: number): string {
   return text.startsWith('00:') ? text.slice(3) : text;
 }
 
+/** The words of a record without the mark that they begin with; the page shows it beside them. */
+export function unmarked(text: string): string {
+  return text.startsWith(MARK) ? text.slice(MARK.length).trimStart() : text;
+}
+
 /** How an inject stands: not due, given and waiting, late, answered (in time or late), or only told. */
 export function standing(inject: Inject, now: number): 'due' | 'told' | 'waits' | 'late' | 'answered' | 'answered-late' {
   if (!inject.given) return 'due';

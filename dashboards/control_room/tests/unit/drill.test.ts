@@ -1,6 +1,6 @@
 // The warden's phone loses nothing and doubles nothing; times and standings of the console.
 import { describe, expect, it } from 'vitest';
-import { elapsed, share, short, standing, wanted, type Board, type Inject, type Person } from '../../src/lib/drill';
+import { elapsed, share, short, standing, unmarked, wanted, type Board, type Inject, type Person } from '../../src/lib/drill';
 import { forget, keep, kept, newKey, people, sync, Ticks, type Answer, type Kept, type Store, type Tick } from '../../src/lib/warden';
 
 class Memory implements Store {
@@ -120,6 +120,9 @@ describe('the console', () => {
   it('lists who is wanted, those who need rescue first', () => {
     const list = wanted(board([person('p-1', { seen: '2' }), person('p-2', { seen: '1' }), person('p-3', { status: 'accounted' }), person('p-4', { status: 'rescue' }), person('p-5', { expected: false })]));
     expect(list.map((p) => p.person)).toEqual(['p-4', 'p-2', 'p-1']);
+  });
+  it('takes the mark off a record, and nothing else', () => {
+    expect([unmarked('演練 DRILL started: x'), unmarked('a drill')]).toEqual(['started: x', 'a drill']);
   });
   it('fills a bar', () => {
     expect([share({ expected: 0, accounted: 0 }), share({ expected: 4, accounted: 1 })]).toEqual([1, 0.25]);
