@@ -34,6 +34,8 @@ MOST_OPEN = 50
 """Drills that are not closed; more are refused."""
 MOST_TICKS = 100_000
 """Of one drill: two hundred wardens, five hundred ticks each."""
+COUNTS_S = 1.0
+"""The screens are told of what wardens count this often at most."""
 SHOWN_SIGNALS = 5
 """Real signals that the screens are told of, fires first; of the others the number."""
 
@@ -76,6 +78,11 @@ class DrillEngine:
         self._since = 0.0
         """Monotonic time of the request or the start of the drill under way."""
         self._shown: object = None
+        self._boards: dict[str, Board] = {}
+        """Boards as they were last worked out; forgotten with the next tick."""
+        self._counted = False
+        """Something was counted that the screens have not been told of."""
+        self._told = 0.0
 
     def restore(
         self,
@@ -135,7 +142,9 @@ class DrillEngine:
 
     def muster(self, id_: str) -> Board:
         """Return the board of a drill that is not closed."""
-        return board(self._people.get(id_, ()), self._ticks.get(id_, {}).values())
+        if id_ not in self._boards:
+            self._boards[id_] = board(self._people.get(id_, ()), self._ticks.get(id_, {}).values())
+        return self._boards[id_]
 
     def person(self, id_: str, person: str) -> Person | None:
         """Return where somebody was when a drill that is not closed began; None when no card had brought them in."""
@@ -192,9 +201,9 @@ class DrillEngine:
             self._take(move)
             return
         shown = (self._real(drill), self._recorded())
-        if shown != self._shown:
+        if shown != self._shown or (self._counted and self._clock.monotonic() - self._told >= COUNTS_S):
             self._shown = shown
-            self._tell()
+            self._say()
 
     def event(self, event: Event) -> None:
         """Follow a card at a door; at an exit during a drill it accounts for its holder."""
@@ -307,7 +316,13 @@ class DrillEngine:
                 new.append(tick)
         if new:
             self._record(Record(ticks=tuple((drill.id, tick) for tick in new)))
-            self._tell()
+            self._boards.pop(drill.id, None)
+            # Two hundred wardens count at once: the screens are told once a second, by the turn.
+            self._counted = True
+
+    def _say(self) -> None:
+        self._counted, self._told = False, self._clock.monotonic()
+        self._tell()
 
     def _take(self, move: Move) -> None:
         drill = move.drill
@@ -327,8 +342,9 @@ class DrillEngine:
         else:
             for kept in (self._drills, self._people, self._ticks):
                 kept.pop(drill.id, None)
+        self._boards.pop(drill.id, None)
         self._shown = (self._real(drill), self._recorded())
-        self._tell()
+        self._say()
 
 
 def _ms(time_ns: int | None) -> int | None:

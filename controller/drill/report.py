@@ -14,8 +14,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import typst
-
 from controller.drill.course import Cause, Phase
 from controller.drill.words import WORDS
 from controller.share import share_dir
@@ -284,6 +282,8 @@ def render(data: ReportData) -> bytes:
     Raises:
         typst.TypstError: the template and the data do not go together.
     """
+    import typst  # noqa: PLC0415 - the job process alone needs it
+
     template = files("controller.drill").joinpath("report.typ").read_bytes()
     made: bytes = typst.compile(  # type: ignore[misc]
         template,

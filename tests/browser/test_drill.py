@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Building, Room, messages
 from tests.services.city import City, Client, wait_for
@@ -18,21 +17,23 @@ ZONE = "3F/east"
 PEOPLE = ("p-90001", "p-90002", "p-90003")
 
 
-def button(page: Page, key: str, **more: Any) -> Any:
-    return page.get_by_role("button", name=ZH[key], exact=True, **more)
+def width(room: Room) -> int:
+    return room.page.viewport_size["width"] if room.page.viewport_size else 0
+
+
+def button(within: Page | Locator, key: str) -> Locator:
+    return within.get_by_role("button", name=ZH[key], exact=True)
 
 
 @pytest.fixture
-def officer(whole_city: City, people: Callable[[str], Client]) -> Iterator[Client]:
+def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
     """The safety officer, with three people on 3F, nothing real active before, and no drill left behind."""
     client = people("safety_officer")
     wait_for(lambda: client.get("/drills/current")["clear"], 90, lambda: str(client.get("/drills/current")))
     for person in PEOPLE:
-        whole_city.sim(
-            "fault", "event", "access-e", "access_granted", "door=e-03f-1", "direction=in", f"person={person}"
-        )
+        city.sim("fault", "event", "access-e", "access_granted", "door=e-03f-1", "direction=in", f"person={person}")
     yield client
-    whole_city.sim("fault", "event", "fire-panel", "reset")
+    city.sim("fault", "event", "fire-panel", "reset")
     wait_for(lambda: client.get("/drills/current")["clear"], 60, "something real stays")
     for drill in client.get("/drills")["items"]:
         path = f"/drills/{drill['id']}"
@@ -113,7 +114,7 @@ def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_p
                 room.language(language)
                 room.theme(theme)
                 assert room.axe() == [], f"{room.page.url} {language} {theme}"
-                room.picture(f"drill-{room.page.viewport_size['width']}-{language}-{theme}")
+                room.picture(f"drill-{width(room)}-{language}-{theme}")
 
     button(page, "drill.stand-down").click()
     dialog = page.get_by_role("dialog")
@@ -159,24 +160,22 @@ def _count_without_network(phone: Room) -> None:
     expect(people.locator("li", has_text=PEOPLE[1])).to_contain_text("東側廁所")
 
 
-def test_a_real_fire_at_the_very_point_takes_every_screen(
-    building: Building, officer: Client, whole_city: City
-) -> None:
+def test_a_real_fire_at_the_very_point_takes_every_screen(building: Building, officer: Client, city: City) -> None:
     first, second = start(building)
     viewer, phone = building.room("viewer", width=1366), building.room("safety_officer", width=390)
     looking = viewer.load("/plant")
     counting = phone.load("/warden")
     expect(looking.locator(".band.drill")).to_be_visible()
-    whole_city.sim("fault", "event", "fire-panel", "fire", "zone=24")
+    city.sim("fault", "event", "fire-panel", "fire", "zone=24")
     for page in (looking, first.page, second.page):
         expect(page.locator(".band.fire")).to_contain_text("真實火警 REAL FIRE", timeout=10_000)
     expect(counting.get_by_role("heading", level=1)).to_have_text("真實火警 REAL FIRE")
     expect(counting.get_by_role("button", name=ZH["warden.report"])).to_have_count(0)
     for room in (viewer, phone, first):
         assert room.axe() == []
-        room.picture(f"drill-real-{room.page.viewport_size['width']}")
+        room.picture(f"drill-real-{width(room)}")
     current = officer.get("/drills/current")["drill"]
     assert (current["cause"], current["values"]) == ("real", [])
-    whole_city.sim("fault", "event", "fire-panel", "reset")
+    city.sim("fault", "event", "fire-panel", "reset")
     expect(looking.locator(".band.fire")).to_have_count(0, timeout=20_000)
     expect(looking.locator(".band.over")).to_contain_text(ZH["drill.cause.real"])

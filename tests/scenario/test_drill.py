@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.scenario.test_kill import Run, first_password, rows
 from tests.services.city import Client, wait_for
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LIES = (
+LIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("site/small/drill", {"command": "stop"}),
     ("site/small/drill/cmd/stop", {}),
     ("drill/stop", {"id": "all"}),
@@ -73,7 +74,7 @@ def lie(folder: Path) -> None:
     """Publish everything that a device account might, and wait until the broker has it."""
     text = (folder / "endpoints.json").read_text("utf-8")
     real = next(value for value in _strings(json.loads(text)) if value.startswith("mqtt://"))
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client = paho.Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", urlsplit(real).port or 0)
     client.loop_start()
     for topic, payload in LIES:
