@@ -36,6 +36,7 @@ from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import file as settings_file
 from controller.settings import scenario as settings_scenario
+from controller.settings import schedule_row
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -195,6 +196,17 @@ _FILES = (
             ("[[inspection]]", "InspectionRow"),
         ),
     ),
+    (
+        "schedule.toml, schedule/*.toml",
+        (
+            ("[[schedule]]", "ScheduleRow"),
+            ("[[schedule.mode]]", "ModeRow"),
+            ("[[schedule.weekly]]", "SpanRow"),
+            ("booking = { … }", "BookingModeRow"),
+            ("[[exception]]", "SpecialPeriodRow"),
+            ("[[day]]", "DayRow"),
+        ),
+    ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
     (
@@ -209,6 +221,9 @@ _FILES = (
     ),
 )
 
+_HOMES = (settings_file, schedule_row, settings_scenario)
+"""Where the models of rows are."""
+
 
 def _settings() -> str:
     parts = [
@@ -220,7 +235,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, plans, documents, calendars and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars, schedules and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."
@@ -229,7 +244,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = getattr(settings_file, model, None) or getattr(settings_scenario, model)
+            cls = next(found for home in _HOMES if (found := getattr(home, model, None)))
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

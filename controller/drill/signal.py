@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from controller.point.model import Name
+from controller.safety.fire import FireStatus
+from controller.safety.response import Phase as ResponsePhase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from controller.alarm.definition import AlarmDefinition
     from controller.point.model import Site
     from controller.point.table import PointTable
+    from controller.safety.watch import FireWatch
 
-__all__ = ["Signal", "Watch"]
+__all__ = ["Signal", "Watch", "fire_signals"]
 
 _GOOD = 64
 """Qualities below this are good (OPC UA severity)."""
@@ -127,6 +130,21 @@ class Watch:
         if not self._panels:
             signals.append(Signal("unknown", "", _NO_PANEL))
         return tuple(signals)
+
+
+def fire_signals(watch: FireWatch) -> tuple[Signal, ...]:
+    """Return what the watch over fire says on top: a response that is not over, a status that is not known.
+
+    A panel that was reset is not the end of a fire: the safety officer stands down, and what was held is given back.
+    """
+    found = []
+    if watch.response.phase is ResponsePhase.ACTIVE:
+        found.append(Signal("fire", "", Name("火警尚未解除", "the fire is not stood down")))
+    elif watch.response.phase is ResponsePhase.RESTORING:
+        found.append(Signal("panel", "", Name("火警後恢復中", "being given back after a fire")))
+    if watch.table.panel and watch.picture.status is FireStatus.UNKNOWN:
+        found.append(Signal("unknown", "", _UNKNOWN))
+    return tuple(found)
 
 
 def _signal(site: Site, address: str, text: Name, kind: str = "") -> Signal:

@@ -17,6 +17,7 @@ __all__ = [
     "DrillPersonRow",
     "DrillRow",
     "DrillTickRow",
+    "FireRow",
     "SlotRow",
 ]
 
@@ -159,3 +160,18 @@ class AuditRow:
     """Network address of the client."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """Before and after; JSON. Never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class FireRow:
+    """One thing that happened in the response to a fire."""
+
+    response: str
+    """Id of the response."""
+    time_ns: int
+    event: str
+    """`began`, `spread`, `reset`, `stood_down`, `given_back`, `effect`, `ended` …"""
+    zone: str = ""
+    point: str = ""
+    who: str = ""
+    reason: str = ""

@@ -36,11 +36,13 @@ from controller.journal.schema import (
     drill_person,
     drill_tick,
     event_entry,
+    fire_entry,
+    fire_state,
 )
 from controller.journal.writer import Barrier, Unit, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Executable, Row, Table
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         DrillPersonRow,
         DrillRow,
         DrillTickRow,
+        FireRow,
         SlotRow,
     )
     from drivers.driver import Clock
@@ -91,6 +94,10 @@ _drill_upsert = _replacing(drill)
 _drill_insert = insert(drill_entry)
 _tick_insert = upsert(drill_tick).on_conflict_do_nothing(index_elements=["drill", "key"])
 _person_insert = upsert(drill_person).on_conflict_do_nothing(index_elements=["drill", "person"])
+_fire_insert = insert(fire_entry)
+_fire_upsert = _replacing(fire_state)
+_fire_delete = delete(fire_state).where(fire_state.c.key == bindparam("of_key"))
+_FIRE = "response"
 _event_insert = upsert(event_entry).on_conflict_do_nothing(index_elements=["source", "key"])
 
 
@@ -308,6 +315,18 @@ class Journal:
         rows += [(_person_insert, _columns(person)) for person in people]
         self._add_fact(Unit(rows=rows, fact=True))
 
+    def fire(self, rows: Sequence[FireRow], state: Mapping[str, Any] | None) -> None:
+        """Append what happened in the response to a fire, and where it stands, in one transaction; None ends it.
+
+        Never raises for a failing disk: a fire is answered without its record, which is written when it can be.
+        """
+        written: list[tuple[Executable, dict[str, Any]]] = [(_fire_insert, _columns(row)) for row in rows]
+        if state is None:
+            written.append((_fire_delete, {"of_key": _FIRE}))
+        else:
+            written.append((_fire_upsert, {"key": _FIRE, "data": dict(state)}))
+        self._add_fact(Unit(rows=written, fact=True))
+
     def audit(self, row: AuditRow) -> None:
         """Append to the audit journal; order of calls = order of the chain.
 
@@ -454,6 +473,14 @@ def _of_loss(lost: Callable[[Exception], None]) -> Callable[[list[int], Exceptio
 
 
 def _columns(
-    row: AlarmRow | AlarmStateRow | CommandRow | SlotRow | DrillRow | DrillEntryRow | DrillTickRow | DrillPersonRow,
+    row: AlarmRow
+    | AlarmStateRow
+    | CommandRow
+    | FireRow
+    | SlotRow
+    | DrillRow
+    | DrillEntryRow
+    | DrillTickRow
+    | DrillPersonRow,
 ) -> dict[str, Any]:
     return {item.name: getattr(row, item.name) for item in fields(row)}

@@ -34,6 +34,8 @@ __all__ = [
     "drill_person",
     "drill_tick",
     "event_entry",
+    "fire_entry",
+    "fire_state",
     "metadata",
     "overlay",
     "point_number",
@@ -219,6 +221,29 @@ drill_person = Table(
     Column("seen_ns", BigInteger, nullable=False),
 )
 """Who was in the building when a drill began, by the ids of the access controllers."""
+fire_entry = Table(
+    "fire_entry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("response", String, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("event", String, nullable=False),
+    Column("zone", String, nullable=False, default=""),
+    Column("point", String, nullable=False, default=""),
+    Column("who", String, nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Index(None, "response", "id"),
+    sqlite_autoincrement=True,
+)
+"""What happened in each response to a fire."""
+
+fire_state = Table(
+    "fire_state",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("data", JSON, nullable=False, default=dict),
+)
+"""The response that runs, written in the transaction of its entries; none while no fire is answered."""
 
 audit_entry = Table(
     "audit_entry",

@@ -1,8 +1,9 @@
 """The overlay: what was changed while running, over what the files say. Kept in the state database with who and why.
 
 A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away),
-`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it), or
-`calendar/<kind>/<id>` (see `controller.settings.calendar`). Those of equipment and devices are in
+`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it),
+`calendar/<kind>/<id>` (see `controller.settings.calendar`), `schedule/<kind>/<id>` (see
+`controller.settings.schedule`), or `strategy/<id>` (a mode). Those of equipment and devices are in
 `controller.settings.amendment`.
 """
 
@@ -22,6 +23,8 @@ from controller.journal.schema import overlay
 from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
 from controller.settings.calendar import lay_calendar
+from controller.settings.schedule import lay_timetable
+from controller.settings.strategy import lay_strategies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,7 +142,7 @@ def plan_change(base: Configuration, plan: Plan, change: Change) -> Change | Non
 
 
 def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, generation: int) -> Configuration:
-    """Return the configuration of the files with what was changed: limits, plans, calendars."""
+    """Return the configuration of the files with what was changed: limits, plans, calendars, schedules, strategies."""
     live = [change for change in changes if not change.over(now_ns)]
     alarms = apply_limits({alarm.id: alarm for alarm in base.alarms}, live, now_ns)
     points = dict(base.site.points)
@@ -156,6 +159,8 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
         site=site,
         plans=apply_plans(base, live),
         calendar=lay_calendar(base.calendar, live, base.site),
+        timetable=lay_timetable(base.timetable, live, base.site),
+        strategies=lay_strategies(base.strategies, live),
     )
 
 

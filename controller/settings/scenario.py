@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, StringConstraints
 
-from controller.settings.file import FloorId, LongNameRow, NameRow, Row, Word
+from controller.settings.file import FloorId, LongNameRow, NameRow, SettingsRow, Word
 
 __all__ = ["AssemblyRow", "DrillFile", "GoalRow", "InjectRow", "ScenarioRow", "StepRow"]
 
 Elapsed = Annotated[str, StringConstraints(pattern=r"^\d{1,3}:[0-5]\d$")]
 
 
-class InjectRow(Row):
+class InjectRow(SettingsRow):
     """`[[scenario.inject]]`: what the drill tells its participants, and when (狀況發布)."""
 
     id: Word
@@ -29,7 +29,7 @@ class InjectRow(Row):
     value: FiniteFloat | None = None
 
 
-class GoalRow(Row):
+class GoalRow(SettingsRow):
     """`[[scenario.goal]]`: what the drill is to reach."""
 
     id: Word
@@ -40,14 +40,14 @@ class GoalRow(Row):
     """Minutes after the start; without it: by the end."""
 
 
-class StepRow(Row):
+class StepRow(SettingsRow):
     """`[[scenario.restore]]`: what is checked before normal operation goes on (復原)."""
 
     id: Word
     text: LongNameRow
 
 
-class AssemblyRow(Row):
+class AssemblyRow(SettingsRow):
     """`[[assembly]]`: an assembly point (集合點)."""
 
     id: Word
@@ -56,7 +56,7 @@ class AssemblyRow(Row):
     """The floors that go there; none: any."""
 
 
-class ScenarioRow(Row):
+class ScenarioRow(SettingsRow):
     """`[[scenario]]`: a fire drill as it is written down."""
 
     id: Word
@@ -73,7 +73,7 @@ class ScenarioRow(Row):
     restore: Annotated[list[StepRow], Field(max_length=50)] = []  # noqa: RUF012
 
 
-class DrillFile(Row):
+class DrillFile(SettingsRow):
     """drill.toml and drill/*.toml."""
 
     assembly: Annotated[list[AssemblyRow], Field(max_length=100)] = []  # noqa: RUF012

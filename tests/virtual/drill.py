@@ -347,7 +347,7 @@ class DrillHouse:
         self.recorder.drills = self.drills
         found = await open_drills(self.journal)
         self.drills.restore(found, *await musters_of(self.journal, [one.id for one in found]))
-        self.cycle.watchers[:] = [("drill", self.drills.turn)]
+        self.cycle.watches[:] = [("drill", self.drills.turn)]
 
     async def run(self, seconds: float, step_s: float = 0.5) -> None:
         """Let time pass."""

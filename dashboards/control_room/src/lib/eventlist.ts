@@ -85,9 +85,9 @@ export class EventWindow {
   }
 }
 
-/** What an event carries, in a few words. */
-export function said(event: DeviceEvent): string {
+/** What an event carries, in a few words; `word` has the name of a key and of a value, or gives it back as it is. */
+export function said(event: DeviceEvent, word: (kind: 'data' | 'value', of: string) => string): string {
   return Object.entries(event.data)
-    .map(([key, value]) => `${key} ${value}`)
+    .map(([key, value]) => `${word('data', key)} ${word('value', `${key}.${value}`).replace(`${key}.`, '')}`)
     .join(' · ');
 }
