@@ -27,14 +27,17 @@ def button(within: Page | Locator, key: str) -> Locator:
 
 @pytest.fixture
 def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
-    """The safety officer, with three people on 3F, nothing real active before, and no drill left behind."""
-    client = people("safety_officer")
-    wait_for(lambda: client.get("/drills/current")["clear"], 90, lambda: str(client.get("/drills/current")))
+    """The safety officer, with three people on 3F, nothing real active before, and no drill or fire left behind."""
+    client, operator = people("safety_officer"), people("operator")
+    wait_for(lambda: client.get("/drills/current")["clear"], 120, lambda: str(client.get("/drills/current")))
     for person in PEOPLE:
         city.sim("fault", "event", "access-e", "access_granted", "door=e-03f-1", "direction=in", f"person={person}")
+    last = f"/events?q={PEOPLE[-1]}"
+    wait_for(lambda: operator.get(last)["items"], 30, "the cards did not arrive")
     yield client
     city.sim("fault", "event", "fire-panel", "reset")
-    wait_for(lambda: client.get("/drills/current")["clear"], 60, "something real stays")
+    _stand_down(client)
+    wait_for(lambda: client.get("/drills/current")["clear"], 120, lambda: str(client.get("/drills/current")))
     for drill in client.get("/drills")["items"]:
         path = f"/drills/{drill['id']}"
         if drill["phase"] == "running":
@@ -43,7 +46,6 @@ def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
             client.post(f"{path}/restore", {"steps": [step["id"] for step in drill["steps"]]})
         elif drill["phase"] in {"planned", "requested"}:
             client.post(f"{path}/cancel", {"reason": "end of the test"})
-    operator = people("operator")
 
     def fires() -> list[str]:
         items = operator.get("/alarms?state=active&limit=1000")["items"]
@@ -54,6 +56,19 @@ def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
         return [item["id"] for item in mine]
 
     wait_for(lambda: not fires(), 60, "alarms of the fire stay")
+
+
+def _stand_down(client: Client) -> None:
+    """Stand down after a fire, if there was one, once the panel is known to be reset."""
+
+    def done() -> bool:
+        fire = client.get("/fire")
+        active = fire["response"] is not None and fire["response"]["phase"] == "active"
+        if active and fire["reset"]:
+            client.post("/fire/stand-down", {"response": fire["response"]["id"], "reason": "end of the test"})
+        return not active
+
+    wait_for(done, 60, lambda: str(client.get("/fire"))[:500])
 
 
 def start(building: Building) -> tuple[Room, Room]:
@@ -177,5 +192,7 @@ def test_a_real_fire_at_the_very_point_takes_every_screen(building: Building, of
     current = officer.get("/drills/current")["drill"]
     assert (current["cause"], current["values"]) == ("real", [])
     city.sim("fault", "event", "fire-panel", "reset")
+    _stand_down(officer)
+    wait_for(lambda: officer.get("/drills/current")["clear"], 120, lambda: str(officer.get("/drills/current")))
     expect(looking.locator(".band.fire")).to_have_count(0, timeout=20_000)
     expect(looking.locator(".band.over")).to_contain_text(ZH["drill.cause.real"])
