@@ -135,13 +135,11 @@ class Watch:
 def fire_signals(watch: FireWatch) -> tuple[Signal, ...]:
     """Return what the watch over fire says on top: a response that is not over, a status that is not known.
 
-    A panel that was reset is not the end of a fire: the safety officer stands down, and what was held is given back.
+    A panel that was reset is not the end of a fire: that is when the safety officer stands down.
     """
     found = []
     if watch.response.phase is ResponsePhase.ACTIVE:
         found.append(Signal("fire", "", Name("火警尚未解除", "the fire is not stood down")))
-    elif watch.response.phase is ResponsePhase.RESTORING:
-        found.append(Signal("panel", "", Name("火警後恢復中", "being given back after a fire")))
     if watch.table.panel and watch.picture.status is FireStatus.UNKNOWN:
         found.append(Signal("unknown", "", _UNKNOWN))
     return tuple(found)

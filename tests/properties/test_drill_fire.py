@@ -110,17 +110,17 @@ class DrillFireHouse(FireHouse):
             level = self.random.choice(list(Level))
             self.drills.add(course.plan(f"d-{self.made_drills}", SCENARIO, level, end_ns, "officer", now_ns))
         elif current.phase is Phase.REQUESTED:
-            idle = self.fire.response.phase is ResponsePhase.IDLE
+            active = self.fire.response.phase is ResponsePhase.ACTIVE
             self.drills.confirm(current.id, "duty")
             self.started += 1
-            if not idle:
-                self.wrong.append("a drill has begun before a fire was stood down and given back")
+            if active:
+                self.wrong.append("a drill has begun before a fire was stood down")
         elif current.phase is Phase.RUNNING:
             if self.random.random() < 0.1:
                 self.drills.act(current.id, lambda one, now_ns: course.stand_down(one, "officer", now_ns, "enough"))
         else:
             self.drills.restored(current.id, "officer", [])
-            if self.fire.response.phase is not ResponsePhase.IDLE:
+            if self.fire.response.phase is ResponsePhase.ACTIVE:
                 self.wrong.append("a drill was restored while a fire has the building")
 
     def check(self) -> None:
