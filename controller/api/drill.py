@@ -147,7 +147,7 @@ def _drill(runtime: Runtime, drill: Drill) -> dict[str, Any]:
         "cause": None if drill.cause is None else str(drill.cause),
         "ended_by": drill.ended_by,
         "ended_why": drill.ended_why,
-        "real": [signal.to_json() for signal in drill.real],
+        "real": [signal.public().to_json() for signal in drill.real],
         "injects": injects,
         "goals": [_goal(goal) for goal in drill.scenario.goals],
         "assembly": [
@@ -230,7 +230,7 @@ async def read_current(runtime: RuntimeDep, principal: Viewer) -> Json:
     """Return what every screen shows of the drill under way, and the real signals that stand against one."""
     engine = engine_of(runtime)
     against = engine.signals()
-    seen = [one.to_json() for one in against if principal.permissions.allows(Action.VIEW, one.area)]
+    seen = [one.public().to_json() for one in against if principal.permissions.allows(Action.VIEW, one.area)]
     return Json({**engine.view(), "clear": not against, "against": seen})
 
 

@@ -311,11 +311,10 @@ def tick(drill: Drill, elapsed_s: float, now_ns: int, real: Sequence[Signal]) ->
     if drill.phase is not Phase.RUNNING:
         return None
     if real:
-        first = real[0]
+        first = real[0].public()
         place = Name(f"{first.place.zh} {first.text.zh}".strip(), f"{first.place.en} {first.text.en}".strip())
-        return _ended(
-            drill, now_ns, Cause.REAL, "system", Name(f"真實訊號：{place.zh}", f"real signal: {place.en}"), real
-        )
+        said = Name(f"真實訊號 {place.zh}".strip(), f"real signal {place.en}".strip())
+        return _ended(drill, now_ns, Cause.REAL, "system", said, real)
     if elapsed_s >= drill.length_s:
         return _ended(drill, now_ns, Cause.END_TIME, "system", Name("結束時間到", "end time reached"))
     known = {id_ for id_, _ in drill.given}
@@ -470,7 +469,7 @@ def _ended(
     after = replace(
         drill, phase=Phase.STOOD_DOWN, ended_ns=now_ns, cause=cause, ended_by=who, ended_why=why, real=tuple(real)
     )
-    data = {"cause": str(cause), "real": [signal.to_json() for signal in real], "reason": why}
+    data = {"cause": str(cause), "real": [signal.public().to_json() for signal in real], "reason": why}
     return Move(after, (_entry(after, now_ns, "ended", who, f"結束：{said.zh}", f"ended: {said.en}", **data),))
 
 
@@ -483,9 +482,11 @@ def _inject(drill: Drill, id_: str) -> Inject:
 
 def _clear(real: Sequence[Signal]) -> None:
     if real:
-        first = real[0]
+        first = real[0].public()
         where = f" at {first.place.en}" if first.place.en else ""
-        raise ConflictError(f"a real signal is active: {first.text.en}{where}; no drill goes on beside it")
+        raise ConflictError(
+            f"a real signal is active: {first.text.en or 'see the alarms'}{where}; no drill goes on beside it"
+        )
 
 
 def _end_fits(drill: Drill, now_ns: int) -> None:

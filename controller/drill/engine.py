@@ -363,8 +363,6 @@ def _last(drill: Drill) -> dict[str, str] | None:
 
 
 def _public(signal: Signal) -> dict[str, Any]:
-    """Return a signal for every screen. A duress is told to those who answer it, by its alarm, and not to all."""
-    if signal.kind in {"duress", "other"}:
-        return {"kind": "other", "text": {"zh": "", "en": ""}, "place": {"zh": "", "en": ""}, "floor": ""}
-    data = signal.to_json()
+    """Return a signal as every screen is told of it."""
+    data = signal.public().to_json()
     return {key: data[key] for key in ("kind", "text", "place", "floor")}

@@ -237,7 +237,8 @@ def _deviations(data: ReportData, words: Mapping[str, str]) -> list[str]:
     drill, board, language = data.drill, data.board, data.language
     found = []
     if drill.cause is not Cause.STOOD_DOWN and drill.cause is not None:
-        signals = "、".join(str(getattr(signal.text, language)) for signal in drill.real[:5])
+        told = [str(getattr(signal.public().text, language)) for signal in drill.real[:5]]
+        signals = ("、" if language == "zh" else ", ").join(text for text in told if text)
         found.append(words["deviation.ended"].format(cause=words[f"cause.{drill.cause}"], what=signals or "–"))
     if board.missing:
         found.append(words["deviation.missing"].format(count=board.missing))

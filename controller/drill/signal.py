@@ -53,6 +53,13 @@ class Signal:
     area: str = ""
     floor: str = ""
 
+    def public(self) -> Signal:
+        """Return what may be told to everybody: of a duress only that something is real.
+
+        Its alarm goes to those who answer it, and whoever stands beside the person must not read it from a wall.
+        """
+        return Signal("other", "", _NOWHERE) if self.kind in {"duress", "other"} else self
+
     def to_json(self) -> dict[str, Any]:
         """Return the signal for API, stream and journal."""
         return {

@@ -165,7 +165,7 @@ def _count_without_network(phone: Room) -> None:
     expect(page.locator(".net")).to_contain_text(ZH["warden.offline"], timeout=20_000)
     page.get_by_role("button", name=f"{PEOPLE[0]} {ZH['warden.here']}").click()
     page.get_by_role("button", name=f"{PEOPLE[1]} {ZH['warden.rescue']}").click()
-    page.get_by_label(ZH["warden.rescue.where"]).fill("東側廁所")
+    page.get_by_role("textbox", name=ZH["warden.rescue.where"]).fill("東側廁所")
     button(page, "warden.rescue.send").click()
     button(page, "warden.more").click()
     button(page, "warden.swept").click()

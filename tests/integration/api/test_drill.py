@@ -179,7 +179,7 @@ async def test_no_drill_beside_a_real_signal_and_a_real_one_ends_it_on_every_scr
 
 
 async def test_a_duress_is_not_told_to_every_screen(house: Any, people: People) -> None:
-    await begin(people)
+    id_ = await begin(people)
     house.signals.append(Signal("duress", "hall.access.a.duress", Name("脅迫", "duress"), place=Name("門", "door")))
     house.runtime.drills.turn()
     shown = house.runtime.drills.view()
@@ -187,6 +187,10 @@ async def test_a_duress_is_not_told_to_every_screen(house: Any, people: People) 
     assert shown["real"] == [
         {"kind": "other", "text": {"zh": "", "en": ""}, "place": {"zh": "", "en": ""}, "floor": ""}
     ]
+    for path in ("/drills", f"/drills/{id_}", f"/drills/{id_}/entries", "/drills/current"):
+        reply = await people.viewer("GET", path)
+        assert reply.status_code == 200
+        assert "duress" not in reply.text, path
 
 
 async def test_everybody_on_duty_may_break_a_drill_off(people: People) -> None:
