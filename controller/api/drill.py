@@ -447,7 +447,6 @@ async def read_report(
         timezone=site.timezone,
         language=language,
         made_ns=runtime.clock.now_ns(),
-        fonts=runtime.fonts,
     )
     try:
         pdf = await runtime.jobs.run(render, data, limit_s=_REPORT_S)

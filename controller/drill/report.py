@@ -1,8 +1,8 @@
 """The report of a drill as PDF: what was wanted, what came of it, who was accounted for when, and what deviated.
 
-`render` runs in the job process: its argument and its result can be pickled, and it touches nothing else. Only this
-module knows typst. Fields as the fire-prevention plan wants them (消防法施行細則: date, length, notice to the fire
-authority, the teams of the self-defence fire brigade, what was found).
+`render` runs in the job process: its argument and its result can be pickled, and it touches nothing else. The
+fonts are those of the other reports. Fields as the fire-prevention plan wants them (消防法施行細則: date,
+length, notice to the fire authority, the teams of the self-defence fire brigade, what was found).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from controller.drill.course import Cause, Phase
 from controller.drill.words import WORDS
-from controller.share import share_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from controller.drill.scenario import Goal
     from controller.point.model import Name
 
-__all__ = ["GoalResult", "ReportData", "content", "goals", "render", "report_fonts"]
+__all__ = ["GoalResult", "ReportData", "content", "goals", "render"]
 
 FAMILY = "Noto Sans TC"
 LEAST_S = 4 * 3600.0
@@ -48,8 +47,6 @@ class ReportData:
     language: str
     """`zh` or `en`."""
     made_ns: int
-    fonts: tuple[str, ...] = ()
-    """Folders with the font files of `FAMILY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,32 +261,21 @@ def _elapsed(seconds: float) -> str:
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
 
 
-def report_fonts() -> tuple[str, ...]:
-    """Return the folders with the font of reports: those that the pages of the control room are built from.
-
-    Empty where there is none; the system's fonts are taken then.
-    """
-    try:
-        base = share_dir("dashboards") / "control_room" / "node_modules" / "@expo-google-fonts" / "noto-sans-tc"
-    except FileNotFoundError:
-        return ()
-    found = [base / name for name in ("400Regular", "700Bold")]
-    return tuple(str(path) for path in found if path.is_dir())
-
-
 def render(data: ReportData) -> bytes:
     """Return the PDF.
 
     Raises:
+        UnavailableError: there are no fonts.
         typst.TypstError: the template and the data do not go together.
     """
-    import typst  # noqa: PLC0415 - the job process alone needs it
+    import typst  # noqa: PLC0415 - the job process alone needs these two
+
+    from controller.report.page import font_folder  # noqa: PLC0415
 
     template = files("controller.drill").joinpath("report.typ").read_bytes()
     made: bytes = typst.compile(  # type: ignore[misc]
         template,
-        font_paths=list(data.fonts),
-        ignore_system_fonts=bool(data.fonts),
+        font_paths=typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[font_folder()]),
         sys_inputs={"data": json.dumps(content(data), ensure_ascii=False)},
     )
     return made

@@ -45,7 +45,7 @@ class Difference:
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses, vehicles and the
     scenarios of fire drills too."""
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
-    factors, uses and vehicles too."""
+    factors, uses, tariffs, times of reports and vehicles too."""
     fire: Change
     """Causes of fire.toml, as `cause floor-3f`, and `fire` for its panel, zones and times."""
     links: tuple[str, ...]
@@ -134,6 +134,9 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **{f"carbon {item.year}": item for item in energy.factors},
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},
+        **{f"tariff {item.id}": item for item in configuration.tariff.tables},
+        **({} if configuration.tariff.account is None else {"tariff account": configuration.tariff.account}),
+        **({"report schedule": configuration.report} if configuration.report.kinds else {}),
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
         **{f"drill scenario {item.id}": item for item in configuration.scenarios.values()},
     }

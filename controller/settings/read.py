@@ -28,10 +28,12 @@ from controller.settings.file import (
 )
 from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
+from controller.settings.report import ReportFile
 from controller.settings.scenario import AssemblyRow, DrillFile, ScenarioRow
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
 from controller.settings.strategy import StrategyFile
+from controller.settings.tariff import TARIFF_FORMS, TariffFile
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ _FILES = (
     "schedule.toml",
     "energy.toml",
     "drill.toml",
+    "tariff.toml",
+    "report.toml",
     "fire.toml",
     "strategy.toml",
     "vehicles.toml",
@@ -165,6 +169,9 @@ class Rows:
     days: list[Placed[DayRow]] = field(default_factory=list)
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
+    tariff: TariffFile = field(default_factory=TariffFile)
+    tariff_places: Source = field(default_factory=lambda: Source("tariff.toml", {}))
+    report: ReportFile = field(default_factory=ReportFile)
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
     assembly: list[Placed[AssemblyRow]] = field(default_factory=list)
     scenarios: list[Placed[ScenarioRow]] = field(default_factory=list)
@@ -214,6 +221,10 @@ def read_site(folder: Path) -> Rows:
         rows.days += _expanded(source, "day", DayRow, problems, len(rows.days), _SCHEDULE)
     energy, rows.energy_places = _whole(folder, "energy.toml", EnergyFile, problems)
     rows.energy = energy or EnergyFile()
+    tariff, rows.tariff_places = _whole(folder, "tariff.toml", TariffFile, problems)
+    rows.tariff = tariff or TariffFile()
+    report, _ = _whole(folder, "report.toml", ReportFile, problems)
+    rows.report = report or ReportFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
     for source in _sources(folder, "drill", "scenario", problems, csv=False):
@@ -496,7 +507,7 @@ def _wanted(item: Any) -> str:
     kind = item["type"]
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern"))
-        return FORMS.get(pattern, f"a text of the form {pattern}")
+        return FORMS.get(pattern) or TARIFF_FORMS.get(pattern) or f"a text of the form {pattern}"
     if kind in _KINDS:
         return _KINDS[kind]
     for name, words in _BOUNDS.items():

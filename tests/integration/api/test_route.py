@@ -56,6 +56,9 @@ VALUES = {
     "digest": "0" * 64,
     "drill_id": "d-1",
     "inject": "detector",
+    "report_id": "month-2025-12-01",
+    "language": "zh",
+    "format": "pdf",
 }
 
 
@@ -133,6 +136,7 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/drills/{drill_id}/restore"): Action.SAFETY,
     ("POST", "/api/v1/drills/{drill_id}/report"): Action.SAFETY,
     ("POST", "/api/v1/drills/{drill_id}/muster"): Action.MUSTER,
+    ("POST", "/api/v1/reports"): Action.CONFIGURE,
     ("PUT", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("DELETE", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,

@@ -11,7 +11,7 @@ import pytest
 from controller.drill import course
 from controller.drill.muster import Status, Tick, TickKind, board
 from controller.drill.presence import Person
-from controller.drill.report import ReportData, content, goals, render, report_fonts
+from controller.drill.report import ReportData, content, goals, render
 from controller.drill.scenario import Level
 from controller.point.model import Name
 from tests.virtual.drill import load_drill_site
@@ -55,7 +55,6 @@ def data(tmp_path: Path) -> ReportData:
         timezone="Asia/Taipei",
         language="zh",
         made_ns=NOW,
-        fonts=report_fonts(),
     )
 
 
