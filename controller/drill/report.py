@@ -273,7 +273,7 @@ def render(data: ReportData) -> bytes:
     from controller.report.page import font_folder  # noqa: PLC0415
 
     template = files("controller.drill").joinpath("report.typ").read_bytes()
-    made: bytes = typst.compile(  # type: ignore[misc]
+    made: bytes = typst.compile(
         template,
         font_paths=typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[font_folder()]),
         sys_inputs={"data": json.dumps(content(data), ensure_ascii=False)},
