@@ -23,6 +23,7 @@ from controller import recall
 from controller.alarm.engine import AlarmEngine
 from controller.almanac import Almanac
 from controller.api.app import create_app
+from controller.api.drill_record import musters_of, open_drills
 from controller.api.render import limits_json
 from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, ScheduleView, StrategyView
 from controller.api.server import HttpSettings, Server, build_server
@@ -30,6 +31,9 @@ from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
+from controller.drill.engine import DrillEngine
+from controller.drill.presence import Presence
+from controller.drill.signal import Watch, fire_signals
 from controller.enrolment import enrolment
 from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
 from controller.field.field import Field, Idle
@@ -220,10 +224,9 @@ class Controller:
             changed=self.recorder.calendar,
         )
 
+        await self._prepare_drills()
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
-        self.jobs = JobProcess()
-        self._exit.push_async_callback(self.jobs.close)
         self.server = self._serve()
         self._report()
 
@@ -663,6 +666,24 @@ class Controller:
         point = self._files.site.points.get(address)
         return None if point is None else point.limits
 
+    async def _prepare_drills(self) -> None:
+        """Follow the cards since before the start, and end a drill that the stop cut short."""
+        presence = Presence(lambda: self.configuration.site)
+        for kind, time_ns, data in await recall.passes(self.journal, self.clock):
+            presence.take(kind, time_ns, data)
+        watch = Watch(lambda: self.configuration.site, lambda: _alarms(self.configuration))
+        self.drills = self.recorder.drills = DrillEngine(
+            self.clock,
+            signals=lambda: (*watch.active(self.parts.table), *fire_signals(self.fire)),
+            presence=presence,
+            record=self.recorder.drill,
+            tell=self.recorder.tell_drill,
+            recorded=lambda: self.journal.healthy,
+        )
+        drills = await open_drills(self.journal)
+        self.drills.restore(drills, *await musters_of(self.journal, [drill.id for drill in drills]))
+        self.cycle.watches.append(("drill", self.drills.turn))
+
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _influx(self) -> Influx | None:
@@ -732,6 +753,9 @@ class Controller:
             tariff=lambda: self.configuration.tariff,
             report_plan=lambda: self.configuration.report,
             fleet=lambda: self.configuration.fleet,
+            drills=self.drills,
+            jobs=self.jobs,
+            scenarios=lambda: self.configuration.scenarios,
             overview=self._overview,
             folder=self.options.site,
             drawings=DrawingStore(self.options.data / "drawings"),

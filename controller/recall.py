@@ -9,11 +9,13 @@ from sqlalchemy.dialects.sqlite import insert
 
 from controller.alarm.definition import AlarmState
 from controller.command.order import SlotRow
+from controller.drill.presence import FORGET_S, PASSES
 from controller.journal.entry import CommandRow
 from controller.journal.schema import (
     alarm_state,
     command_entry,
     command_slot,
+    event_entry,
     fire_state,
     overlay,
     point_number,
@@ -36,6 +38,7 @@ __all__ = [
     "fire_response",
     "keep_numbers",
     "next_generation",
+    "passes",
     "point_numbers",
     "slots",
     "strategy_past",
@@ -106,6 +109,17 @@ async def alarm_states(journal: Journal) -> list[AlarmState]:
         )
         for row in await journal.fetch(select(alarm_state))
     ]
+
+
+async def passes(journal: Journal, clock: Clock) -> list[tuple[str, int, dict[str, object]]]:
+    """Return the events of cards at doors that still tell who is in the building: type, time and data, oldest first."""
+    since = clock.now_ns() - round(FORGET_S * 1e9)
+    rows = await journal.fetch(
+        select(event_entry.c.type, event_entry.c.time_ns, event_entry.c.data)
+        .where(event_entry.c.type.in_(sorted(PASSES)), event_entry.c.time_ns >= since)
+        .order_by(event_entry.c.time_ns, event_entry.c.id)
+    )
+    return [(row.type, row.time_ns, row.data) for row in rows]
 
 
 async def fire_response(journal: Journal) -> Mapping[str, Any] | None:

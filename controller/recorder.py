@@ -16,7 +16,16 @@ from controller.api.render import command_json, device_json, event_json
 from controller.api.stream import EVENTS
 from controller.errors import ConflictError, UnavailableError
 from controller.field.execution import execute
-from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow, FireRow
+from controller.journal.entry import (
+    AlarmRow,
+    AlarmStateRow,
+    CommandRow,
+    DrillEntryRow,
+    DrillPersonRow,
+    DrillRow,
+    DrillTickRow,
+    FireRow,
+)
 from controller.journal.entry import SlotRow as JournalSlotRow
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from controller.api.stream import StreamHub
     from controller.command.order import Command, Order, SlotRow
     from controller.cycle import Parts
+    from controller.drill.engine import DrillEngine, Record
     from controller.field.field import Field
     from controller.history.log import FrameLog
     from controller.journal.journal import Journal
@@ -56,6 +66,7 @@ class Recorder:
         self.hub: StreamHub | None = None
         self.field: Field | None = None
         self.parts: Parts | None = None
+        self.drills: DrillEngine | None = None
         self.fire: FireWatch | None = None
         self._journal = journal
         self._log = log
@@ -86,7 +97,11 @@ class Recorder:
 
     def event(self, event: Event) -> None:
         """Append to the event journal, once; the stream is told of all new ones at the end of the turn."""
-        if self._journal.event(event) and self.hub is not None:
+        if not self._journal.event(event):
+            return
+        if self.drills is not None:
+            self.drills.event(event)
+        if self.hub is not None:
             self._events.append((event, self._clock.now_ns()))
             self._event_counts[event.source] += 1
 
@@ -232,6 +247,24 @@ class Recorder:
         )
         self._commands[command.id] = command
         self._something.set()
+
+    def drill(self, record: Record) -> None:
+        """Append what happened in a drill; the screens are told at once, marked unrecorded while the disk fails."""
+        drill = record.drill
+        self._journal.drill(
+            None if drill is None else DrillRow(drill.id, str(drill.phase), drill.planned_ns, drill.to_json()),
+            [
+                DrillEntryRow(one.drill, one.time_ns, one.kind, one.who, one.text.zh, one.text.en, dict(one.data))
+                for one in record.entries
+            ],
+            [DrillTickRow(id_, tick.key, tick.received_ns, tick.to_json()) for id_, tick in record.ticks],
+            [DrillPersonRow(id_, one.id, one.area, one.floor, one.door, one.seen_ns) for id_, one in record.people],
+        )
+
+    def tell_drill(self) -> None:
+        """Tell every screen how the drill under way stands."""
+        if self.hub is not None:
+            self.hub.publish_drill()
 
     def _lose(self, command: Command, error: Exception) -> None:
         """Take back a new command that the journal had in its queue and could not keep; protection goes on."""

@@ -38,6 +38,7 @@ from controller.settings import charging as settings_charging
 from controller.settings import file as settings_file
 from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
+from controller.settings import scenario as settings_scenario
 from controller.settings import schedule_row
 from controller.settings import strategy as settings_strategy
 from controller.settings import tariff as settings_tariff
@@ -242,6 +243,16 @@ _FILES = (
         (("[fire]", "FireHeadRow"), ("[[hold]]", "HoldRow"), ("[[effect]]", "EffectRow"), ("[[cause]]", "CauseRow")),
     ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
+    (
+        "drill.toml, drill/*.toml",
+        (
+            ("[[assembly]]", "AssemblyRow"),
+            ("[[scenario]]", "ScenarioRow"),
+            ("[[scenario.inject]]", "InjectRow"),
+            ("[[scenario.goal]]", "GoalRow"),
+            ("[[scenario.restore]]", "StepRow"),
+        ),
+    ),
 )
 
 
@@ -253,6 +264,7 @@ _ROWS = (
     settings_tariff,
     settings_report,
     settings_charging,
+    settings_scenario,
 )
 
 

@@ -26,6 +26,7 @@ from controller.api import (
     device,
     document,
     drawing,
+    drill,
     energy,
     equipment,
     event,
@@ -35,6 +36,7 @@ from controller.api import (
     inventory,
     limit,
     model,
+    muster,
     plan,
     point,
     profile,
@@ -105,6 +107,8 @@ _NOUNS = (
     report,
     strategy,
     vehicle,
+    drill,
+    muster,
     about,
 )
 
@@ -121,6 +125,7 @@ def create_app(runtime: Runtime, *, static_dir: Path | None, settings: ApiSettin
         alarms=lambda: [item.to_json() for item in runtime.alarms.active()],
         devices=lambda: [device_json(status) for status in runtime.field.statuses()],
         again=runtime.identity.again,
+        drill=None if runtime.drills is None else runtime.drills.view,
         fire=lambda: fire.fire_json(runtime.fire),
         capacity=settings.stream_clients,
     )

@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from controller.command.hold import Hold
     from controller.command.order import Command
     from controller.command.priority import Slot
+    from controller.drill.engine import DrillEngine
+    from controller.drill.scenario import Scenario
     from controller.field.field import DeviceStatus
     from controller.history.store import HistoryStore
     from controller.identity.identity import Identity
+    from controller.job import Jobs
     from controller.journal.journal import Journal
     from controller.maintenance.works import Works
     from controller.plan.plan import Plan
@@ -297,6 +300,12 @@ class Runtime:
     """When reports are made by themselves."""
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""
+    drills: DrillEngine | None = None
+    """Fire drills; None where there are none (a server that only shows)."""
+    scenarios: Callable[[], Mapping[str, Scenario]] = dict
+    """Fire drills as the files have them, by id."""
+    jobs: Jobs | None = None
+    """Heavy work, in a process of its own; None where there is none."""
     overview: Callable[[], Sequence[str]] = tuple
     """Addresses of the points of the stream's topic `overview`."""
     ready: Callable[[], Mapping[str, bool]] = _ready

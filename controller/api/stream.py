@@ -63,6 +63,8 @@ CLOSE_FLOOD = 4429
 
 CONTROL = "control"
 """Answers to the client itself; they are never dropped."""
+DRILL = "drill"
+"""How the drill under way stands; the latest takes the place of one that still waits, and is never dropped."""
 
 _LISTS = ("alarms", "devices", "commands", "events", "calendar", "fire")
 _WHOLE = frozenset({"alarms", "devices", "fire"})
@@ -111,7 +113,7 @@ class Client:
         if topic in self.stale_lists:
             return
         if len(self.texts) >= TEXTS:
-            kept = [entry for entry in self.texts if entry[0] == CONTROL]
+            kept = [entry for entry in self.texts if entry[0] in {CONTROL, DRILL}]
             self.dropped += len(self.texts) - len(kept)
             self.texts = deque(kept)
             self.stale_lists.update(self.lists & _WHOLE)
@@ -120,6 +122,12 @@ class Client:
                 return
         if topic not in self.stale_lists:
             self.texts.append((topic, message))
+        self.wake.set()
+
+    def latest(self, message: bytes, topic: str) -> None:
+        """Queue a text message in the place of one of the same topic that still waits."""
+        self.texts = deque(entry for entry in self.texts if entry[0] != topic)
+        self.texts.append((topic, message))
         self.wake.set()
 
     def frame(self, channel: Channel, frame: bytes) -> None:
@@ -153,12 +161,13 @@ class StreamHub:
         alarms: Callable[[], Sequence[Mapping[str, Any]]],
         devices: Callable[[], Sequence[Mapping[str, Any]]],
         again: Callable[[Principal], Principal | None],
+        drill: Callable[[], Mapping[str, Any]] | None = None,
         fire: Callable[[], Mapping[str, Any]] = dict,
         capacity: int = 1_000,
     ) -> None:
         """Begin without clients. `alarms` and `devices` return the JSON objects of a snapshot.
 
-        `fire` returns what every signed-in person is told of fire: it knows no areas.
+        `fire` and `drill` return what every signed-in person is told of fire and of a drill: they know no areas.
         """
         self._site = site
         self._table = table
@@ -168,6 +177,7 @@ class StreamHub:
         self._alarms = alarms
         self._devices = devices
         self._again = again
+        self._drill = drill
         self._fire = fire
         self._capacity = capacity
         self._generation = -1
@@ -253,6 +263,15 @@ class StreamHub:
             if "calendar" in client.lists:
                 client.text(message, "calendar")
 
+    def publish_drill(self) -> None:
+        """Tell every client, whatever it subscribed to, how the drill under way stands; never dropped."""
+        message = self._drill_message()
+        for client in self._clients:
+            client.latest(message, DRILL)
+
+    def _drill_message(self) -> bytes:
+        return _json({"type": "drill", "time": self._now_ms(), "item": self._drill() if self._drill else None})
+
     def publish_fire(self) -> None:
         """Send what is known of fire to everybody who looks, before all else that waits for them but answers."""
         for client in self._clients:
@@ -303,6 +322,8 @@ class StreamHub:
         client.text(
             _json({"type": "hello", "generation": generation, "time": self._now_ms(), "version": self._version})
         )
+        if self._drill is not None:
+            client.latest(self._drill_message(), DRILL)
         return client
 
     def leave(self, client: Client) -> None:

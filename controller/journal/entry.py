@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AlarmRow", "AlarmStateRow", "AuditRow", "CommandRow", "FireRow", "SlotRow"]
+__all__ = [
+    "AlarmRow",
+    "AlarmStateRow",
+    "AuditRow",
+    "CommandRow",
+    "DrillEntryRow",
+    "DrillPersonRow",
+    "DrillRow",
+    "DrillTickRow",
+    "FireRow",
+    "SlotRow",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,53 @@ class SlotRow:
     since_ns: int = 0
     until_ns: int | None = None
     lease_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRow:
+    """A fire drill as it stands."""
+
+    id: str
+    phase: str
+    planned_ns: int
+    data: Mapping[str, Any]
+    """The whole of it; JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillEntryRow:
+    """One line of the record of a drill."""
+
+    drill: str
+    time_ns: int
+    kind: str
+    who: str
+    zh: str
+    en: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillTickRow:
+    """One thing that a warden, or a card at an exit, said."""
+
+    drill: str
+    key: str
+    """Unique in the drill: a tick that comes again is kept once."""
+    received_ns: int
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPersonRow:
+    """Somebody who was in the building when a drill began."""
+
+    drill: str
+    person: str
+    area: str
+    floor: str
+    door: str
+    seen_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ from controller.journal.schema import (
     alarm_state,
     command_entry,
     command_slot,
+    drill,
+    drill_entry,
+    drill_person,
+    drill_tick,
     event_entry,
     fire_entry,
     fire_state,
@@ -38,14 +42,25 @@ from controller.journal.schema import (
 from controller.journal.writer import Barrier, Unit, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Executable, Row, Table
 
     from controller.journal.audit import ChainReport
     from controller.journal.database import Opened
-    from controller.journal.entry import AlarmRow, AlarmStateRow, AuditRow, CommandRow, FireRow, SlotRow
+    from controller.journal.entry import (
+        AlarmRow,
+        AlarmStateRow,
+        AuditRow,
+        CommandRow,
+        DrillEntryRow,
+        DrillPersonRow,
+        DrillRow,
+        DrillTickRow,
+        FireRow,
+        SlotRow,
+    )
     from drivers.driver import Clock
     from drivers.event import Event
 
@@ -75,6 +90,10 @@ _slot_upsert = _replacing(command_slot)
 _slot_delete = delete(command_slot).where(
     command_slot.c.point == bindparam("of_point"), command_slot.c.slot == bindparam("of_slot")
 )
+_drill_upsert = _replacing(drill)
+_drill_insert = insert(drill_entry)
+_tick_insert = upsert(drill_tick).on_conflict_do_nothing(index_elements=["drill", "key"])
+_person_insert = upsert(drill_person).on_conflict_do_nothing(index_elements=["drill", "person"])
 _fire_insert = insert(fire_entry)
 _fire_upsert = _replacing(fire_state)
 _fire_delete = delete(fire_state).where(fire_state.c.key == bindparam("of_key"))
@@ -277,6 +296,25 @@ class Journal:
         self._add_fact(Unit(rows=[(_event_insert, row)], fact=True))
         return True
 
+    def drill(
+        self,
+        row: DrillRow | None,
+        entries: Iterable[DrillEntryRow] = (),
+        ticks: Iterable[DrillTickRow] = (),
+        people: Iterable[DrillPersonRow] = (),
+    ) -> None:
+        """Append what happened in a drill, and how it stands, in one transaction. Never raises for a failing disk.
+
+        A tick or person that is there already stays as it is.
+        """
+        rows: list[tuple[Executable, dict[str, Any]]] = []
+        if row is not None:
+            rows.append((_drill_upsert, _columns(row)))
+        rows += [(_drill_insert, _columns(entry)) for entry in entries]
+        rows += [(_tick_insert, _columns(tick)) for tick in ticks]
+        rows += [(_person_insert, _columns(person)) for person in people]
+        self._add_fact(Unit(rows=rows, fact=True))
+
     def fire(self, rows: Sequence[FireRow], state: Mapping[str, Any] | None) -> None:
         """Append what happened in the response to a fire, and where it stands, in one transaction; None ends it.
 
@@ -434,5 +472,15 @@ def _of_loss(lost: Callable[[Exception], None]) -> Callable[[list[int], Exceptio
     return settle
 
 
-def _columns(row: AlarmRow | AlarmStateRow | CommandRow | FireRow | SlotRow) -> dict[str, Any]:
+def _columns(
+    row: AlarmRow
+    | AlarmStateRow
+    | CommandRow
+    | FireRow
+    | SlotRow
+    | DrillRow
+    | DrillEntryRow
+    | DrillTickRow
+    | DrillPersonRow,
+) -> dict[str, Any]:
     return {item.name: getattr(row, item.name) for item in fields(row)}

@@ -29,6 +29,10 @@ __all__ = [
     "command_entry",
     "command_slot",
     "commissioning_entry",
+    "drill",
+    "drill_entry",
+    "drill_person",
+    "drill_tick",
     "event_entry",
     "fire_entry",
     "fire_state",
@@ -170,6 +174,53 @@ commissioning_entry = Table(
 )
 """Points compared with an instrument at commissioning: what was read, with what it was compared, by whom."""
 
+drill = Table(
+    "drill",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("phase", String, nullable=False),
+    Column("planned_ns", BigInteger, nullable=False, index=True),
+    Column("data", JSON, nullable=False),
+)
+"""Every fire drill as it stands; `data` is the whole of it with its scenario, as it was when it was planned."""
+
+drill_entry = Table(
+    "drill_entry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("drill", String, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("zh", Text, nullable=False),
+    Column("en", Text, nullable=False),
+    Column("data", JSON, nullable=False, default=dict),
+    Index(None, "drill", "id"),
+    sqlite_autoincrement=True,
+)
+"""The record of each drill, line by line; every text begins with 演練 DRILL."""
+
+drill_tick = Table(
+    "drill_tick",
+    metadata,
+    Column("drill", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("received_ns", BigInteger, nullable=False),
+    Column("data", JSON, nullable=False),
+)
+"""What wardens and cards said in a drill; a key is kept once."""
+
+drill_person = Table(
+    "drill_person",
+    metadata,
+    Column("drill", String, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("area", String, nullable=False),
+    Column("floor", String, nullable=False),
+    Column("door", String, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+)
+"""Who was in the building when a drill began, by the ids of the access controllers."""
 fire_entry = Table(
     "fire_entry",
     metadata,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from controller.alarm.definition import AlarmDefinition
+    from controller.drill.scenario import Scenario
     from controller.plan.plan import Plan
     from controller.point.model import Site
     from controller.rule.definition import RuleDefinition
@@ -62,6 +63,8 @@ class Configuration:
     report: ReportPlan = field(default_factory=ReportPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
+    """Fire drills as they are written down, by id."""
     fire: FireTable = field(default_factory=FireTable)
     """Who says fire, and what is held back and expected then."""
     strategies: tuple[Entry, ...] = ()

@@ -42,6 +42,8 @@ class Difference:
     strategies: Change
     """By id; a mode that the files changed too."""
     calendar: Change
+    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses, vehicles and the
+    scenarios of fire drills too."""
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
     factors, uses, tariffs, times of reports and vehicles too."""
     fire: Change
@@ -136,6 +138,7 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **({} if configuration.tariff.account is None else {"tariff account": configuration.tariff.account}),
         **({"report schedule": configuration.report} if configuration.report.kinds else {}),
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
+        **{f"drill scenario {item.id}": item for item in configuration.scenarios.values()},
     }
 
 

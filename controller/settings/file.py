@@ -91,6 +91,7 @@ FORMS = {
     r"^[A-Z0-9-]{2,12}$": "a plate: capital letters, digits and -, such as EAA-0001",
     r"^[A-Z0-9]{0,40}$": "a card number: capital letters and digits",
     r"^([01]\d|2[0-3]):[0-5]\d$": "a time of day such as 07:30",
+    r"^\d{1,3}:[0-5]\d$": "minutes and seconds after the start, such as 02:30",
     r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$": "a time of day such as 17:30, or 24:00",
     r"^[a-z0-9_*-]+$": "ids of schedules, with * for any text, such as office-*",
     r"^https?://\S+$": "an address such as http://127.0.0.1:8086",

@@ -14,6 +14,7 @@ from controller.settings.build import Builder, Endpoints
 from controller.settings.calendar import Frame, build_calendar
 from controller.settings.configuration import Configuration, Retirement
 from controller.settings.document import with_documents
+from controller.settings.drill import scenarios
 from controller.settings.energy import energy_plan, vehicles
 from controller.settings.fire import fire_table
 from controller.settings.library import Library
@@ -186,6 +187,7 @@ class _Maker:
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         tariff = tariff_plan(rows.tariff, rows.tariff_places, builder.equipment, energy, problems)
         fleet = vehicles(rows, problems)
+        drills = scenarios(rows, builder.buildings, builder.points, problems)
         fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
         programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, fleet, problems)
         _raise(problems)
@@ -218,6 +220,7 @@ class _Maker:
             tariff=tariff,
             report=report_plan(rows.report),
             fleet=fleet,
+            scenarios=drills,
             fire=fire,
             strategies=programs,
             notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),

@@ -29,6 +29,7 @@ from controller.settings.file import (
 from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
 from controller.settings.report import ReportFile
+from controller.settings.scenario import AssemblyRow, DrillFile, ScenarioRow
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
 from controller.settings.strategy import StrategyFile
@@ -59,6 +60,7 @@ _FILES = (
     "calendar.toml",
     "schedule.toml",
     "energy.toml",
+    "drill.toml",
     "tariff.toml",
     "report.toml",
     "fire.toml",
@@ -76,6 +78,7 @@ _FOLDERS = (
     "calendar",
     "schedule",
     "vehicles",
+    "drill",
     "profiles",
     "schema",
 )
@@ -170,6 +173,8 @@ class Rows:
     tariff_places: Source = field(default_factory=lambda: Source("tariff.toml", {}))
     report: ReportFile = field(default_factory=ReportFile)
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
+    assembly: list[Placed[AssemblyRow]] = field(default_factory=list)
+    scenarios: list[Placed[ScenarioRow]] = field(default_factory=list)
     fire: FireHeadRow | None = None
     fire_places: Source = field(default_factory=lambda: Source("fire.toml", {}))
     fire_holds: list[Placed[HoldRow]] = field(default_factory=list)
@@ -222,6 +227,12 @@ def read_site(folder: Path) -> Rows:
     rows.report = report or ReportFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
+    for source in _sources(folder, "drill", "scenario", problems, csv=False):
+        drill = _checked(DrillFile, source.data, source, (), problems)
+        for place, point in enumerate(drill.assembly if drill else []):
+            rows.assembly.append(Placed(point, source, ("assembly", place)))
+        for place, scenario in enumerate(drill.scenario if drill else []):
+            rows.scenarios.append(Placed(scenario, source, ("scenario", place)))
     _read_fire(folder, rows, problems)
     strategy, rows.strategy_places = _whole(folder, "strategy.toml", StrategyFile, problems)
     rows.strategy = strategy or StrategyFile()

@@ -23,6 +23,7 @@ from controller.settings.file import (
 )
 from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.report import ReportFile
+from controller.settings.scenario import DrillFile
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.strategy import StrategyFile
 from controller.settings.tariff import TariffFile
@@ -54,6 +55,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "plans": _rows(plan=PlanRow),
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
+        "drill": DrillFile.model_json_schema(by_alias=True),
         "report": ReportFile.model_json_schema(by_alias=True),
         "tariff": TariffFile.model_json_schema(by_alias=True),
         "strategy": StrategyFile.model_json_schema(by_alias=True),

@@ -22,6 +22,9 @@ from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Command, SlotRow
 from controller.cycle import Parts
+from controller.drill.engine import DrillEngine, Record
+from controller.drill.presence import Person, Presence
+from controller.drill.scenario import Assembly, Goal, Inject, Scenario, Step
 from controller.energy.carbon import Factor
 from controller.field.field import DeviceStatus
 from controller.history.store import Before, Buckets, Series
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from controller.drill.signal import Signal
     from controller.maintenance.inspection import Inspection
     from controller.maintenance.works import Works
     from controller.schedule.booking import Booking
@@ -265,6 +269,8 @@ class House:
     arbiter: Arbiter
     path: Path
     stock: Stock
+    signals: list[Signal]
+    """Real signals that are active."""
     strategies: StrategyEngine
     limits: list[tuple[str, Limits, str, str, int | None]] = dataclass_field(default_factory=list)
     site: Site = dataclass_field(default_factory=build_site)
@@ -310,6 +316,33 @@ class House:
         self.runtime.alarms.check(np.array([number], np.int32), np.array([value]), np.array([0], np.uint8))
         self.runtime.alarms.tick()
         return f"{address}#high"
+
+
+SCENARIO = Scenario(
+    "tea",
+    Name("茶水間火警", "Fire in the tea room"),
+    "hall",
+    "1F",
+    3600.0,
+    injects=(
+        Inject("detector", 0.0, Name("探測器動作", "a detector"), "reporting", 120.0, "hall.hvac.ahu1.mode", 1.0),
+        Inject("smoke", 60.0, Name("有煙", "smoke")),
+    ),
+    goals=(Goal("out", "accounted", Name("全員到齊", "everybody out"), 900.0),),
+    assembly=(Assembly("plaza", Name("廣場", "Plaza")),),
+    steps=(Step("told", Name("已通知", "everybody is told")),),
+)
+
+
+class KnownPresence(Presence):
+    """Everybody whom a test put into the building."""
+
+    def inside(self, now_ns: int) -> list[Person]:
+        return [
+            Person("p-1", "west", "1F", "hall.access.w_01f_1", now_ns - 1_000_000_000),
+            Person("p-2", "west", "1F", "hall.access.w_01f_1", now_ns - 1_000_000_000),
+            Person("p-3", "plant", "B1", "hall.access.p_b1_1", now_ns - 1_000_000_000),
+        ]
 
 
 class Browser:
@@ -483,6 +516,31 @@ async def open_house(
         else:
             house.plans[building, floor] = (plan, LimitChange(owner, reason, clock.now_ns(), None))
 
+    signals: list[Signal] = []
+
+    def record_drill(made: Record) -> None:
+        drill = made.drill
+        journal.drill(
+            None if drill is None else row.DrillRow(drill.id, str(drill.phase), drill.planned_ns, drill.to_json()),
+            [
+                row.DrillEntryRow(one.drill, one.time_ns, one.kind, one.who, one.text.zh, one.text.en, dict(one.data))
+                for one in made.entries
+            ],
+            [row.DrillTickRow(id_, tick.key, tick.received_ns, tick.to_json()) for id_, tick in made.ticks],
+            [row.DrillPersonRow(id_, one.id, one.area, one.floor, one.door, one.seen_ns) for id_, one in made.people],
+        )
+
+    def tell_drill() -> None:
+        if house.runtime.hub is not None:
+            house.runtime.hub.publish_drill()
+
+    drills = DrillEngine(
+        clock,
+        signals=lambda: signals,
+        presence=KnownPresence(lambda: house.site),
+        record=record_drill,
+        tell=tell_drill,
+    )
     entries = build_strategies()
     switched: dict[str, LimitChange] = {}
 
@@ -502,6 +560,9 @@ async def open_house(
 
     parts = Parts(table, RuleEngine((), site, clock), alarms, arbiter)
     runtime = Runtime(
+        drills=drills,
+        scenarios=lambda: {SCENARIO.id: SCENARIO},
+        jobs=InlineJobs(),
         fire=FireWatch(FireTable, parts, clock, record=record_fire, changed=lambda: None),
         strategies=StrategyView(engine.statuses, engine.status, switched.get, set_mode),
         calendar=CalendarView(
@@ -551,7 +612,9 @@ async def open_house(
     )
     settings = settings or ApiSettings(requests_per_s=10_000, sign_ins_per_min=10_000)
     app = create_app(runtime, static_dir=static, settings=settings)
-    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, engine, site=site)
+    house = House(
+        app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, signals, engine, site=site
+    )
     engine.look()
     return house
 

@@ -1,0 +1,1 @@
+"""Fire drills: scenario, course, real signals that end it, muster, report."""
