@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from controller.notify.plan import NotifyPlan
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -54,6 +55,8 @@ class Configuration:
     energy: EnergyPlan = field(default_factory=EnergyPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
+    notify: NotifyPlan = field(default_factory=NotifyPlan)
+    """Who is told of alarms, and how."""
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
     retired: tuple[Retirement, ...] = ()

@@ -41,6 +41,8 @@ class Difference:
     """By building and floor, as `main 1F`."""
     calendar: Change
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
+    notify: Change
+    """Channels, contacts, duties and routes of notify.toml, as `route fire`; its other keys as `notify`."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -50,7 +52,17 @@ class Difference:
 
     def __bool__(self) -> bool:
         return any(
-            (self.site, self.equipment, self.points, self.devices, self.alarms, self.rules, self.plans, self.calendar)
+            (
+                self.site,
+                self.equipment,
+                self.points,
+                self.devices,
+                self.alarms,
+                self.rules,
+                self.plans,
+                self.calendar,
+                self.notify,
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -78,6 +90,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         plans=_change(_plans(old), _plans(new)),
         calendar=_change(_entries(old), _entries(new)),
+        notify=_change(_told(old), _told(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
         aside=tuple(f"{key} is set aside: {problems[0]}" for key, problems in new.aside.items()),
@@ -108,6 +121,18 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
+    }
+
+
+def _told(configuration: Configuration) -> dict[str, Any]:
+    plan = configuration.notify
+    return {
+        "notify": (plan.pace, plan.address, plan.gateway, plan.hosts, plan.cleared),
+        # The whole of it, secrets too: `repr` leaves them out, and a new password is a change.
+        **{f"channel {item.id}": (item, item.url, item.user, item.password) for item in plan.channels.values()},
+        **{f"contact {item.id}": (item, [way.to for way in item.ways]) for item in plan.contacts.values()},
+        **{f"duty {item.id}": item for item in plan.duties.values()},
+        **{f"route {item.id}": item for item in plan.routes},
     }
 
 

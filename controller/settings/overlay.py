@@ -2,8 +2,8 @@
 
 A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away),
 `plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it), or
-`calendar/<kind>/<id>` (see `controller.settings.calendar`). Those of equipment and devices are in
-`controller.settings.amendment`.
+`calendar/<kind>/<id>` (`controller.settings.calendar`), or `roster/<duty>` (`controller.settings.roster`). Those of
+equipment and devices are in `controller.settings.amendment`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from controller.journal.schema import overlay
 from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
 from controller.settings.calendar import lay_calendar
+from controller.settings.roster import lay_rosters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -156,6 +157,7 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
         site=site,
         plans=apply_plans(base, live),
         calendar=lay_calendar(base.calendar, live, base.site),
+        notify=lay_rosters(base.notify, live),
     )
 
 

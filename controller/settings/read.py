@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from controller.settings.contact import NotifyFile
 from controller.settings.file import (
     FORMS,
     AlarmFile,
@@ -53,6 +54,7 @@ _FILES = (
     "documents.toml",
     "calendar.toml",
     "energy.toml",
+    "notify.toml",
     "vehicles.toml",
     "vehicles.csv",
 )
@@ -151,6 +153,8 @@ class Rows:
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
+    notify: NotifyFile = field(default_factory=NotifyFile)
+    notify_places: Source = field(default_factory=lambda: Source("notify.toml", {}))
 
 
 def read_site(folder: Path) -> Rows:
@@ -186,6 +190,8 @@ def read_site(folder: Path) -> Rows:
     _read_calendar(folder, rows, problems)
     energy, rows.energy_places = _whole(folder, "energy.toml", EnergyFile, problems)
     rows.energy = energy or EnergyFile()
+    notify, rows.notify_places = _whole(folder, "notify.toml", NotifyFile, problems)
+    rows.notify = notify or NotifyFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
     if problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from controller.settings.contact import NotifyFile
 from controller.settings.file import (
     AlarmFile,
     BookingRow,
@@ -49,6 +50,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "plans": _rows(plan=PlanRow),
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
+        "notify": NotifyFile.model_json_schema(by_alias=True),
         "equipment": _rows(equipment=EquipmentRow),
         "devices": _rows(device=DeviceRow),
         "calendar": _rows(venue=VenueRow, booking=BookingRow, works=WorksRow, inspection=InspectionRow),
