@@ -20,7 +20,7 @@ from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow
 from controller.journal.entry import SlotRow as JournalSlotRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -55,6 +55,8 @@ class Recorder:
         self.hub: StreamHub | None = None
         self.field: Field | None = None
         self.parts: Parts | None = None
+        self.notify: Callable[[Sequence[Alarm]], None] = lambda _alarms: None
+        """Takes alarms that changed, when the journal has them."""
         self._journal = journal
         self._log = log
         self._clock = clock
@@ -260,6 +262,7 @@ class Recorder:
         except (UnavailableError, ConflictError) as error:
             # The building goes on without its journal; the screens must not fall silent with it.
             _log.error("announced without a record: %s", error)
+        self.notify(alarms)
         if self.hub is None:
             return
         for alarm in alarms:

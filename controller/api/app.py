@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 
 from controller.api import (
     about,
+    acknowledge,
     alarm,
     audit,
     calendar,
@@ -25,6 +26,7 @@ from controller.api import (
     device,
     document,
     drawing,
+    duty,
     energy,
     equipment,
     event,
@@ -33,6 +35,8 @@ from controller.api import (
     inventory,
     limit,
     model,
+    notification,
+    phone,
     plan,
     point,
     profile,
@@ -91,6 +95,10 @@ _NOUNS = (
     calendar,
     energy,
     vehicle,
+    duty,
+    notification,
+    phone,
+    acknowledge,
     about,
 )
 

@@ -12,6 +12,7 @@ from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.errors import UnavailableError
+from controller.notify.plan import NotifyPlan
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from controller.identity.identity import Identity
     from controller.journal.journal import Journal
     from controller.maintenance.works import Works
+    from controller.notify.desk import NotifyDesk
     from controller.plan.plan import Plan
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
@@ -40,7 +42,16 @@ if TYPE_CHECKING:
     from drivers.profile import Profile
     from drivers.trial import Trial
 
-__all__ = ["ApiSettings", "ArbiterView", "CalendarView", "FieldView", "LimitChange", "Runtime", "TestRead"]
+__all__ = [
+    "ApiSettings",
+    "ArbiterView",
+    "CalendarView",
+    "FieldView",
+    "LimitChange",
+    "NotifyView",
+    "Runtime",
+    "TestRead",
+]
 
 
 class ArbiterView(Protocol):
@@ -164,6 +175,24 @@ class CalendarView:
     """Have an entry (kind, id) be as the files say again; durable when it returns."""
 
 
+async def _no_roster(duty: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("rosters cannot be changed here")
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyView:
+    """What the routers need of notification."""
+
+    plan: Callable[[], NotifyPlan] = NotifyPlan
+    desk: NotifyDesk | None = None
+    """None where nothing is sent: phones and links do not work there."""
+    change: Callable[[str], LimitChange | None] = lambda _duty: None
+    """Who changed the roster of a duty on a screen; None when it is as in the files."""
+    set_roster: Callable[[str, Mapping[str, Any] | None, str, str], Awaitable[None]] = _no_roster
+    """Keep a roster (duty, roster or None for that of the files, owner, reason) and put it into effect; durable when
+    it returns."""
+
+
 def _ready() -> Mapping[str, bool]:
     return {}
 
@@ -209,6 +238,7 @@ class Runtime:
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
     """The change that lies over the files' limits of a point; None when there is none."""
     calendar: CalendarView = dataclass_field(default_factory=CalendarView)
+    notify: NotifyView = dataclass_field(default_factory=NotifyView)
     energy: Callable[[], EnergyPlan] = EnergyPlan
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""

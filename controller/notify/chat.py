@@ -10,10 +10,11 @@ import logging
 import os
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import apprise
+from apprise import conversion
 
 from controller.errors import InvalidError
 from controller.notify.channel import Parcel, Threads
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from controller.notify.plan import ChannelSpec
 
-__all__ = ["SERVICES", "ChatChannel", "address", "check_address", "prepare", "redact"]
+__all__ = ["SERVICES", "ChatChannel", "address", "check_address", "prepare", "redact", "warm"]
 
 SERVICES = (
     "discord", "gchat", "line", "msteams", "pbul", "pover", "slack", "sns", "spush", "tgram", "twilio", "viber",
@@ -35,6 +36,8 @@ _HOSTED = ("apprise", "form", "gotify", "json", "mailto", "matrix", "mmost", "nt
 """Services on a host that the address names; with an `s` behind them they are called over TLS."""
 _TIMEOUT_S = 10.0
 _LOGGER = "apprise"
+_NO_ANSWER = ("Read timed out", "ReadTimeout", "Connection unexpectedly closed: timed out")
+"""What `requests` and `smtplib` say when they had handed over and no answer came."""
 _MOST = 200
 
 
@@ -44,7 +47,10 @@ def check_address(url: str, hosts: Collection[str]) -> None:
     Raises:
         InvalidError: it is none of these; the message holds no secret.
     """
-    scheme = url.partition("://")[0].lower()
+    scheme, found, _ = url.partition("://")
+    scheme = scheme.lower()
+    if not found:
+        raise InvalidError("this is no address; the form is that of github.com/caronc/apprise, such as line://…/{to}")
     if scheme in SERVICES:
         pass
     elif scheme in _HOSTED or scheme.removesuffix("s") in _HOSTED:
@@ -112,10 +118,15 @@ class _Listener(logging.Handler):
         if record.thread != self._of:
             return
         text = record.getMessage()
-        if "Read timed out" in text or "ReadTimeout" in text:
+        if any(words in text for words in _NO_ANSWER):
             self.timed_out = True
         if record.levelno >= logging.WARNING and len(self.said) < 3:
             self.said.append(text)
+
+
+def warm() -> None:
+    """Have the library find its services, which takes a second and would be added to the first message. Blocks."""
+    apprise.Apprise.instantiate("json://localhost", suppress_exceptions=True)
 
 
 class ChatChannel:
@@ -142,14 +153,12 @@ class ChatChannel:
             made = apprise.Apprise.instantiate(address(self._spec, parcel), suppress_exceptions=True)
             if made is None:
                 return Outcome("refused", "the address of this contact cannot be used on this channel")
-            desk = apprise.Apprise()
-            desk.add(made)
-            sent = desk.notify(
-                body=parcel.body,
+            # The service itself and not `Apprise.notify`, which would use threads of its own, one pool for all.
+            sent = made.notify(
+                body=_formatted(made, parcel.body),
                 title=parcel.title,
                 notify_type=apprise.NotifyType.FAILURE if parcel.urgent else apprise.NotifyType.INFO,
-                body_format=apprise.NotifyFormat.TEXT,
-                attach=list(parcel.attachments) or None,
+                attach=apprise.AppriseAttachment(list(parcel.attachments)) if parcel.attachments else None,
             )
         finally:
             logger.removeHandler(listener)
@@ -158,6 +167,12 @@ class ChatChannel:
         if listener.timed_out:
             return Outcome("unknown", "the receiver took the message and did not answer")
         return Outcome("failed", redact("; ".join(listener.said)) or "the channel did not take the message")
+
+
+def _formatted(service: Any, body: str) -> str:
+    """Return a text in the form that a service wants: some take HTML or Markdown alone."""
+    convert: Any = conversion.convert_between
+    return str(convert(apprise.NotifyFormat.TEXT, service.notify_format, body))
 
 
 def prepare(gateway: str, hosts: Collection[str]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from controller.errors import InvalidError, UnavailableError
 from controller.notify.channel import Parcel
-from controller.notify.chat import ChatChannel, prepare
+from controller.notify.chat import ChatChannel, prepare, warm
 from controller.notify.link import digest
 from controller.notify.message import Links, alarm_address, compose, push_payload
 from controller.notify.notice import Outcome
@@ -27,13 +28,26 @@ if TYPE_CHECKING:
     from controller.notify.push import VapidKey
     from controller.point.model import Site
 
-__all__ = ["Courier"]
+__all__ = ["Courier", "People"]
 
 _BUTTONS: Mapping[str, Mapping[str, str]] = {
     "zh": {"acknowledge": "確認", "open": "詳情"},
     "en": {"acknowledge": "Acknowledge", "open": "Details"},
 }
 _LINKED = ("raised", "escalated")
+
+
+class People(Protocol):
+    """Accounts and their rights, as the courier asks for them."""
+
+    def of(self, contact: Contact) -> list[str]:
+        """Return the accounts that a contact means, without those that are disabled."""
+
+    def may_see(self, user: str, area: str) -> bool:
+        """Tell whether an account may see what is in an area; an empty one needs the right everywhere."""
+
+    def may_acknowledge(self, user: str, area: str) -> bool:
+        """Tell whether an account may acknowledge alarms of an area."""
 
 
 class Courier:
@@ -43,20 +57,27 @@ class Courier:
         self,
         plan: Callable[[], NotifyPlan],
         site: Callable[[], Site],
-        users_of: Callable[[Contact], Sequence[str]],
+        people: People,
         phones: PhoneBook,
         links: AcknowledgeLinks,
         key: VapidKey,
     ) -> None:
-        """Prepare; `users_of` names the accounts whose phones a contact means."""
+        """Prepare; `people` knows the accounts that contacts mean, and their rights."""
         self._plan = plan
         self._site = site
-        self._users_of = users_of
+        self._people = people
         self._phones = phones
         self._links = links
         self._key = key
         self._channels: dict[str, Channel] = {}
         self._made_of: NotifyPlan | None = None
+
+    async def warm(self) -> None:
+        """Make the channels and load their libraries, before the first message needs them."""
+        plan = self._plan()
+        self._renew(plan)
+        if any(spec.kind != "push" and not spec.missing for spec in plan.channels.values()):
+            await asyncio.to_thread(warm)
 
     def close(self) -> None:
         """Let the threads of all channels go."""
@@ -117,14 +138,14 @@ class Courier:
 
     async def _chat(self, notice: Notice, contact: Contact, way: Way, channel: Channel, spec: ChannelSpec) -> Outcome:
         plan = self._plan()
-        user = contact.user if contact.user in self._users_of(contact) else ""
+        user = contact.user if contact.user in self._people.of(contact) else ""
         chosen = (await self._phones.languages([user])) if user else {}
         language = chosen.get(user, contact.language)
         see = alarm_address(plan.address, notice.alarm) if notice.alarm else ""
         if plan.address and notice.kind == "group":
             see = f"{plan.address.rstrip('/')}/alarms"
         acknowledge = ""
-        if plan.address and user and notice.kind in _LINKED:
+        if plan.address and user and notice.kind in _LINKED and self._people.may_acknowledge(user, notice.area):
             secret = self._links.make(user, notice.alarm, notice.occurrence, notice.id)
             acknowledge = f"{plan.address.rstrip('/')}/ack#token={secret}"
         said = compose(notice, language, ZoneInfo(self._site().timezone), Links(see, acknowledge))
@@ -132,15 +153,20 @@ class Courier:
         return await channel.send(Parcel(notice.id, said.title, said.body, notice.urgent, way.to, files))
 
     async def _push(self, notice: Notice, contact: Contact, channel: Channel, plan: NotifyPlan) -> Outcome:
-        users = list(self._users_of(contact))
+        users = self._people.of(contact)
+        if notice.alarm:
+            users = [user for user in users if self._people.may_see(user, notice.area)]
         phones = await self._phones.of(users)
         if not phones:
-            return Outcome("refused", "nobody has set up a phone for this contact")
+            return Outcome("refused", "nobody who may see this has set up a phone for this contact")
         languages = await self._phones.languages(users)
-        sent = [
-            self._to_phone(notice, phone, channel, plan, languages.get(phone.user, contact.language))
-            for phone in phones
-        ]
+        sent = []
+        for phone in phones:
+            said = notice
+            if notice.kind == "group" and not self._people.may_see(phone.user, notice.area):
+                # How many there are may be known; which, only where the person may look.
+                said = replace(notice, data={**notice.data, "items": []})
+            sent.append(self._to_phone(said, phone, channel, plan, languages.get(phone.user, contact.language)))
         return _joined(await asyncio.gather(*sent))
 
     async def _to_phone(
@@ -152,7 +178,7 @@ class Courier:
             return Outcome("refused", str(error))
         tongue: Literal["zh", "en"] = "en" if language == "en" else "zh"
         acknowledge = ""
-        if notice.kind in _LINKED:
+        if notice.kind in _LINKED and self._people.may_acknowledge(phone.user, notice.area):
             acknowledge = f"/ack#token={self._links.make(phone.user, notice.alarm, notice.occurrence, notice.id)}"
         see = alarm_address("/", notice.alarm) if notice.alarm else "/phone" if notice.kind == "test" else "/alarms"
         receipt = secrets.token_urlsafe(16)
