@@ -122,6 +122,29 @@ class DutyReply(Item):
     substitutes: list[dict[str, Any]]
     spans: list[SpanReply]
     change: ChangeReply | None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "plant",
+                    "name": {"zh": "機電值勤", "en": "Plant duty"},
+                    "now": ["engineer"],
+                    "otherwise": ["control-room"],
+                    "shifts": [{"days": ["workday"], "from": "08:00", "to": "18:00", "contacts": ["engineer"]}],
+                    "substitutes": [],
+                    "spans": [
+                        {
+                            "start": "2026-01-02T00:00:00.000Z",
+                            "end": "2026-01-02T10:00:00.000Z",
+                            "contacts": ["engineer"],
+                            "covered": True,
+                        }
+                    ],
+                    "change": None,
+                }
+            ]
+        }
+    )
 
 
 class ContactReply(Item):
@@ -151,6 +174,25 @@ class DutiesReply(Item):
     duties: list[DutyReply]
     contacts: list[ContactReply]
     days: list[DayReply]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "time": "2026-01-02T01:00:00.000Z",
+                    "duties": [],
+                    "contacts": [
+                        {
+                            "id": "engineer",
+                            "name": {"zh": "值班工程師", "en": "Duty engineer"},
+                            "ways": ["push", "mail"],
+                            "reachable": True,
+                        }
+                    ],
+                    "days": [{"day": "2026-01-01", "workday": False, "holiday": "中華民國開國紀念日"}],
+                }
+            ]
+        }
+    )
 
 
 def _span(runtime: Runtime, start: str | None, days: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from controller.journal import schema
 from controller.journal.query import among, page
 from controller.point.model import Name
 
-__all__ = ["router"]
+__all__ = ["TEST_BODY", "TEST_TITLE", "OutcomeReply", "router"]
 
 router = APIRouter(tags=["notifications"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
@@ -68,6 +68,33 @@ class NotificationReply(Item):
     due_at: str | None
     """When it is tried next; null where nothing is to come."""
     history: list[StepReply]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 7,
+                    "message": "1767225600000000000-1~0~engineer",
+                    "kind": "raised",
+                    "contact": "engineer",
+                    "contact_name": {"zh": "值班工程師", "en": "Duty engineer"},
+                    "alarm": "cityhall.electrical.tx1.winding_temp_a#high",
+                    "title": {"zh": "高壓變壓器 1 號 繞組溫度過高", "en": "Transformer 1 Winding temperature high"},
+                    "priority": 2,
+                    "life_safety": False,
+                    "state": "sent",
+                    "channel": "mail",
+                    "attempt": 1,
+                    "repeat": False,
+                    "text": "",
+                    "count": None,
+                    "created_at": "2026-01-01T00:00:00.100Z",
+                    "changed_at": "2026-01-01T00:00:00.400Z",
+                    "due_at": None,
+                    "history": [{"time": "2026-01-01T00:00:00.400Z", "state": "sent", "channel": "mail", "text": ""}],
+                }
+            ]
+        }
+    )
 
 
 class ChannelReply(Item):
@@ -93,20 +120,44 @@ class ChannelsReply(Item):
     links: bool
     """Messages carry links, because notify.toml has an address."""
     waiting: int
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "id": "mail",
+                            "kind": "mail",
+                            "name": {"zh": "電子郵件", "en": "E-mail"},
+                            "ready": True,
+                            "missing": "",
+                            "trouble": "",
+                            "contacts": ["engineer"],
+                        }
+                    ],
+                    "gateway": False,
+                    "links": True,
+                    "waiting": 0,
+                }
+            ]
+        }
+    )
 
 
-class TestBody(Body):
+class ChannelTestBody(Body):
     """Who gets the test message."""
 
     contact: Id
     model_config = ConfigDict(json_schema_extra={"examples": [{"contact": "control-room"}]})
 
 
-class TestReply(Item):
+class OutcomeReply(Item):
     """What came of a test message."""
 
     state: Literal["sent", "failed", "unknown", "refused"]
     text: str
+    """Why, without addresses and secrets; empty when it was taken."""
+    model_config = ConfigDict(json_schema_extra={"examples": [{"state": "sent", "text": ""}]})
 
 
 def _title(row: dict[str, Any]) -> dict[str, str]:
@@ -206,9 +257,9 @@ async def list_channels(runtime: RuntimeDep, principal: Viewer) -> Json:  # noqa
     )
 
 
-@router.post("/notification-channels/{channel_id}/test", response_model=TestReply)
+@router.post("/notification-channels/{channel_id}/test", response_model=OutcomeReply)
 async def test_channel(
-    request: Request, runtime: RuntimeDep, principal: Engineer, channel_id: Id, body: TestBody
+    request: Request, runtime: RuntimeDep, principal: Engineer, channel_id: Id, body: ChannelTestBody
 ) -> Json:
     """Send one test message to a contact by this channel and return what came of it, after 20 s at most."""
     may(principal, Action.CONFIGURE, "")

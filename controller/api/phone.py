@@ -13,7 +13,7 @@ from starlette.responses import Response
 from controller.api.access import RuntimeDep, SignedIn
 from controller.api.body import Body, Item, Line
 from controller.api.change import audited
-from controller.api.notification import TEST_BODY, TEST_TITLE
+from controller.api.notification import TEST_BODY, TEST_TITLE, OutcomeReply
 from controller.api.problem import Problem
 from controller.api.render import Json, iso
 from controller.api.runtime import Runtime
@@ -87,6 +87,20 @@ class PhoneReply(Item):
     """When the last message came, as the phone said."""
     gone_at: str | None
     """When its push service ended the subscription: the phone is to be set up again."""
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5c1d0f0a1b2c3d4e",
+                    "label": "Pixel 9",
+                    "added_at": "2026-01-01T00:00:00.000Z",
+                    "sent_at": "2026-01-01T08:00:00.000Z",
+                    "received_at": "2026-01-01T08:00:01.000Z",
+                    "gone_at": None,
+                }
+            ]
+        }
+    )
 
 
 class PhonesReply(Item):
@@ -101,13 +115,19 @@ class PhonesReply(Item):
     contacts: list[str]
     """Contacts whose messages come to these phones."""
     items: list[PhoneReply]
-
-
-class TestReply(Item):
-    """What came of a test message."""
-
-    state: Literal["sent", "failed", "unknown", "refused"]
-    text: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "available": True,
+                    "public_key": "BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u",
+                    "language": "zh",
+                    "contacts": ["control-room"],
+                    "items": [],
+                }
+            ]
+        }
+    )
 
 
 def _desk(runtime: Runtime) -> NotifyDesk:
@@ -196,7 +216,7 @@ async def remove_phone(request: Request, runtime: RuntimeDep, principal: Someone
     return Response(status_code=204)
 
 
-@router.post("/test", response_model=TestReply)
+@router.post("/test", response_model=OutcomeReply)
 async def test_phones(runtime: RuntimeDep, principal: Someone) -> Json:
     """Send a test message to the own phones and return what their push services said."""
     user, desk = _person(principal), _desk(runtime)
