@@ -7,6 +7,7 @@ import { fire } from './fire';
 import { lift } from './lift';
 import { maintenance } from './maintenance';
 import { meters } from './meters';
+import { notify } from './notify';
 import { overview } from './overview';
 import { parking } from './parking';
 import { plan } from './plan';
@@ -14,6 +15,6 @@ import { power } from './power';
 import { security } from './security';
 import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...overview, ...system };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...notify, ...overview, ...system };
 
 export type MessageKey = keyof typeof zh;
