@@ -44,6 +44,8 @@ class Dispatcher:
         self._clock = clock
         self.wanted: Callable[[str], bool] = lambda _occurrence: False
         """Whether an alarm still waits for somebody; the notifier sets it."""
+        self.gave_up: Callable[[Notice], None] = lambda _notice: None
+        """Told of a message that no way took; the notifier sets it."""
         self._under_way: dict[str, str] = {}
         """Channel by id of the notices that are being sent."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -155,8 +157,10 @@ class Dispatcher:
         if contact is None or not ways:
             text = "no way to this contact is set up" if contact else "this contact is no longer in notify.toml"
             begun = sending(notice, "", self._clock.now_ns())
-            self._outbox.put(after(begun, Outcome("refused", text), self._clock.now_ns(), ways=0, wanted=False))
+            done = after(begun, Outcome("refused", text), self._clock.now_ns(), ways=0, wanted=False)
+            self._outbox.put(done)
             self.failed += 1
+            self.gave_up(done)
             return
         way = ways[min(notice.way, len(ways) - 1)]
         begun = sending(notice, way.channel, self._clock.now_ns())
@@ -189,6 +193,7 @@ class Dispatcher:
         if done.state == "failed":
             self.failed += 1
             _log.warning("message %s could not be delivered by any way: %s", done.id, outcome.text)
+            self.gave_up(done)
 
     def _said(self, channel: str, outcome: Outcome) -> None:
         """Remember channels that do not work; one that takes a message again is well."""

@@ -71,6 +71,7 @@ class Notifier:
         self._outbox = outbox
         self._dispatcher = dispatcher
         dispatcher.wanted = self.waits
+        dispatcher.gave_up = self._hurry
         self._clock = clock
         self._waiting: dict[str, tuple[Alarm, float, list[Call]]] = {}
         """By occurrence: an alarm that nobody has acknowledged, the monotonic time it was raised at, steps to come."""
@@ -204,6 +205,15 @@ class Notifier:
                 continue
             made += [notice for notice in self._notices(alarm, call, contact) if notice.id not in known]
         return made
+
+    def _hurry(self, notice: Notice) -> None:
+        """Have the next step come now when nobody of those before it could be reached."""
+        entry = self._waiting.get(notice.occurrence)
+        known = self._outbox.known(notice.occurrence)
+        if entry is None or not entry[2] or any(state != "failed" for state in known.values()):
+            return
+        alarm, since, steps = entry
+        self._waiting[notice.occurrence] = (alarm, min(since, self._clock.monotonic() - steps[0].after_s), steps)
 
     def _notices(self, alarm: Alarm, call: Call, contact: Contact) -> list[Notice]:
         definition, now_ns = alarm.definition, self._clock.now_ns()

@@ -10,6 +10,7 @@ import email.policy
 import json
 import socketserver
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -27,6 +28,8 @@ class Mail:
     body: str
     sender: str
     to: list[str]
+    at: float = field(default_factory=time.monotonic)
+    """When the whole of it was here."""
 
 
 class _Smtp(socketserver.StreamRequestHandler):
@@ -108,6 +111,8 @@ class Post:
     headers: Message
     """Names in any case."""
     body: bytes
+    at: float = field(default_factory=time.monotonic)
+    """When the whole of it was here."""
 
     @property
     def json(self) -> Any:

@@ -1,6 +1,7 @@
 // Duties, messages and phones as the API gives them, and what the pages make of them. Pure but for `here`.
 import type { Look } from '../components/StatusChip.svelte';
 import { clock, date, parseDate, type Language } from './format';
+import { t, type MessageKey } from './i18n';
 import type { Alarm, Name } from './types';
 
 export type DayWord = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun' | 'workday' | 'holiday' | 'every';
@@ -31,6 +32,25 @@ export interface Outcome { state: 'sent' | 'failed' | 'unknown' | 'refused'; tex
 export interface Phone { id: string; label: string; added_at: string | null; sent_at: string | null; received_at: string | null; gone_at: string | null }
 export interface Phones { available: boolean; public_key: string; language: 'zh' | 'en' | null; contacts: string[]; items: Phone[] }
 export interface AckLink { alarm: Alarm; equipment_name: Name; user: string; expires_at: string | null; current: boolean }
+
+/** The controller's own sentences of why, and the words of the pages for them. */
+const CAUSES: [RegExp, MessageKey][] = [
+  [/^no way to this contact is set up/, 'notify.cause.no-way'],
+  [/^this contact is no longer in/, 'notify.cause.no-contact'],
+  [/^nobody who may see this has set up a phone/, 'notify.cause.no-phone'],
+  [/^the phone's subscription is over/, 'notify.cause.gone'],
+  [/^the alarm was over or acknowledged before/, 'notify.cause.over'],
+  [/^waits for the message with a count/, 'notify.cause.held'],
+  [/^the controller stopped while it was being sent/, 'notify.cause.crashed'],
+  [/did not answer$|^no answer within/, 'notify.cause.no-answer'],
+  [/cannot be reached|connection error/i, 'notify.cause.unreachable'],
+];
+
+/** Why a message stands as it does: in the words of the pages where they know it. */
+export function cause(text: string): { text: string; english: boolean } {
+  const known = CAUSES.find(([pattern]) => pattern.test(text));
+  return known ? { text: t(known[1]), english: false } : { text, english: true };
+}
 
 /** Shape of a message's state: filled when it went out, crossed when it did not, "?" when nobody knows. */
 export function look(state: MessageState): Look {

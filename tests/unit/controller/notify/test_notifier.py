@@ -249,6 +249,14 @@ async def test_a_final_failure_is_counted_and_a_contact_that_is_not_set_up_is_no
     assert (bench.courier.sent, bench.dispatcher.failed, bench.dispatcher.trouble) == ([], 1, {})
 
 
+async def test_when_nobody_can_be_reached_the_next_step_comes_at_once(bench: Bench) -> None:
+    contacts = {**bench.plan.contacts, "duty": Contact("duty", NAME, (Way("away"),))}
+    bench.plan = replace(bench.plan, contacts=contacts)
+    await bench.put((1, 20.0))
+    await bench.pass_s(2)
+    assert bench.courier.sent == [("chief", "phone")]
+
+
 async def test_with_the_journal_down_life_safety_goes_out_and_the_rest_waits(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ export const notify: Words<typeof zh> = {
 
   'duty.now': 'On duty now',
   'duty.until': 'until {time}',
+  'duty.until.week': 'the same for seven days',
   'duty.otherwise': 'Nobody is planned; the fallback takes over',
   'duty.week': 'Seven days',
   'duty.week.caption': 'Who has each duty in seven days',
@@ -104,6 +105,15 @@ export const notify: Words<typeof zh> = {
   'notify.kind.group': 'Alarm flood',
   'notify.kind.post': 'Notice',
   'notify.kind.test': 'Test',
+  'notify.cause.no-way': 'No way to this contact is set up',
+  'notify.cause.no-contact': 'This contact is no longer in notify.toml',
+  'notify.cause.no-phone': 'Nobody has set up a phone for this contact',
+  'notify.cause.gone': 'The subscription of the phone is over',
+  'notify.cause.over': 'The alarm was over or acknowledged before',
+  'notify.cause.held': 'Waits for the flood message',
+  'notify.cause.crashed': 'The controller stopped while it was being sent',
+  'notify.cause.no-answer': 'Handed over, and no answer came',
+  'notify.cause.unreachable': 'No connection',
   'notify.told': 'Who was told',
   'notify.told.empty': 'Nobody was told.',
 

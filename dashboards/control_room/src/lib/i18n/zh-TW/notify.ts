@@ -6,6 +6,7 @@ export const notify = {
 
   'duty.now': '現在值勤',
   'duty.until': '至 {time}',
+  'duty.until.week': '七日內不變',
   'duty.otherwise': '無人排班，由備援接手',
   'duty.week': '七日值勤',
   'duty.week.caption': '各值勤在七日內由誰擔任',
@@ -101,6 +102,15 @@ export const notify = {
   'notify.kind.group': '告警洪流',
   'notify.kind.post': '通報',
   'notify.kind.test': '測試',
+  'notify.cause.no-way': '此對象沒有任何已設定的通知方式',
+  'notify.cause.no-contact': 'notify.toml 已無此對象',
+  'notify.cause.no-phone': '此對象沒有人設定手機',
+  'notify.cause.gone': '手機的訂閱已終止',
+  'notify.cause.over': '送出前告警已結束或已有人處理',
+  'notify.cause.held': '等候併入洪流訊息',
+  'notify.cause.crashed': '傳送中控制器停止',
+  'notify.cause.no-answer': '對方收下後沒有回應',
+  'notify.cause.unreachable': '無法連線',
   'notify.told': '通知了誰',
   'notify.told.empty': '沒有通知任何人。',
 
