@@ -34,7 +34,9 @@ from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
+from controller.settings import contact as settings_contact
 from controller.settings import file as settings_file
+from controller.settings import roster as settings_roster
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -170,6 +172,7 @@ def _metavar(argument: Any) -> str:
 
 # -- settings ----------------------------------------------------------------------------------------------------------
 
+_MODULES = (settings_file, settings_contact, settings_roster)
 _FILES = (
     ("site.toml", (("[site]", "SiteRow"), ("[[building]]", "BuildingRow"), ("[[area]]", "AreaRow"))),
     ("server.toml", (("[http]", "HttpRow"), ("[history]", "HistoryRow"), ("[history.influx]", "InfluxRow"))),
@@ -195,6 +198,21 @@ _FILES = (
         ),
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
+    (
+        "notify.toml",
+        (
+            ("the file", "NotifyFile"),
+            ("[[channel]]", "ChannelRow"),
+            ("[[contact]]", "ContactRow"),
+            ("ways = [ … ]", "WayRow"),
+            ("quiet = { … }", "QuietRow"),
+            ("[[duty]]", "DutyRow"),
+            ("[[duty.shifts]]", "ShiftRow"),
+            ("[[duty.substitutes]]", "SubstituteRow"),
+            ("[[route]]", "RouteRow"),
+            ("steps = [ … ]", "StepRow"),
+        ),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
 )
 
@@ -218,7 +236,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = getattr(settings_file, model)
+            cls = next(getattr(module, model) for module in _MODULES if hasattr(module, model))
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [
