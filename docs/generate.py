@@ -265,7 +265,7 @@ def _model(cls: Any) -> str:
 def _default(value: object) -> str:
     if value is None or value in ("", [], {}):
         return ""
-    if hasattr(value, "model_fields"):
+    if hasattr(type(value), "model_fields"):
         return "as below"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

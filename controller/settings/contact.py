@@ -139,6 +139,7 @@ class NotifyFile(_Row):
     hosts: Annotated[list[Short], Field(max_length=50)] = []
     """Hosts of the house that may be reached without TLS, and directly in spite of a gateway."""
     cleared: Literal["push", "all", "none"] = "push"
+    """By which ways those who were told hear that the alarm is over."""
     pace: PaceRow = PaceRow()
     channel: Annotated[list[ChannelRow], Field(max_length=20)] = []
     contact: Annotated[list[ContactRow], Field(max_length=200)] = []
