@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from controller.alarm.definition import LIMIT_KINDS
 from controller.notify.roster import local
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def facts(alarm: Alarm, site: Site) -> dict[str, Any]:
         "consequence": _both(definition.consequence),
         "action": _both(definition.action),
         "system": definition.system,
-        "value": state.value,
+        # The number of a state says nothing to whoever reads it; the text of the alarm says what it is.
+        "value": state.value if definition.kind in LIMIT_KINDS else None,
         "limit": state.limit,
         "unit": definition.unit,
         "reason": alarm.reason(),

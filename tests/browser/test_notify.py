@@ -228,7 +228,7 @@ def test_a_substitute_put_in_on_the_screen_is_on_duty_at_once(
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("button", name=ZH["duty.form.add-substitute"]).click()
         dialog.get_by_label(ZH["duty.form.for"]).select_option("guard")
-        dialog.get_by_label(ZH["duty.form.by"]).select_option("fire-prevention-manager")
+        dialog.get_by_label(re.compile(f"^{ZH['duty.form.by']}")).select_option("fire-prevention-manager")
         dialog.get_by_label(ZH["duty.form.from"]).last.fill("115/01/01 00:00")
         dialog.get_by_label(ZH["duty.form.to"]).last.fill("116/01/31 00:00")
         dialog.get_by_label(ZH["duty.form.reason"]).fill("教育訓練")
