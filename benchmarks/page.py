@@ -35,12 +35,15 @@ from controller.api.server import HttpSettings, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import check_devices
+from controller.cycle import Parts
 from controller.field.field import DeviceStatus
 from controller.history.embedded import EmbeddedHistory
 from controller.identity.identity import Identity
 from controller.journal.journal import Journal
 from controller.point.registry import Registry
 from controller.point.table import PointTable
+from controller.rule.engine import RuleEngine
+from controller.safety.watch import FireWatch
 from controller.settings.load import load
 from controller.share import share_dir
 from drivers.errors import DeviceTimeoutError
@@ -115,9 +118,12 @@ async def serve(folder: Path) -> None:
         return None
 
     limits: Any = no_limits
+    alarms = AlarmEngine(made.alarms, clock, lambda _: None)
+    arbiter = Arbiter(site, clock, new_id=lambda: "c", record=lambda *_: None)
+    parts = Parts(table, RuleEngine((), site, clock), alarms, arbiter)
+    fire = FireWatch(lambda: made.fire, parts, clock, record=lambda _: None, changed=lambda: None)
     runtime = Runtime(
-        site=lambda: site, table=lambda: table, alarms=AlarmEngine(made.alarms, clock, lambda _: None),
-        arbiter=Arbiter(site, clock, new_id=lambda: "c", record=lambda *_: None),
+        site=lambda: site, table=lambda: table, alarms=alarms, arbiter=arbiter, fire=fire,
         field=Everything(devices), history=history, journal=journal, identity=identity, clock=clock, version="0",
         set_limits=limits, overview=lambda: list(site.points),
     )  # fmt: skip

@@ -13,16 +13,26 @@ import secrets
 import sqlite3
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from controller import recall
 from controller.alarm.engine import AlarmEngine
 from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.render import limits_json
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, NotifyView, Runtime
+from controller.api.runtime import (
+    ApiSettings,
+    CalendarView,
+    LimitChange,
+    NotifyView,
+    Runtime,
+    ScheduleView,
+    StrategyView,
+)
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
@@ -39,6 +49,7 @@ from controller.history.flux import InfluxHistory
 from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.identity import Identity
+from controller.job import JobProcess
 from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
@@ -49,6 +60,10 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
+from controller.safety.alarm import definitions as fire_alarms
+from controller.safety.watch import FireWatch
+from controller.schedule.engine import ScheduleEngine
+from controller.schedule.timetable import uses
 from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage, influx_trouble, log_trouble
 from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
@@ -69,8 +84,11 @@ from controller.settings.overlay import (
 )
 from controller.settings.problem import SettingsError
 from controller.settings.roster import lay_rosters, roster_key
+from controller.settings.schedule import schedule_key
 from controller.settings.secret import resolve
+from controller.settings.strategy import lay_strategies, strategy_key
 from controller.share import product_version, share_dir
+from controller.strategy.engine import StrategyEngine, definitions
 from controller.trial import Trials
 from drivers.reading import Quality, Readings
 
@@ -81,10 +99,12 @@ if TYPE_CHECKING:
     from controller.history.log import Committed
     from controller.plan.plan import Plan
     from controller.point.model import Limits, Site
+    from controller.schedule.timetable import Use
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
     from controller.settings.file import InfluxRow
     from controller.settings.load import Files
+    from controller.strategy.strategy import Mode
     from drivers.driver import Clock
 
 __all__ = ["Controller", "Options"]
@@ -174,13 +194,37 @@ class Controller:
         arbiter = Arbiter(site, clock, new_id=partial(secrets.token_hex, 10), record=self.recorder.command)
         arbiter.restore(await recall.slots(self.journal))
         table = PointTable(site, clock)
-        self.parts = Parts(table, RuleEngine(self.configuration.rules, site, clock), alarms, arbiter)
+        self.jobs = JobProcess()
+        self._exit.push_async_callback(self.jobs.close)
+        self.strategies = await self._strategy_engine()
+        rules = RuleEngine(self.configuration.rules, site, clock)
+        self.parts = Parts(table, rules, alarms, arbiter, self.strategies)
         self.cycle = Cycle(self.parts, clock, self.recorder)
         self.inbox = Inbox(self.cycle.wake)
         self.cycle.attach(self.inbox)
         self.field = Field(partial(build_driver, clock), self.inbox, clock, on_health=self.recorder.health)
         self.recorder.field, self.recorder.parts = self.field, self.parts
-        self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self.recorder.calendar)
+        self.fire = FireWatch(
+            lambda: self.configuration.fire,
+            self.parts,
+            clock,
+            record=self.recorder.fire_entry,
+            changed=self.recorder.fire_changed,
+        )
+        self.recorder.fire = self.fire
+        self.fire.restore(await recall.fire_response(self.journal))
+        self.cycle.watches.append(("fire", self.fire.look))
+        self.almanac = Almanac(lambda: self.configuration.calendar, self.cycle, clock, self._calendars_changed)
+        self.schedules = ScheduleEngine(
+            timetable=lambda: self.configuration.timetable,
+            used=self._used,
+            site=lambda: self.configuration.site,
+            arbiter=arbiter,
+            out=lambda: self.almanac.outages,
+            ready=self._tried,
+            clock=clock,
+            changed=self.recorder.calendar,
+        )
 
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
@@ -223,7 +267,9 @@ class Controller:
         self._task(self._self_check().run(), "self check")
         self._task(self._watch_changes(), "change watch")
         self.almanac.look()
+        self.schedules.look()
         self._task(self.almanac.run(), "almanac")
+        self._task(self.schedules.run(), "schedules")
         self._task(self._refill(), "window refill")
         self._started = True
         await self._occupy()
@@ -275,6 +321,8 @@ class Controller:
         for task in self._tasks:
             if task.get_name() != "server" or not self._started:
                 task.cancel()
+        if self._started:
+            self.strategies.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._exit.aclose()
         if self._started:
@@ -332,6 +380,7 @@ class Controller:
                 server.configure(_addresses(new.site))
         self.runtime.alarms = alarms
         self.almanac.look()
+        self.schedules.look()
         await self._occupy()
         self._task(self._refill(), "window refill")
 
@@ -466,8 +515,13 @@ class Controller:
         now_ns, generation = self.clock.now_ns(), self.configuration.site.generation
         self._changes = changes
         new = lay_over(self._files, changes.values(), now_ns, generation)
-        self.configuration = replace(self.configuration, calendar=new.calendar)
+        self.configuration = replace(self.configuration, calendar=new.calendar, timetable=new.timetable)
         self.almanac.look()
+        self._calendars_changed()
+
+    def _calendars_changed(self) -> None:
+        """What is out of service, in use, or on the timetable is another: the schedules follow at once."""
+        self.schedules.look()
         self.recorder.calendar()
 
     async def _set_roster(self, duty: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
@@ -484,6 +538,53 @@ class Controller:
             notify = lay_rosters(self._files.notify, self._changes.values())
             self.configuration = replace(self.configuration, notify=notify)
 
+    def _used(self, start_ns: int, end_ns: int) -> list[Use]:
+        calendar = self.configuration.calendar
+        return uses(calendar.all_bookings(start_ns, end_ns), calendar.venues)
+
+    def _tried(self, device: str) -> bool:
+        status = self.field.status(device)
+        return status is not None and status.state != "starting"
+
+    async def _set_schedule(
+        self, kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str
+    ) -> None:
+        """Lay a change of a schedule or an exception over the files'; None takes an exception away.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        if value is None and id_ not in self._files.timetable.exceptions:
+            await self._reset_schedule(kind, id_)  # an exception of a screen alone leaves nothing behind
+            return
+        async with self._applying:
+            change = Change(schedule_key(kind, id_), value, owner, reason, None, self.clock.now_ns())
+            await self.journal.write(store(change))
+            self._use_calendar({**self._changes, change.key: change})
+
+    async def _reset_schedule(self, kind: str, id_: str) -> None:
+        """Have a schedule or an exception be as the files say again.
+
+        Raises:
+            UnavailableError: this cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            mine = schedule_key(kind, id_)
+            await self.journal.write(forget(mine))
+            self._use_calendar({key: change for key, change in self._changes.items() if key != mine})
+
+    def _schedule_view(self) -> ScheduleView:
+        return ScheduleView(
+            timetable=lambda: self.configuration.timetable,
+            base=lambda: self._files.timetable,
+            used=self._used,
+            wishes=lambda: self.schedules.wishes,
+            refused=lambda: self.schedules.refused,
+            change=lambda kind, id_: self._change(schedule_key(kind, id_)),
+            set=self._set_schedule,
+            reset=self._reset_schedule,
+        )
+
     def _calendar_view(self) -> CalendarView:
         return CalendarView(
             calendar=lambda: self.configuration.calendar,
@@ -493,6 +594,46 @@ class Controller:
             of_files=lambda kind, id_: id_ in self._files.calendar.entries(kind),
             set_entry=self._set_entry,
             reset_entry=self._reset_entry,
+        )
+
+    async def _set_mode(self, strategy: str, mode: Mode, owner: str, reason: str) -> None:
+        """Switch a strategy; the mode of the files ends the change.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            change = Change(strategy_key(strategy), mode, owner, reason, None, self.clock.now_ns())
+            same = any(one.strategy.id == strategy and one.mode == mode for one in self._files.strategies)
+            await self.journal.write(forget(change.key) if same else store(change))
+            self._changes = {key: old for key, old in self._changes.items() if key != change.key}
+            if not same:
+                self._changes[change.key] = change
+            entries = lay_strategies(self._files.strategies, self._changes.values())
+            self.configuration = replace(self.configuration, strategies=entries)
+            self.strategies.look()
+
+    def _strategy_view(self) -> StrategyView:
+        return StrategyView(
+            statuses=self.strategies.statuses,
+            status=self.strategies.status,
+            change=lambda strategy: self._change(strategy_key(strategy)),
+            set_mode=self._set_mode,
+        )
+
+    async def _strategy_engine(self) -> StrategyEngine:
+        zone, now_ns = ZoneInfo(self.configuration.site.timezone), self.clock.now_ns()
+        midnight = datetime.fromtimestamp(now_ns / 1e9, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        programs = [entry.strategy for entry in self.configuration.strategies]
+        past = await recall.strategy_past(self.journal, programs, round(midnight.timestamp() * 1e9))
+        return StrategyEngine(
+            lambda: self.configuration.strategies,
+            lambda: self.parts.table,
+            lambda: self.parts.arbiter,
+            lambda: self.parts.alarms,
+            self.clock,
+            jobs=self.jobs,
+            past=past,
         )
 
     def _use_limits(self, new: Configuration) -> None:
@@ -606,6 +747,7 @@ class Controller:
             identity=self.identity,
             clock=self.clock,
             version=product_version(),
+            fire=self.fire,
             set_limits=self._set_limits,
             amend=self._amend,
             inventory=lambda: self._inventory,
@@ -619,6 +761,8 @@ class Controller:
                 change=lambda duty: self._change(roster_key(duty)),
                 set_roster=self._set_roster,
             ),
+            schedules=self._schedule_view(),
+            strategies=self._strategy_view(),
             energy=lambda: self.configuration.energy,
             fleet=lambda: self.configuration.fleet,
             overview=self._overview,
@@ -660,6 +804,8 @@ class Controller:
             **store_gauges(self.log.status(), self.embedded.status(), self.influx),
             "loop_slowest_seconds": self._loop_slowest_s,
             "announcement_faults_total": self.recorder.faults,
+            "schedule_faults_total": self.schedules.faults,
+            "schedule_refused_points": len(self.schedules.refused),
         }
 
     def _say(self, message: str, *values: object) -> None:
@@ -729,8 +875,9 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _alarms(configuration: Configuration) -> list[AlarmDefinition]:
-    """Return the alarms of the site's files and those of the controller itself."""
-    return [*configuration.alarms, *DEFINITIONS]
+    """Return the alarms of the site's files, of its strategies, of fire, and those of the controller itself."""
+    strategies = definitions(entry.strategy for entry in configuration.strategies)
+    return [*configuration.alarms, *strategies, *DEFINITIONS, *fire_alarms(configuration.fire)]
 
 
 def _addresses(site: Site) -> dict[int, str]:

@@ -180,7 +180,7 @@ def apply(
 
 def _show_difference(difference: dict[str, Any], *, dry_run: bool) -> None:
     quiet = True
-    for noun in ("site", "equipment", "points", "devices", "alarms", "rules", "plans", "calendar"):
+    for noun in ("site", "equipment", "points", "devices", "alarms", "rules", "plans", "calendar", "fire"):
         for word, mark in (("added", "+"), ("removed", "-"), ("changed", "~")):
             names = difference[noun][word]
             quiet = quiet and not names

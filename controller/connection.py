@@ -30,9 +30,9 @@ def build_driver(clock: Clock, endpoint: str, devices: Sequence[Device]) -> Driv
         raise ProfileError(f"{endpoint}: devices of {', '.join(sorted(protocols))} on one connection; give them two")
     protocol = protocols.pop()
     if protocol == "modbus":
-        from drivers.modbus.driver import ModbusDriver  # noqa: PLC0415
+        from drivers.modbus.driver import modbus_driver  # noqa: PLC0415
 
-        return ModbusDriver(devices, clock)
+        return modbus_driver(devices, clock)
     if protocol == "opcua":
         from drivers.opcua.driver import OpcUaDriver  # noqa: PLC0415
 

@@ -1,6 +1,7 @@
 """The cycle: one straight line from what the drivers delivered to alarms, rules, commands, log and stream.
 
-    inbox → point table → limits of every reading → virtual points (the same way) → arbiter → log and stream
+    inbox → point table → limits of every reading → virtual points (the same way) → fire → strategies → arbiter → log
+    and stream
 
 `step` does one turn and never waits; `run` calls it when something came (coalesced to 100 ms, at once when urgent) and
 at least once a second. Whatever is slow (disk, database, browsers, devices) works from queues of its own.
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from drivers.driver import Clock
     from drivers.event import Event
 
-__all__ = ["Cycle", "Parts", "Recorder"]
+__all__ = ["Cycle", "Parts", "Recorder", "Strategies"]
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,13 @@ class Recorder(Protocol):
         """Look whether alarms changed, and announce them when the journal has them."""
 
 
+class Strategies(Protocol):
+    """Programs that decide commands (`controller.strategy.engine`)."""
+
+    def step(self) -> None:
+        """Have those decide whose time has come."""
+
+
 @dataclass(slots=True)
 class Parts:
     """What a turn works on; `shifu apply` replaces it whole between two turns."""
@@ -74,6 +82,7 @@ class Parts:
     rules: RuleEngine
     alarms: AlarmEngine
     arbiter: Arbiter
+    strategies: Strategies | None = None
 
 
 @dataclass(slots=True)
@@ -99,6 +108,8 @@ class Cycle:
         self._clock = clock
         self._recorder = recorder
         self._inbox: Inbox | None = None
+        self.watches: list[tuple[str, Callable[[], None]]] = []
+        """What looks at the point table in every turn, after the alarms and before the commands: by name, in order."""
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._ticked = -np.inf
@@ -138,6 +149,10 @@ class Cycle:
         if live or tick:
             self._part("rules", partial(self._rules, changed))
             self._part("alarms", self.parts.alarms.tick)
+        for name, look in self.watches:
+            self._part(name, look)
+        if tick and self.parts.strategies is not None:
+            self._part("strategies", self.parts.strategies.step)
         self._part("commands", self._orders)
         if changed:
             touched = np.zeros(self.parts.table.size, np.bool_)

@@ -1,8 +1,8 @@
-"""What a start reads from the state database: point numbers, overlay, slots, alarms, commands that were cut short."""
+"""What a start reads from the state database: numbers, overlay, slots, alarms, what strategies did, cut commands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
@@ -10,23 +10,35 @@ from sqlalchemy.dialects.sqlite import insert
 from controller.alarm.definition import AlarmState
 from controller.command.order import SlotRow
 from controller.journal.entry import CommandRow
-from controller.journal.schema import alarm_state, command_entry, command_slot, overlay, point_number, setting
+from controller.journal.schema import (
+    alarm_state,
+    command_entry,
+    command_slot,
+    fire_state,
+    overlay,
+    point_number,
+    setting,
+)
 from controller.settings.overlay import Change
+from controller.strategy.strategy import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from controller.journal.journal import Journal
+    from controller.strategy.strategy import Strategy
     from drivers.driver import Clock
 
 __all__ = [
     "alarm_states",
     "changes",
     "end_cut_commands",
+    "fire_response",
     "keep_numbers",
     "next_generation",
     "point_numbers",
     "slots",
+    "strategy_past",
 ]
 
 _OPEN_STATES = ("accepted", "pending", "verifying")
@@ -94,6 +106,30 @@ async def alarm_states(journal: Journal) -> list[AlarmState]:
         )
         for row in await journal.fetch(select(alarm_state))
     ]
+
+
+async def fire_response(journal: Journal) -> Mapping[str, Any] | None:
+    """Return where the response to a fire stood before the restart; None when there was none."""
+    rows = await journal.fetch(select(fire_state.c.data))
+    return rows[0].data if rows else None
+
+
+async def strategy_past(journal: Journal, strategies: Iterable[Strategy], since_ns: int) -> dict[str, list[Past]]:
+    """Return what the slots of each strategy held since `since_ns`, by its id: what a day allows once is used once."""
+    found: dict[str, list[Past]] = {}
+    for strategy in strategies:
+        outputs = frozenset(strategy.outputs)
+        rows = await journal.fetch(
+            select(command_entry)
+            .where(command_entry.c.time_ns >= since_ns, command_entry.c.slot == strategy.slot)
+            .order_by(command_entry.c.id)
+        )
+        found[strategy.id] = [
+            Past(row.point, row.time_ns, row.value)
+            for row in rows
+            if row.point in outputs and (row.value is None or row.state in ("accepted", "masked"))
+        ]
+    return found
 
 
 async def end_cut_commands(journal: Journal, clock: Clock) -> int:

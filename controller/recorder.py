@@ -16,7 +16,7 @@ from controller.api.render import command_json, device_json, event_json
 from controller.api.stream import EVENTS
 from controller.errors import ConflictError, UnavailableError
 from controller.field.execution import execute
-from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow
+from controller.journal.entry import AlarmRow, AlarmStateRow, CommandRow, FireRow
 from controller.journal.entry import SlotRow as JournalSlotRow
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from controller.history.log import FrameLog
     from controller.journal.journal import Journal
     from controller.point.model import Site
+    from controller.safety.watch import FireRecord, FireWatch
     from drivers.driver import Clock, Device
     from drivers.event import Event
     from drivers.link import DeviceHealth
@@ -57,6 +58,7 @@ class Recorder:
         self.parts: Parts | None = None
         self.notify: Callable[[Sequence[Alarm]], None] = lambda _alarms: None
         """Takes alarms that changed, when the journal has them."""
+        self.fire: FireWatch | None = None
         self._journal = journal
         self._log = log
         self._clock = clock
@@ -70,6 +72,8 @@ class Recorder:
         self._announced = 0
         self._flashed = 0
         """Version of the alarms up to which life safety was told without waiting for the journal."""
+        self._silent = False
+        """The journal takes nothing, and that was said."""
         self.faults = 0
         """Announcements that failed; the next ones go on."""
         self._lost: set[str] = set()
@@ -146,6 +150,23 @@ class Recorder:
                 if alarm.definition.life_safety:
                     self.hub.publish_alarm({**alarm.to_json(), "unrecorded": True})
         self._something.set()
+
+    def fire_entry(self, entry: FireRecord) -> None:
+        """Append what happened in the response to a fire; it took effect already."""
+        rows = [
+            FireRow(entry.response, entry.time_ns, note.event, note.zone, note.point, note.who, note.reason)
+            for note in entry.notes
+        ]
+        self._journal.fire(rows, entry.state)
+
+    def fire_changed(self) -> None:
+        """Tell the screens what is known of fire, at once; and again when the journal has it."""
+        if self.fire is None:
+            return
+        if self.hub is not None:
+            self.hub.publish_fire()
+        if self.fire.recorded < self.fire.version:
+            self._something.set()
 
     # -- from engines and links --------------------------------------------------------------------------------------
 
@@ -257,11 +278,18 @@ class Recorder:
         alarms: list[Alarm] = []
         if self.parts is not None:
             self._announced, alarms = self.parts.alarms.changed_since(self._announced)
+        fire = 0 if self.fire is None else self.fire.version
         try:
             await self._journal.commit()
         except (UnavailableError, ConflictError) as error:
             # The building goes on without its journal; the screens must not fall silent with it.
-            _log.error("announced without a record: %s", error)
+            if not self._silent:
+                _log.error("announced without a record, as all that follows: %s", error)
+            self._silent = True
+        else:
+            self._silent = False
+            if self.fire is not None:
+                self.fire.confirm(fire)
         self.notify(alarms)
         if self.hub is None:
             return
@@ -288,9 +316,17 @@ class Recorder:
                 # The journal is well again, but what it lost in between was refused to whoever asked.
                 arbiter.refused(order, "not recorded and so not sent")
                 return
+        if arbiter.forbidden(order):
+            arbiter.refused(order, "its point is held or paused since; nothing was sent")
+            return
         arbiter.started(order, "pending")
         outcome = await execute(
-            order, self.field, self._site(), self._clock, lambda: arbiter.started(order, "verifying")
+            order,
+            self.field,
+            self._site(),
+            self._clock,
+            lambda: arbiter.started(order, "verifying"),
+            lambda: arbiter.forbidden(order),
         )
         arbiter.completed(order, outcome)
 

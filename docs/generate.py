@@ -37,6 +37,7 @@ from controller.rule.window import AGGREGATES
 from controller.settings import contact as settings_contact
 from controller.settings import file as settings_file
 from controller.settings import roster as settings_roster
+from controller.settings import schedule_row
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -172,7 +173,7 @@ def _metavar(argument: Any) -> str:
 
 # -- settings ----------------------------------------------------------------------------------------------------------
 
-_MODULES = (settings_file, settings_contact, settings_roster)
+_MODULES = (settings_file, settings_contact, settings_roster, schedule_row)
 _FILES = (
     ("site.toml", (("[site]", "SiteRow"), ("[[building]]", "BuildingRow"), ("[[area]]", "AreaRow"))),
     ("server.toml", (("[http]", "HttpRow"), ("[history]", "HistoryRow"), ("[history.influx]", "InfluxRow"))),
@@ -195,6 +196,17 @@ _FILES = (
             ("[[booking]]", "BookingRow"),
             ("[[works]]", "WorksRow"),
             ("[[inspection]]", "InspectionRow"),
+        ),
+    ),
+    (
+        "schedule.toml, schedule/*.toml",
+        (
+            ("[[schedule]]", "ScheduleRow"),
+            ("[[schedule.mode]]", "ModeRow"),
+            ("[[schedule.weekly]]", "SpanRow"),
+            ("booking = { … }", "BookingModeRow"),
+            ("[[exception]]", "SpecialPeriodRow"),
+            ("[[day]]", "DayRow"),
         ),
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
@@ -227,7 +239,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, plans, documents, calendars and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars, schedules and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."

@@ -154,14 +154,22 @@ class Link:
             raise NotSentError(f"{device_id}: a device of this kind has no pictures")
         return await self._driver.picture(self._members[device_id].device)
 
-    async def write(self, device_id: str, tag: str, value: float, *, before: float = math.inf) -> None:
+    async def write(
+        self,
+        device_id: str,
+        tag: str,
+        value: float,
+        *,
+        before: float = math.inf,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Write one point, in turn with the polls of the line; one attempt, never repeated.
 
-        `before` is the monotonic time, s, after which it is not sent any more.
+        `before` is the monotonic time, s, after which it is not sent any more; `unless` is asked last of all.
 
         Raises:
             KeyError: no such device on this link.
-            NotSentError: there is no connection, or the line was free too late; nothing was sent.
+            NotSentError: there is no connection, the line was free too late, or `unless` was true; nothing was sent.
             ConnectError: the connection broke; unknown whether it arrived.
             DeviceTimeoutError: unknown whether it arrived.
             DeviceRefusedError, NotWritableError: it was not taken.
@@ -171,6 +179,8 @@ class Link:
             await self._ready(member)
             if self._clock.monotonic() > before:
                 raise NotSentError(f"{device_id}: the line was busy until the time of the write was over")
+            if unless():
+                raise NotSentError(f"{device_id}: {tag} must not be written any more; nothing was sent")
             member.health.writes += 1
             await self._driver.write(member.device, tag, value)
 

@@ -114,6 +114,11 @@ class Profile:
     keepalive: Keepalive | None = None
     wire: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def read_only(self) -> bool:
+        """True when its transport can encode reads and nothing else (`read_only` of the wire)."""
+        return self.wire.get("read_only") is True
+
     def point(self, tag: str) -> ProfilePoint:
         """Return the point called `tag`.
 

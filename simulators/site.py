@@ -102,6 +102,8 @@ class SimulatedSite:
 
     id: str
     timezone: str = "Asia/Taipei"
+    country: str = ""
+    """Whose public holidays keep the people away."""
     latitude: float = 25.04
     longitude: float = 121.56
     buildings: tuple[SimulatedBuilding, ...] = ()
@@ -143,6 +145,7 @@ def read_site(folder: Path) -> SimulatedSite:
     return SimulatedSite(
         id=head["id"],
         timezone=str(head.get("timezone", "Asia/Taipei")),
+        country=str(head.get("country", "")),
         latitude=float(head.get("latitude", 25.04)),
         longitude=float(head.get("longitude", 121.56)),
         buildings=buildings,

@@ -21,6 +21,7 @@ from simulators.plant.fancoil import FanCoilBank
 from simulators.plant.handler import HandlerBank
 from simulators.plant.layout import (
     CONTROL,
+    CONTROL_FLOOR,
     CONTROL_KW,
     FANCOIL_M2,
     FANCOIL_ZONE,
@@ -93,7 +94,7 @@ class World:
                 raise ValueError("start: got a datetime without time zone, wanted an aware one")
             start = round(start.timestamp() * 1e6) * 1000
         self.site, self.seed, self.time_ns = site, seed, start
-        self._calendar = Calendar(site.timezone)
+        self._calendar = Calendar(site.timezone, site.country)
         self._weather = Weather(seed, site.latitude, site.longitude)
         area = zone_area()
         self._design_heads = zone_heads(float(site.simulation.get("occupants", 6000)))
@@ -264,6 +265,9 @@ class World:
             if level and 1 <= int(level[1]) <= FLOORS:
                 for wing in range(len(WINGS)):
                     self.handlers.fire(wing * FLOORS + int(level[1]) - 1, active=floor in wires.fire_floors)
+            elif floor == CONTROL_FLOOR:
+                for column in np.flatnonzero(HANDLER_ZONE == CONTROL).tolist():
+                    self.handlers.fire(column, active=floor in wires.fire_floors)
         if wires.lost_steps:
             self.network.lost_steps[:] = wires.lost_steps
 

@@ -4,17 +4,16 @@ What is changed here is laid over the files (overlay `calendar/<kind>/<id>`), wi
 who may look see the calendar of the whole house; of equipment each sees what is in the areas that are his.
 """
 
-import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import orjson
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.requests import Request
 from fastapi.responses import Response
 
 from controller.api.access import Allow, RuntimeDep, may
+from controller.api.agenda import calendar_file, day_json, entry_json, entry_tag, seen, today
 from controller.api.change import audited
 from controller.api.entry import (
     BookingBody,
@@ -36,10 +35,9 @@ from controller.api.runtime import Runtime
 from controller.errors import ConflictError, InvalidError, NotFoundError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
-from controller.maintenance.inspection import Inspection, deadline, made, standing
+from controller.maintenance.inspection import Inspection, deadline, made
 from controller.maintenance.works import Works, phase
 from controller.schedule.booking import Booking, between, clashes
-from controller.schedule.feed import Note, write_feed
 from controller.settings.calendar import Frame
 
 __all__ = ["router"]
@@ -65,138 +63,11 @@ def _span(runtime: Runtime, start: str | None, end: str | None) -> tuple[int, in
     return first, last
 
 
-def _seen(runtime: Runtime, principal: Principal, equipment: tuple[str, ...]) -> list[str]:
-    known = runtime.site().equipment
-    return [
-        address
-        for address in equipment
-        if address in known and principal.permissions.allows(Action.VIEW, known[address].area)
-    ]
-
-
-def _today(runtime: Runtime) -> date:
-    moment = _EPOCH + timedelta(microseconds=runtime.clock.now_ns() // 1_000)
-    return moment.astimezone(ZoneInfo(runtime.site().timezone)).date()
-
-
-def _day(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
-
-
-def _entry(runtime: Runtime, principal: Principal, kind: str, entry: Booking | Works | Inspection) -> dict[str, Any]:
-    change = runtime.calendar.change(kind, entry.id)
-    common: dict[str, Any] = {
-        "id": entry.id,
-        "title": name_json(entry.title),
-        "equipment": _seen(runtime, principal, entry.equipment),
-        "change": None
-        if change is None
-        else {
-            "owner": change.owner,
-            "reason": change.reason,
-            "since": iso(change.since_ns),
-            "of_files": runtime.calendar.of_files(kind, entry.id),
-        },
-        "editable": True,
-    }
-    if isinstance(entry, Booking):
-        return {
-            **common,
-            "editable": not entry.series,
-            "venue": entry.venue,
-            "start": iso(entry.start_ns),
-            "end": iso(entry.end_ns),
-            "series": entry.series,
-        }
-    if isinstance(entry, Works):
-        return {
-            **common,
-            "kind": entry.kind,
-            "phase": phase(entry, runtime.clock.now_ns()),
-            "start": iso(entry.start_ns),
-            "end": iso(entry.end_ns),
-            "area": entry.area,
-            "floors": list(entry.floors),
-            "patterns": list(entry.patterns),
-            "takes_out": entry.takes_out,
-            "contractor": name_json(entry.contractor),
-            "why": name_json(entry.reason),
-        }
-    return {
-        **common,
-        "kind": entry.kind,
-        "standing": standing(entry, _today(runtime)),
-        "basis": entry.basis,
-        "interval_months": entry.interval_months,
-        "last_done": _day(entry.last_done),
-        "due": _day(entry.due),
-        "certificate_until": _day(entry.certificate_until),
-        "deadline": _day(deadline(entry)),
-        "area": entry.area,
-    }
-
-
-def _etag(entry: dict[str, Any]) -> str:
-    # What the calendar says and not what time makes of it: an entry that begins meanwhile is the same entry.
-    kept = {key: value for key, value in entry.items() if key not in {"phase", "standing"}}
-    return f'"{hashlib.sha256(orjson.dumps(kept)).hexdigest()[:24]}"'
-
-
 def _find(runtime: Runtime, kind: str, id_: str) -> Booking | Works | Inspection:
     found = runtime.calendar.calendar().entries(kind).get(id_)
     if found is None:
         raise NotFoundError(f"no {kind} {id_!r}; GET /api/v1/calendar lists them")
     return found
-
-
-def _file(runtime: Runtime, first: int, last: int, language: str) -> Response:
-    """Return bookings, works and deadlines as an iCalendar file."""
-    now_ns, calendar, site = runtime.clock.now_ns(), runtime.calendar.calendar(), runtime.site()
-
-    def said(name: Any) -> str:
-        return str(getattr(name, language) or name.zh)
-
-    words = {"zh": ("場地租借", "工單", "到期"), "en": ("Venue hire", "Work order", "Due")}[language]
-    notes = [
-        Note(
-            f"booking-{booking.id}@{site.id}",
-            said(booking.title),
-            booking.start_ns,
-            booking.end_ns,
-            words[0],
-            said(calendar.venues[booking.venue].name) if booking.venue in calendar.venues else "",
-        )
-        for booking in between(calendar.all_bookings(first, last), first, last)
-    ]
-    notes += [
-        Note(
-            f"works-{works.id}@{site.id}",
-            said(works.title),
-            works.start_ns,
-            works.end_ns,
-            words[1],
-            " ".join((said(site.areas[works.area].name) if works.area in site.areas else "", *works.floors)).strip(),
-            f"{words[1]} {works.id} {said(works.reason)}".strip(),
-        )
-        for works in calendar.works
-        if works.start_ns < last and works.end_ns > first
-    ]
-    zone = ZoneInfo(site.timezone)
-    for inspection in calendar.inspections:
-        day = deadline(inspection)
-        if day is None:
-            continue
-        midnight = datetime(day.year, day.month, day.day, tzinfo=zone) - _EPOCH
-        begin = (midnight.days * 86_400 + midnight.seconds) * 1_000_000_000
-        if first <= begin < last:
-            until = begin + 86_400_000_000_000
-            title = f"{words[2]} {said(inspection.title)}"
-            notes.append(
-                Note(f"inspection-{inspection.id}@{site.id}", title, begin, until, words[2], "", inspection.basis)
-            )
-    data = write_feed(notes, said(site.name), now_ns)
-    headers = {"Content-Disposition": 'attachment; filename="shifu-calendar.ics"'}
-    return Response(data, media_type="text/calendar; charset=utf-8", headers=headers)
 
 
 @router.get("", response_model=CalendarReply)
@@ -214,7 +85,7 @@ async def read_calendar(
     """
     first, last = _span(runtime, start, end)
     if format == "ics":
-        return _file(runtime, first, last, language)
+        return calendar_file(runtime, first, last, language)
     view, site = runtime.calendar, runtime.site()
     calendar = view.calendar()
     bookings = between(calendar.all_bookings(first, last), first, last)
@@ -234,18 +105,18 @@ async def read_calendar(
                     "name": name_json(venue.name),
                     "area": venue.area,
                     "floor": venue.floor,
-                    "equipment": _seen(runtime, principal, venue.equipment),
+                    "equipment": seen(runtime, principal, venue.equipment),
                 }
                 for venue in calendar.venues.values()
             ],
-            "bookings": [_entry(runtime, principal, "booking", booking) for booking in bookings],
+            "bookings": [entry_json(runtime, principal, "booking", booking) for booking in bookings],
             "clashes": [[one.id, other.id] for one, other in clashes(bookings)],
             "works": [
-                _entry(runtime, principal, "works", works)
+                entry_json(runtime, principal, "works", works)
                 for works in sorted(calendar.works, key=lambda works: (works.start_ns, works.id))
             ],
             "inspections": [
-                _entry(runtime, principal, "inspection", inspection)
+                entry_json(runtime, principal, "inspection", inspection)
                 for inspection in sorted(calendar.inspections, key=lambda one: (deadline(one) or date.min, one.id))
             ],
             "out_of_service": [
@@ -257,7 +128,7 @@ async def read_calendar(
                     "until": iso(out[address].end_ns),
                     "points": points.get(address, 0),
                 }
-                for address in _seen(runtime, principal, tuple(sorted(out)))
+                for address in seen(runtime, principal, tuple(sorted(out)))
             ],
             "in_use": [
                 {
@@ -267,7 +138,7 @@ async def read_calendar(
                     "until": iso(booking.end_ns),
                 }
                 for address, booking in sorted(view.in_use().items())
-                if _seen(runtime, principal, (address,))
+                if seen(runtime, principal, (address,))
             ],
             "alarms_out_of_service": sum(
                 principal.permissions.allows(Action.VIEW, alarm.area) for alarm in runtime.alarms.out_of_service()
@@ -279,8 +150,8 @@ async def read_calendar(
 @router.get("/{kind}/{entry_id}", response_model=BookingReply | WorksReply | InspectionReply)
 async def read_entry(runtime: RuntimeDep, principal: Viewer, kind: Kind, entry_id: Id) -> Json:
     """Return one entry, with an ETag for changing it."""
-    entry = _entry(runtime, principal, kind, _find(runtime, kind, entry_id))
-    return Json(entry, headers={"ETag": _etag(entry)})
+    entry = entry_json(runtime, principal, kind, _find(runtime, kind, entry_id))
+    return Json(entry, headers={"ETag": entry_tag(entry)})
 
 
 async def _put(
@@ -309,7 +180,7 @@ async def _put(
     if isinstance(wanted, Inspection):
         _check_only(calendar.inspections, wanted)
     _check_match(runtime, principal, kind, before, if_match)
-    said = None if before is None else _entry(runtime, principal, kind, before)
+    said = None if before is None else entry_json(runtime, principal, kind, before)
 
     async def act() -> tuple[dict[str, Any] | None, dict[str, Any]]:
         async with runtime.changing:
@@ -318,7 +189,7 @@ async def _put(
             await view.set_entry(kind, entry_id, value, principal.actor, reason)
         after = view.calendar().entries(kind).get(entry_id)
         return (
-            None if after is None else _entry(runtime, principal, kind, after),
+            None if after is None else entry_json(runtime, principal, kind, after),
             {"before": said, "after": value},
         )
 
@@ -334,7 +205,7 @@ async def _put(
     )
     if done is None:
         return Json({"id": entry_id, "gone": True})
-    return Json(done, headers={"ETag": _etag(done)})
+    return Json(done, headers={"ETag": entry_tag(done)})
 
 
 def _may_change(runtime: Runtime, principal: Principal, entry: Booking | Works | Inspection | None) -> None:
@@ -352,7 +223,7 @@ def _check_match(
     runtime: Runtime, principal: Principal, kind: str, entry: Booking | Works | Inspection | None, if_match: str | None
 ) -> None:
     if entry is not None:
-        match(if_match, _etag(_entry(runtime, principal, kind, entry)))
+        match(if_match, entry_tag(entry_json(runtime, principal, kind, entry)))
     elif if_match:
         raise Problem(412, "somebody took this away after you read it")
 
@@ -441,7 +312,7 @@ async def done_inspection(
     assert isinstance(inspection, Inspection)
     on, until = _date(body.date, "date"), _date(body.certificate_until, "certificate_until")
     assert on is not None
-    if on > _today(runtime):
+    if on > today(runtime):
         raise InvalidError(f"date {on} is still to come; give the day on which it was done")
     if inspection.last_done is not None and on < inspection.last_done:
         raise InvalidError(f"date {on} is before {inspection.last_done}, when it was last done; give a later day")
@@ -451,8 +322,8 @@ async def done_inspection(
         "title": name_json(after.title),
         "basis": after.basis,
         "interval_months": after.interval_months,
-        "last_done": _day(after.last_done),
-        "certificate_until": _day(after.certificate_until),
+        "last_done": day_json(after.last_done),
+        "certificate_until": day_json(after.certificate_until),
         "area": after.area,
         "equipment": list(after.equipment),
     }
@@ -490,13 +361,13 @@ async def reset_entry(
         raise ConflictError(f"{kind} {entry_id!r} is as in the files, or in no file; there is nothing to go back to")
     _may_change(runtime, principal, before)
     _check_match(runtime, principal, kind, before, if_match)
-    said = _entry(runtime, principal, kind, before)
+    said = entry_json(runtime, principal, kind, before)
 
     async def act() -> tuple[dict[str, Any], dict[str, Any]]:
         async with runtime.changing:
             _check_match(runtime, principal, kind, _find(runtime, kind, entry_id), if_match)
             await view.reset_entry(kind, entry_id)
-        after = _entry(runtime, principal, kind, _find(runtime, kind, entry_id))
+        after = entry_json(runtime, principal, kind, _find(runtime, kind, entry_id))
         return after, {"before": said, "after": after}
 
     done = await audited(
@@ -509,7 +380,7 @@ async def reset_entry(
         data={"before": said, "after": "the files"},
         act=act,
     )
-    return Json(done, headers={"ETag": _etag(done)})
+    return Json(done, headers={"ETag": entry_tag(done)})
 
 
 def _date(text: str | None, name: str) -> date | None:

@@ -64,6 +64,8 @@ MEANINGS = {
     "readings_out_of_order_total": "Readings older than the present value; not applied.",
     "readings_total": "Readings taken by the cycle.",
     "readings_unknown_total": "Readings of a number that the site does not have.",
+    "schedule_faults_total": "Looks at the schedules that failed by a mistake of ours; 0 in health.",
+    "schedule_refused_points": "Points that a schedule could not set at its last look, such as those held in a fire.",
 }
 """What the entries of `Runtime.metrics` mean, for the help lines; names that end in `_total` are counters."""
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from controller.errors import UnavailableError
+from controller.errors import NotFoundError, UnavailableError
 from controller.notify.plan import NotifyPlan
+from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from controller.alarm.engine import AlarmEngine
     from controller.api.stream import StreamHub
+    from controller.command.hold import Hold
     from controller.command.order import Command
     from controller.command.priority import Slot
     from controller.field.field import DeviceStatus
@@ -34,9 +36,14 @@ if TYPE_CHECKING:
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
+    from controller.safety.watch import FireWatch
     from controller.schedule.booking import Booking
+    from controller.schedule.engine import Wish
+    from controller.schedule.timetable import Use
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
+    from controller.strategy.engine import StrategyStatus
+    from controller.strategy.strategy import Mode
     from drivers.driver import Clock
     from drivers.picture import Picture
     from drivers.profile import Profile
@@ -50,6 +57,8 @@ __all__ = [
     "LimitChange",
     "NotifyView",
     "Runtime",
+    "ScheduleView",
+    "StrategyView",
     "TestRead",
 ]
 
@@ -77,6 +86,9 @@ class ArbiterView(Protocol):
 
     def withdrawn(self, command: str) -> bool:
         """Tell whether a command was taken back because it could not be recorded."""
+
+    def held(self, point: str) -> Hold | None:
+        """Return what keeps slots of a point empty; None for most."""
 
     def recent(self, point: str | None = None) -> Sequence[Command]:
         """Return recent commands, newest first."""
@@ -193,6 +205,58 @@ class NotifyView:
     it returns."""
 
 
+async def _no_schedule(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("schedules cannot be changed here")
+
+
+async def _no_reset(kind: str, id_: str) -> None:  # noqa: ARG001
+    raise UnavailableError("schedules cannot be changed here")
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """What the routers need of the schedules. A kind is `plan` (a schedule) or `exception`."""
+
+    timetable: Callable[[], Timetable] = Timetable
+    base: Callable[[], Timetable] = Timetable
+    """That of the files."""
+    used: Callable[[int, int], Sequence[Use]] = lambda _start, _end: ()
+    """The bookings between two times, ns UTC, with the equipment that they use."""
+    wishes: Callable[[], Mapping[str, Wish]] = dict
+    """What the schedules want now, by address of the point."""
+    refused: Callable[[], Mapping[str, str]] = dict
+    """Points whose slot could not be set at the last look, and why."""
+    change: Callable[[str, str], LimitChange | None] = lambda _kind, _id: None
+    """Who changed a schedule or exception (kind, id) on a screen; None when it is as in the files."""
+    set: Callable[[str, str, Mapping[str, Any] | None, str, str], Awaitable[None]] = _no_schedule
+    """Keep a change (kind, id, value, owner, reason) and put it into effect; durable when it returns."""
+    reset: Callable[[str, str], Awaitable[None]] = _no_reset
+    """Have it be as the files say again; durable when it returns."""
+
+
+def _no_status(strategy: str) -> StrategyStatus:
+    raise NotFoundError(f"no strategy {strategy[:60]!r}")
+
+
+async def _fixed(strategy: str, mode: Mode, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("strategies cannot be switched here")
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """What the routers need of the strategies."""
+
+    statuses: Callable[[], Sequence[StrategyStatus]] = tuple
+    """All of them as they are now, in the order of the configuration."""
+    status: Callable[[str], StrategyStatus] = _no_status
+    """One by its id; raises NotFoundError."""
+    change: Callable[[str], LimitChange | None] = lambda _strategy: None
+    """Who switched it on the screen; None when its mode is that of the files."""
+    set_mode: Callable[[str, Mode, str, str], Awaitable[None]] = _fixed
+    """Switch one: (id, mode, owner, reason). The mode of the files ends the change. Durable and in effect when it
+    returns; when it raises, nothing was changed."""
+
+
 def _ready() -> Mapping[str, bool]:
     return {}
 
@@ -230,6 +294,7 @@ class Runtime:
     identity: Identity
     clock: Clock
     version: str
+    fire: FireWatch
     set_limits: Callable[[str, Limits, str, str, int | None], Awaitable[None]]
     """Persist and apply limits of a point: (address, limits, owner, reason, end in ns or None). Those of the files end
     the change. Durable and in effect when it returns; when it raises, nothing was changed."""
@@ -239,6 +304,8 @@ class Runtime:
     """The change that lies over the files' limits of a point; None when there is none."""
     calendar: CalendarView = dataclass_field(default_factory=CalendarView)
     notify: NotifyView = dataclass_field(default_factory=NotifyView)
+    schedules: ScheduleView = dataclass_field(default_factory=ScheduleView)
+    strategies: StrategyView = dataclass_field(default_factory=StrategyView)
     energy: Callable[[], EnergyPlan] = EnergyPlan
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""

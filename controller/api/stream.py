@@ -64,7 +64,9 @@ CLOSE_FLOOD = 4429
 CONTROL = "control"
 """Answers to the client itself; they are never dropped."""
 
-_LISTS = ("alarms", "devices", "commands", "events", "calendar")
+_LISTS = ("alarms", "devices", "commands", "events", "calendar", "fire")
+_WHOLE = frozenset({"alarms", "devices", "fire"})
+"""Of these a client that was left behind, or has just come, is sent the present whole."""
 
 
 @dataclass(slots=True, eq=False)
@@ -112,7 +114,7 @@ class Client:
             kept = [entry for entry in self.texts if entry[0] == CONTROL]
             self.dropped += len(self.texts) - len(kept)
             self.texts = deque(kept)
-            self.stale_lists.update(self.lists & {"alarms", "devices"})
+            self.stale_lists.update(self.lists & _WHOLE)
             if len(kept) >= TEXTS:
                 self.end(CLOSE_FLOOD)
                 return
@@ -151,9 +153,13 @@ class StreamHub:
         alarms: Callable[[], Sequence[Mapping[str, Any]]],
         devices: Callable[[], Sequence[Mapping[str, Any]]],
         again: Callable[[Principal], Principal | None],
+        fire: Callable[[], Mapping[str, Any]] = dict,
         capacity: int = 1_000,
     ) -> None:
-        """Begin without clients. `alarms` and `devices` return the JSON objects of a snapshot."""
+        """Begin without clients. `alarms` and `devices` return the JSON objects of a snapshot.
+
+        `fire` returns what every signed-in person is told of fire: it knows no areas.
+        """
         self._site = site
         self._table = table
         self._clock = clock
@@ -162,6 +168,7 @@ class StreamHub:
         self._alarms = alarms
         self._devices = devices
         self._again = again
+        self._fire = fire
         self._capacity = capacity
         self._generation = -1
         self._channels: dict[tuple[str, Areas], Channel] = {}
@@ -246,6 +253,13 @@ class StreamHub:
             if "calendar" in client.lists:
                 client.text(message, "calendar")
 
+    def publish_fire(self) -> None:
+        """Send what is known of fire to everybody who looks, before all else that waits for them but answers."""
+        for client in self._clients:
+            if "fire" in client.lists:
+                client.stale_lists.add("fire")
+                client.wake.set()
+
     def _publish(self, topic: str, kind: str, item: Mapping[str, Any], area: str) -> None:
         message = b""
         for client in self._clients:
@@ -323,7 +337,7 @@ class StreamHub:
         if topic in _LISTS:
             client.lists.add(topic)
             client.text(_json({"type": "subscribed", "topic": topic, "id": 0}))
-            if topic in {"alarms", "devices"}:
+            if topic in _WHOLE:
                 client.stale_lists.add(topic)
             client.wake.set()
             return
@@ -370,6 +384,9 @@ class StreamHub:
                 return client.close_code
 
     def _next(self, client: Client) -> tuple[bool, bytes] | None:
+        if "fire" in client.stale_lists and not (client.texts and client.texts[0][0] == CONTROL):
+            client.stale_lists.discard("fire")
+            return True, _json({"type": "fire", "item": self._fire()})
         if client.texts:
             return True, client.texts.popleft()[1]
         for topic, items in (("alarms", self._alarms), ("devices", self._devices)):

@@ -8,29 +8,32 @@ link the present winner is first compared with what the device holds, and writte
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.command.admission import Request, admit
+from controller.command.hold import emptied, refusal
 from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.command.priority import (
     EMPTY,
     MINIMUM_TIME,
+    RECORDED,
     RESTORED,
     PriorityArray,
     Slot,
     expired,
     explained,
     filled,
-    wanted_value,
     winner,
 )
+from controller.command.target import Counts, Target
 from controller.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from controller.point.model import Point, Site, WriteSpec
+    from controller.command.hold import Hold
+    from controller.point.model import Point, Site
     from drivers.driver import Clock
 
 __all__ = ["Arbiter"]
@@ -42,41 +45,10 @@ _REASSERT_PAUSE_S = 600.0
 _COMPARE_AGAIN_S = 60.0
 """A comparison that could not be made is tried again after this long, or when the device is back."""
 _REASSERTED = "the device came back with another value than the one wanted"
+_ENDED = Outcome("done", None, "released", sent=False)
+_EMPTIED = Outcome("done", None, "released; nothing was sent", sent=False)
 _KEPT = 2000
 """Finished commands kept in memory for the screens; the journal has all."""
-
-
-@dataclass(slots=True)
-class _Target:
-    """A commandable point and what is known of its device."""
-
-    point: Point
-    spec: WriteSpec
-    array: PriorityArray = EMPTY
-    sent: float | None = None
-    """What the device was last told, as far as this process knows."""
-    sent_at: float = -math.inf
-    busy: bool = False
-    pending: str = ""
-    """Command that the next order belongs to."""
-    compare: bool = False
-    """True after a restart or a lost link: compare with the device before writing."""
-    compare_at: float = -math.inf
-    """Not before, monotonic s."""
-    reasserted: float = -math.inf
-    """When a comparison last ended in a write."""
-
-    def wanted(self) -> float | None:
-        """Return the value that the point should have; None leaves the device alone."""
-        return wanted_value(self.array, self.spec.default)
-
-
-@dataclass(slots=True)
-class _Counts:
-    commands: int = 0
-    refreshes: int = 0
-    reasserts: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
 
 
 class Arbiter:
@@ -99,14 +71,16 @@ class Arbiter:
         self._clock = clock
         self._new_id = new_id
         self._record = record
-        self._targets: dict[str, _Target] = {}
+        self._targets: dict[str, Target] = {}
         self._commands: dict[str, Command] = {}
         self._replaced: dict[str, Slot | None] = {}
         """What the slot of a command held before it, in the order of requests, until it is sent; for `withdraw`."""
         self._dirty: dict[str, None] = {}
         self._timed: dict[str, None] = {}
         """Points that time alone can change: a slot ends, a refresh or a postponed comparison is due."""
-        self.counts = _Counts()
+        self._holds: Mapping[str, Hold] = {}
+        self._paused: Collection[str] = ()
+        self.counts = Counts()
         self.migrate(site)
 
     def migrate(self, site: Site) -> None:
@@ -117,9 +91,10 @@ class Arbiter:
                 continue
             target = old.get(point.address)
             if target is None:
-                target = _Target(point, point.write)
+                target = Target(point, point.write)
             target.point, target.spec = point, point.write
             self._targets[point.address] = target
+            self._take(target, self._holds.get(point.address))
             self._watch(target)
         for address, gone in old.items():
             if address not in self._targets:
@@ -127,11 +102,20 @@ class Arbiter:
                 self._supersede(gone, "the point can no longer be commanded; nothing was sent")
 
     def restore(self, rows: Iterable[SlotRow]) -> None:
-        """Fill the slots that live through a restart; one whose end has passed stays empty."""
+        """Fill the slots that live through a restart; one whose end has passed stays empty.
+
+        A slot held by lease ended with the run before. Its device may still have that value: what the point should have
+        now is compared with it.
+        """
         now_ns, now = self._clock.now_ns(), self._clock.monotonic()
-        for row in rows:
+        for row in list(rows):
             target = self._targets.get(row.point)
-            if target is None or row.slot not in RESTORED or row.value is None:
+            if target is None or row.value is None:
+                continue
+            if row.slot not in RESTORED:
+                self._forget_lease(target, row)
+                continue
+            if target.hold is not None and row.slot in target.hold.slots:
                 continue
             # An end that has passed in the meantime is the next step's work, so that it is recorded like any other.
             ends = None if row.until_ns is None else now + (row.until_ns - now_ns) / 1e9
@@ -139,6 +123,38 @@ class Arbiter:
             self._hold(target, filled(target.array, row.slot, slot))
             target.compare = True
             self._dirty[row.point] = None
+
+    # -- holding -----------------------------------------------------------------------------------------------------
+
+    def hold(self, holds: Mapping[str, Hold]) -> list[tuple[str, Slot]]:
+        """Keep slots of these points empty from now on, in place of those held before; return what was emptied.
+
+        What is in them is taken out, a command that was not sent yet ends, and whoever asks for one is refused. Slots
+        that are held no longer may be filled again; a point whose relinquish default comes back is first compared.
+        Nothing is written because of a hold, and while slot 16 is held nothing is written by a default either.
+        """
+        before, self._holds = self._holds, dict(holds)
+        gone = []
+        for address in {**before, **self._holds}:
+            if before.get(address) != self._holds.get(address) and (target := self._targets.get(address)):
+                gone += [(address, slot) for slot in self._take(target, self._holds.get(address))]
+        return gone
+
+    def held(self, point: str) -> Hold | None:
+        """Return what holds slots of a point; None for most."""
+        return self._holds.get(point)
+
+    def pause(self, points: Collection[str]) -> None:
+        """Send nothing to these points for now, protection (slots 3 to 6) apart; slots may be filled meanwhile."""
+        self._paused = frozenset(points)
+
+    def forbidden(self, order: Order) -> bool:
+        """Tell whether an order must not go out any more: its point came to be held, or paused, since it was made."""
+        address = order.point.address
+        target = self._targets.get(address)
+        if target is None or not (address in self._holds or address in self._paused):
+            return False
+        return self._waits(target) or target.wanted() != order.value
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
@@ -160,11 +176,13 @@ class Arbiter:
             NotFoundError: no such point.
             InvalidError: not commandable, a slot out of 1..16, a value out of range, no reason.
             ForbiddenError: slots 1, 2 and 6 are never written from outside.
-            ConflictError: releasing a slot that is empty.
+            ConflictError: releasing a slot that is empty, or asking for one that is held empty.
         """
         point = point_address
         target = self._target(point)
         admit(target.point, target.spec, Request(slot, value, reason, expires_s, lease_s))
+        if target.hold is not None and slot in target.hold.slots:
+            raise ConflictError(refusal(point, slot, target.hold))
         now, now_ns = self._clock.monotonic(), self._clock.now_ns()
         held = target.array[slot - 1]
         if value is None and held is None and not target.spec.momentary:
@@ -194,7 +212,7 @@ class Arbiter:
                 self._hold(target, filled(target.array, slot, new))
                 return replace(command, state="done", message="renewed", finished_ns=now_ns)
         array = filled(target.array, slot, new)
-        top, before, wanted = winner(array), target.wanted(), wanted_value(array, target.spec.default)
+        top, before, wanted = winner(array), target.wanted(), target.wanted_of(array)
         send = False
         if top not in (slot, 0) and value is not None:
             command = replace(command, state="masked", message=f"slot {top} is stronger", finished_ns=now_ns)
@@ -205,7 +223,7 @@ class Arbiter:
             command = replace(command, state="done", message="released; nothing changes", finished_ns=now_ns)
         else:
             send = True
-        kept = slot in RESTORED and not target.spec.momentary
+        kept = slot in RECORDED and not target.spec.momentary
         self._put(command, *([SlotRow(point, slot, value, owner, reason, now_ns, until_ns)] if kept else []))
         self._replaced[command.id] = held
         self._hold(target, array)
@@ -232,6 +250,15 @@ class Arbiter:
         """
         target = self._target(point)
         return target.wanted(), winner(target.array)
+
+    def beneath(self, point: str, slot: int) -> float | None:
+        """Return what the point would have if only slots weaker than `slot` were filled; None leaves the device alone.
+
+        Raises:
+            NotFoundError: no such commandable point.
+        """
+        target = self._target(point)
+        return target.wanted_of((None,) * slot + target.array[slot:])
 
     def winner(self, point: str) -> int:
         """Return the slot that wins; 0 is the relinquish default, or a point that is no longer there."""
@@ -269,7 +296,7 @@ class Arbiter:
         orders = []
         for address in list(self._dirty):
             changed = self._targets.get(address)
-            if changed is not None and changed.busy:
+            if changed is not None and (changed.busy or self._waits(changed)):
                 continue
             del self._dirty[address]
             if changed is not None and (order := self._order(changed, now)):
@@ -355,9 +382,11 @@ class Arbiter:
             self._replaced[follower] = former
         elif target is not None:
             held = target.array[found.slot - 1]
+            if target.hold is not None and found.slot in target.hold.slots:
+                former = None  # it was emptied meanwhile, and stays so
             if (held.owner, held.value) == (found.owner, found.value) if held else found.value is None:
                 self._hold(target, filled(target.array, found.slot, former))
-                if found.slot in RESTORED and not target.spec.momentary:
+                if found.slot in RECORDED and not target.spec.momentary:
                     rows.append(SlotRow.of(found.point, found.slot, former))
         if target is not None and target.pending == command:
             target.pending = ""
@@ -390,13 +419,40 @@ class Arbiter:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _target(self, point: str) -> _Target:
+    def _target(self, point: str) -> Target:
         try:
             return self._targets[point]
         except KeyError:
             raise NotFoundError(f'no commandable point "{point}"') from None
 
-    def _order(self, target: _Target, now: float) -> Order | None:
+    def _waits(self, target: Target) -> bool:
+        return target.point.address in self._paused and not target.protected
+
+    def _take(self, target: Target, hold: Hold | None) -> tuple[Slot, ...]:
+        """Put a hold into effect on one point, or end it; return what was emptied."""
+        former, target.hold = target.hold, hold
+        if hold == former:
+            return ()
+        address = target.point.address
+        gone: tuple[Slot, ...] = ()
+        if hold is not None:
+            array, gone = emptied(target.array, hold)
+            self._hold(target, array)
+            for slot in gone:
+                why = f"emptied for {hold.owner}: {hold.reason}; it was {slot.owner}: {slot.reason}"[:500]
+                self._put(self._own(target.point, slot.slot, None, why, _EMPTIED), SlotRow(address, slot.slot, None))
+            waiting = self._commands.get(target.pending)
+            if waiting is not None and waiting.slot in hold.slots:
+                self._supersede(target, f"held empty by {hold.owner} before it was sent; nothing was sent")
+        freed = former is not None and 16 in former.slots and not (hold is not None and 16 in hold.slots)
+        if freed and target.wanted() is not None and not target.spec.momentary:
+            # What the device did meanwhile is its own business and that of its wires: look before anything is written.
+            target.compare, target.compare_at = True, -math.inf
+            self._watch(target)
+        self._dirty[address] = None
+        return gone
+
+    def _order(self, target: Target, now: float) -> Order | None:
         wanted = target.wanted()
         command = self._pending(target, wanted)
         if wanted is None:
@@ -422,7 +478,7 @@ class Arbiter:
             return Order(target.point, wanted, "refresh", "", expires)
         return None
 
-    def _pending(self, target: _Target, wanted: float | None) -> str:
+    def _pending(self, target: Target, wanted: float | None) -> str:
         """Take the command that waits to be sent; one whose value no longer wins ends here."""
         command = self._commands.get(target.pending)
         if command is not None and command.value is None and wanted is None:
@@ -434,8 +490,10 @@ class Arbiter:
         pending, target.pending = target.pending, ""
         return pending
 
-    def _own(self, point: Point, slot: int, value: float, reason: str, outcome: Outcome | None = None) -> Command:
-        """Return a command that nobody asked for now: what the arbiter writes is in the journal like the rest."""
+    def _own(
+        self, point: Point, slot: int, value: float | None, reason: str, outcome: Outcome | None = None
+    ) -> Command:
+        """Return a command that nobody asked for now: what the arbiter does is in the journal like the rest."""
         now_ns = self._clock.now_ns()
         return Command(
             id=self._new_id(),
@@ -452,19 +510,30 @@ class Arbiter:
             readback=outcome.readback if outcome else None,
         )
 
-    def _hold(self, target: _Target, array: PriorityArray) -> None:
+    def _forget_lease(self, target: Target, row: SlotRow) -> None:
+        address = target.point.address
+        message = "released; the device keeps its last value"
+        if target.spec.default is not None:
+            message = "released; what the device holds is compared with what it should have"
+            target.compare = True
+            self._watch(target)
+            self._dirty[address] = None
+        reason = f"the controller was started anew while it was held by {row.owner}"[:500]
+        own = self._own(target.point, row.slot, None, reason, Outcome("done", None, message))
+        self._put(replace(own, previous=row.value), SlotRow(address, row.slot, None))
+
+    def _hold(self, target: Target, array: PriorityArray) -> None:
         target.array = array
         self._watch(target)
 
-    def _watch(self, target: _Target) -> None:
+    def _watch(self, target: Target) -> None:
         """Have `step` look at the point each time, or only when something is asked of it."""
-        timed = target.compare or bool(target.spec.refresh_s)
-        if timed or any(slot is not None and slot.ends is not None for slot in target.array):
+        if target.timed():
             self._timed[target.point.address] = None
         else:
             self._timed.pop(target.point.address, None)
 
-    def _minimum_time(self, target: _Target, wanted: float, now: float) -> None:
+    def _minimum_time(self, target: Target, wanted: float, now: float) -> None:
         """Hold a new binary state at slot 6 for the minimum on or off time (clause 19.2.3)."""
         if target.point.kind != "binary" or wanted == target.sent:
             return
@@ -480,30 +549,16 @@ class Arbiter:
             )
             self._hold(target, filled(target.array, MINIMUM_TIME, slot))
 
-    def _end(self, target: _Target, number: int) -> None:
+    def _end(self, target: Target, number: int) -> None:
         slot = target.array[number - 1]
         self._hold(target, filled(target.array, number, None))
         if slot is None or number == MINIMUM_TIME:
             return
         why = "lease ran out" if slot.lease_s is not None else "its time is over"
-        self._put(
-            Command(
-                id=self._new_id(),
-                point=target.point.address,
-                slot=number,
-                value=None,
-                previous=slot.value,
-                owner="arbiter",
-                reason=f"{why}: {slot.owner}",
-                state="done",
-                message="released",
-                requested_ns=self._clock.now_ns(),
-                finished_ns=self._clock.now_ns(),
-            ),
-            *([SlotRow(target.point.address, number, None)] if number in RESTORED else []),
-        )
+        over = replace(self._own(target.point, number, None, f"{why}: {slot.owner}", _ENDED), previous=slot.value)
+        self._put(over, *([SlotRow(target.point.address, number, None)] if number in RECORDED else []))
 
-    def _supersede(self, target: _Target, why: str) -> None:
+    def _supersede(self, target: Target, why: str) -> None:
         """End the command of a point that was not sent yet."""
         pending, target.pending = target.pending, ""
         if old := self._commands.get(pending):

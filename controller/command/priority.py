@@ -13,6 +13,7 @@ __all__ = [
     "MINIMUM_TIME",
     "NEVER_WRITTEN",
     "OPERATOR",
+    "RECORDED",
     "RESTORED",
     "PriorityArray",
     "Slot",
@@ -30,6 +31,9 @@ MINIMUM_TIME = 6
 OPERATOR = 8
 RESTORED = (3, 4, 5, 8)
 """Slots that live through a restart; the others are computed anew by whoever owns them."""
+RECORDED = (*RESTORED, 7, 9, 10, 11, 12, 13, 14, 15)
+"""Slots that the state database keeps while they are filled. Those held by lease are not filled again at a start, but
+the device may still have their value, and somebody must know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,20 +24,35 @@ _READBACKS = 3
 _PAUSE_S = 1.0
 
 
-async def execute(order: Order, field: Field, site: Site, clock: Clock, verifying: Callable[[], None]) -> Outcome:
+async def execute(
+    order: Order,
+    field: Field,
+    site: Site,
+    clock: Clock,
+    verifying: Callable[[], None],
+    forbidden: Callable[[], bool] = lambda: False,
+) -> Outcome:
     """Write once and verify; never raises (but CancelledError) and never writes twice.
 
     `done`: the read-back agrees. `failed`: the device refused, or holds another value. `unknown`: nobody can say.
-    `expired`: its time was over before it could be sent. `verifying` is called when the write is out.
+    `expired`: its time was over before it could be sent, or `forbidden` says that it must not go out any more.
+    `verifying` is called when the write is out.
     """
     try:
-        return await _execute(order, field, site, clock, verifying)
+        return await _execute(order, field, site, clock, verifying, forbidden)
     except Exception as error:  # noqa: BLE001 - a fault of a driver must not leave a command without an end
         _log.exception("the order for %s was cut short", order.point.address)
         return Outcome("unknown", None, f"cut short by a fault of the controller: {error!r}; check it on site")
 
 
-async def _execute(order: Order, field: Field, site: Site, clock: Clock, verifying: Callable[[], None]) -> Outcome:
+async def _execute(
+    order: Order,
+    field: Field,
+    site: Site,
+    clock: Clock,
+    verifying: Callable[[], None],
+    forbidden: Callable[[], bool],
+) -> Outcome:
     point = order.point
     device, tag = _readback(order, site)
     if order.kind == "reassert":
@@ -59,8 +74,10 @@ async def _execute(order: Order, field: Field, site: Site, clock: Clock, verifyi
         return Outcome("failed", None, "no connection to the device; nothing was sent", sent=False)
     lost = ""
     try:
-        await field.write(point.device, point.tag, order.value, before=order.expires)
+        await field.write(point.device, point.tag, order.value, before=order.expires, unless=forbidden)
     except NotSentError as error:
+        if forbidden():
+            return Outcome("expired", None, "its point is held or paused since; nothing was written", sent=False)
         if clock.monotonic() > order.expires:
             return _expired()
         return Outcome("failed", None, str(error), sent=False)

@@ -133,15 +133,23 @@ class Field:
         await asyncio.gather(*(run.task for run in self._links.values()), return_exceptions=True)
         self._links.clear()
 
-    async def write(self, device: str, tag: str, value: float, *, before: float = math.inf) -> None:
+    async def write(
+        self,
+        device: str,
+        tag: str,
+        value: float,
+        *,
+        before: float = math.inf,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Write one point of a device in one attempt. Called by the cycle for the arbiter, and by nothing else.
 
-        `before` is the monotonic time, s, after which it is not sent any more.
+        `before` is the monotonic time, s, after which it is not sent any more, nor when `unless` is true by then.
 
         Raises:
             DriverError: see `drivers.errors`; NotSentError also when the site has no such device now.
         """
-        await self._link(device).write(device, tag, value, before=before)
+        await self._link(device).write(device, tag, value, before=before, unless=unless)
 
     async def read(self, device: str, tag: str) -> float:
         """Read one point of a device now.

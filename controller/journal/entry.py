@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AlarmRow", "AlarmStateRow", "AuditRow", "CommandRow", "SlotRow"]
+__all__ = ["AlarmRow", "AlarmStateRow", "AuditRow", "CommandRow", "FireRow", "SlotRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +102,18 @@ class AuditRow:
     """Network address of the client."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """Before and after; JSON. Never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class FireRow:
+    """One thing that happened in the response to a fire."""
+
+    response: str
+    """Id of the response."""
+    time_ns: int
+    event: str
+    """`began`, `spread`, `reset`, `stood_down`, `given_back`, `effect`, `ended` …"""
+    zone: str = ""
+    point: str = ""
+    who: str = ""
+    reason: str = ""

@@ -26,18 +26,26 @@ from controller.errors import UnavailableError
 from controller.journal import audit as chain
 from controller.journal.database import open_database
 from controller.journal.reserve import Reserve
-from controller.journal.schema import alarm_entry, alarm_state, command_entry, command_slot, event_entry
+from controller.journal.schema import (
+    alarm_entry,
+    alarm_state,
+    command_entry,
+    command_slot,
+    event_entry,
+    fire_entry,
+    fire_state,
+)
 from controller.journal.writer import Barrier, Unit, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Executable, Row, Table
 
     from controller.journal.audit import ChainReport
     from controller.journal.database import Opened
-    from controller.journal.entry import AlarmRow, AlarmStateRow, AuditRow, CommandRow, SlotRow
+    from controller.journal.entry import AlarmRow, AlarmStateRow, AuditRow, CommandRow, FireRow, SlotRow
     from drivers.driver import Clock
     from drivers.event import Event
 
@@ -67,6 +75,10 @@ _slot_upsert = _replacing(command_slot)
 _slot_delete = delete(command_slot).where(
     command_slot.c.point == bindparam("of_point"), command_slot.c.slot == bindparam("of_slot")
 )
+_fire_insert = insert(fire_entry)
+_fire_upsert = _replacing(fire_state)
+_fire_delete = delete(fire_state).where(fire_state.c.key == bindparam("of_key"))
+_FIRE = "response"
 _event_insert = upsert(event_entry).on_conflict_do_nothing(index_elements=["source", "key"])
 
 
@@ -272,6 +284,18 @@ class Journal:
         self._add_fact(Unit(rows=[(_event_insert, row)], fact=True))
         return True
 
+    def fire(self, rows: Sequence[FireRow], state: Mapping[str, Any] | None) -> None:
+        """Append what happened in the response to a fire, and where it stands, in one transaction; None ends it.
+
+        Never raises for a failing disk: a fire is answered without its record, which is written when it can be.
+        """
+        written: list[tuple[Executable, dict[str, Any]]] = [(_fire_insert, _columns(row)) for row in rows]
+        if state is None:
+            written.append((_fire_delete, {"of_key": _FIRE}))
+        else:
+            written.append((_fire_upsert, {"key": _FIRE, "data": dict(state)}))
+        self._add_fact(Unit(rows=written, fact=True))
+
     def audit(self, row: AuditRow) -> None:
         """Append to the audit journal; order of calls = order of the chain.
 
@@ -417,5 +441,5 @@ def _of_loss(lost: Callable[[Exception], None]) -> Callable[[list[int], Exceptio
     return settle
 
 
-def _columns(row: AlarmRow | AlarmStateRow | CommandRow | SlotRow) -> dict[str, Any]:
+def _columns(row: AlarmRow | AlarmStateRow | CommandRow | FireRow | SlotRow) -> dict[str, Any]:
     return {item.name: getattr(row, item.name) for item in fields(row)}

@@ -31,6 +31,8 @@ __all__ = [
     "command_slot",
     "commissioning_entry",
     "event_entry",
+    "fire_entry",
+    "fire_state",
     "metadata",
     "notification",
     "notify_person",
@@ -171,6 +173,30 @@ commissioning_entry = Table(
     sqlite_autoincrement=True,
 )
 """Points compared with an instrument at commissioning: what was read, with what it was compared, by whom."""
+
+fire_entry = Table(
+    "fire_entry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("response", String, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("event", String, nullable=False),
+    Column("zone", String, nullable=False, default=""),
+    Column("point", String, nullable=False, default=""),
+    Column("who", String, nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Index(None, "response", "id"),
+    sqlite_autoincrement=True,
+)
+"""What happened in each response to a fire."""
+
+fire_state = Table(
+    "fire_state",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("data", JSON, nullable=False, default=dict),
+)
+"""The response that runs, written in the transaction of its entries; none while no fire is answered."""
 
 audit_entry = Table(
     "audit_entry",

@@ -281,6 +281,7 @@ class Builder:
         for tag in row.names:
             if tag not in tags:
                 self._say(placed, f"names.{tag}", f'"{tag}"', f"a tag of the profile {profile.id}", nearest(tag, tags))
+        self._defaults(placed, profile)
         homes = self._homes(placed, profile, piece)
         overlap: dict[str, list[str]] = {}
         heartbeat = profile.keepalive.tag if profile.keepalive else None
@@ -314,7 +315,7 @@ class Builder:
                 stale_s=max(_STALE_PERIODS * period_s, _STALE_S),
                 states=tuple((value, Name(zh, en)) for value, zh, en in source.states),
                 wrap_at=source.wrap_at,
-                write=_write(source, home, homes),
+                write=_write(source, home, homes, row.defaults.get(source.tag)),
                 haystack=source.haystack,
                 brick=source.brick,
                 urgent=row.urgent,
@@ -326,6 +327,18 @@ class Builder:
             todo = 'Give one of the two devices a prefix, or list the tags under "omit".'
             self._say(placed, "", got, "one source for each point", todo)
         return numbers
+
+    def _defaults(self, placed: Placed[DeviceRow], profile: Profile) -> None:
+        """Check the relinquish defaults that the site gives."""
+        commandable = {point.tag: point.write for point in profile.points if point.write and not point.write.momentary}
+        for tag, value in placed.row.defaults.items():
+            spec = commandable.get(tag)
+            if spec is None:
+                wanted = f"a tag of the profile {profile.id} that can be commanded"
+                todo = nearest(tag, commandable) or f"Those are {', '.join(commandable) or 'none'}."
+                self._say(placed, f"defaults.{tag}", f'"{tag}"', wanted, todo)
+            elif not spec.low <= value <= spec.high:
+                self._say(placed, f"defaults.{tag}", f"{value:g}", f"{spec.low:g} to {spec.high:g}")
 
     def _homes(self, placed: Placed[DeviceRow], profile: Profile, piece: Equipment) -> dict[str, tuple[Equipment, str]]:
         """Return, by tag of the profile, the equipment that the point belongs to and its tag there."""
@@ -371,7 +384,9 @@ class Builder:
             self.problems.append(problem)
 
 
-def _write(source: ProfilePoint, piece: Equipment, homes: Mapping[str, tuple[Equipment, str]]) -> WriteSpec | None:
+def _write(
+    source: ProfilePoint, piece: Equipment, homes: Mapping[str, tuple[Equipment, str]], default: float | None
+) -> WriteSpec | None:
     spec = source.write
     if spec is None:
         return None
@@ -379,7 +394,7 @@ def _write(source: ProfilePoint, piece: Equipment, homes: Mapping[str, tuple[Equ
     return WriteSpec(
         low=spec.low,
         high=spec.high,
-        default=spec.default,
+        default=spec.default if default is None else default,
         fail=spec.fail,
         refresh_s=spec.refresh_s,
         readback=f"{homes[spec.readback][0].address}.{homes[spec.readback][1]}" if spec.readback else "",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from controller.notify.plan import NotifyPlan
+from controller.safety.cause import FireTable
+from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from controller.rule.definition import RuleDefinition
     from controller.settings.file import ServerFile
     from controller.settings.problem import Problem
+    from controller.strategy.strategy import Entry
     from drivers.driver import Device
 
 __all__ = ["Configuration", "Retirement"]
@@ -52,11 +55,15 @@ class Configuration:
     rules: tuple[RuleDefinition, ...]
     server: ServerFile
     calendar: Calendar = field(default_factory=Calendar)
+    timetable: Timetable = field(default_factory=Timetable)
     energy: EnergyPlan = field(default_factory=EnergyPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
     notify: NotifyPlan = field(default_factory=NotifyPlan)
     """Who is told of alarms, and how."""
+    fire: FireTable = field(default_factory=FireTable)
+    """Who says fire, and what is held back and expected then."""
+    strategies: tuple[Entry, ...] = ()
     notices: tuple[str, ...] = ()
     """What is allowed but should be known, such as secrets that are not set here."""
     retired: tuple[Retirement, ...] = ()

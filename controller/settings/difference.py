@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,10 +39,15 @@ class Difference:
     rules: Change
     plans: Change
     """By building and floor, as `main 1F`."""
+    strategies: Change
+    """By id; a mode that the files changed too."""
     calendar: Change
-    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; carbon factors, uses and vehicles too."""
+    """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
+    factors, uses and vehicles too."""
     notify: Change
     """Channels, contacts, duties and routes of notify.toml, as `route fire`; its other keys as `notify`."""
+    fire: Change
+    """Causes of fire.toml, as `cause floor-3f`, and `fire` for its panel, zones and times."""
     links: tuple[str, ...]
     """Endpoints whose connection is opened, closed, or closed and opened again."""
     restart: tuple[str, ...] = ()
@@ -60,8 +65,10 @@ class Difference:
                 self.alarms,
                 self.rules,
                 self.plans,
+                self.strategies,
                 self.calendar,
                 self.notify,
+                self.fire,
             )
         )
 
@@ -89,8 +96,12 @@ def compare(old: Configuration, new: Configuration) -> Difference:
         alarms=_change({item.id: item for item in old.alarms}, {item.id: item for item in new.alarms}),
         rules=_change({item.id: item for item in old.rules}, {item.id: item for item in new.rules}),
         plans=_change(_plans(old), _plans(new)),
+        strategies=_change(
+            {item.strategy.id: item for item in old.strategies}, {item.strategy.id: item for item in new.strategies}
+        ),
         calendar=_change(_entries(old), _entries(new)),
         notify=_change(_told(old), _told(new)),
+        fire=_change(_causes(old), _causes(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
         aside=tuple(f"{key} is set aside: {problems[0]}" for key, problems in new.aside.items()),
@@ -111,12 +122,17 @@ def _plans(configuration: Configuration) -> dict[str, Any]:
 
 def _entries(configuration: Configuration) -> dict[str, Any]:
     calendar, energy = configuration.calendar, configuration.energy
+    timetable = configuration.timetable
     return {
         **{f"venue {item.id}": item for item in calendar.venues.values()},
         **{f"feed {item.name}": item.digest for item in calendar.feeds},
         **{f"booking {item.id}": item for item in calendar.bookings},
         **{f"works {item.id}": item for item in calendar.works},
         **{f"inspection {item.id}": item for item in calendar.inspections},
+        **{f"schedule {item.id}": item for item in timetable.schedules.values()},
+        **{f"exception {item.id}": item for item in timetable.exceptions.values()},
+        **{f"day {day}": item for day, item in timetable.office.added.items()},
+        **({f"holidays {timetable.office.country}": timetable.office.country} if timetable.office.country else {}),
         **{f"carbon {item.year}": item for item in energy.factors},
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},
@@ -134,6 +150,12 @@ def _told(configuration: Configuration) -> dict[str, Any]:
         **{f"duty {item.id}": item for item in plan.duties.values()},
         **{f"route {item.id}": item for item in plan.routes},
     }
+
+
+def _causes(configuration: Configuration) -> dict[str, Any]:
+    table = configuration.fire
+    head = {"fire": replace(table, causes=())} if table.panel else {}
+    return {**head, **{f"cause {cause.id}": cause for cause in table.causes}}
 
 
 def _restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ __all__ = [
     "RuleFile",
     "RuleRow",
     "ServerFile",
+    "SettingsRow",
     "SiteFile",
     "UseRow",
     "VehicleRow",
@@ -91,6 +92,8 @@ FORMS = {
     r"^[A-Z0-9-]{2,12}$": "a plate: capital letters, digits and -, such as EAA-0001",
     r"^[A-Z0-9]{0,40}$": "a card number: capital letters and digits",
     r"^([01]\d|2[0-3]):[0-5]\d$": "a time of day such as 07:30",
+    r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$": "a time of day such as 17:30, or 24:00",
+    r"^[a-z0-9_*-]+$": "ids of schedules, with * for any text, such as office-*",
     r"^https?://\S+$": "an address such as http://127.0.0.1:8086",
     r"^((rtu\+)?tcp://[^/\s:]+:\d{1,5}|serial:/\S+|opc\.tcp://[^/\s]+(/\S*)?|mqtts?://[^/\s:]+:\d{1,5})$": (
         "tcp://host:502, rtu+tcp://host:4001, serial:/dev/ttyUSB0?baudrate=9600&parity=N, opc.tcp://host:4840 "
@@ -100,35 +103,39 @@ FORMS = {
 """What a pattern asks for, for people."""
 
 
-class _Row(BaseModel):
+class SettingsRow(BaseModel):
+    """A table of a file: strict, without unknown keys."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class NameRow(_Row):
+class NameRow(SettingsRow):
     """A name in both languages."""
 
     zh: Text
     en: Text
 
 
-class LongNameRow(_Row):
+class LongNameRow(SettingsRow):
     """A sentence in both languages."""
 
     zh: Long
     en: Long
 
 
-class SiteRow(_Row):
+class SiteRow(SettingsRow):
     """`[site]`."""
 
     id: Word
     name: NameRow
     timezone: Text = "Asia/Taipei"
+    country: Literal["TW", ""] = ""
+    """Whose public holidays the schedules follow; empty: those of schedule.toml alone."""
     latitude: Annotated[FiniteFloat, Field(ge=-90, le=90)] = 25.0375
     longitude: Annotated[FiniteFloat, Field(ge=-180, le=180)] = 121.5645
 
 
-class BuildingRow(_Row):
+class BuildingRow(SettingsRow):
     """`[[building]]`."""
 
     id: Word
@@ -137,7 +144,7 @@ class BuildingRow(_Row):
     """From the lowest to the roof."""
 
 
-class AreaRow(_Row):
+class AreaRow(SettingsRow):
     """`[[area]]`."""
 
     id: Word
@@ -145,7 +152,7 @@ class AreaRow(_Row):
     building: Word
 
 
-class SiteFile(_Row):
+class SiteFile(SettingsRow):
     """site.toml."""
 
     site: SiteRow
@@ -155,7 +162,7 @@ class SiteFile(_Row):
     """For the simulators; the controller does not look at it."""
 
 
-class DocumentItem(_Row):
+class DocumentItem(SettingsRow):
     """One document of a piece of equipment: a file of the site's folder `documents`."""
 
     kind: Literal["photo", "manual", "drawing"]
@@ -163,7 +170,7 @@ class DocumentItem(_Row):
     title: NameRow
 
 
-class EquipmentRow(_Row):
+class EquipmentRow(SettingsRow):
     """`[[equipment]]`, expanded."""
 
     id: Address
@@ -180,7 +187,7 @@ class EquipmentRow(_Row):
     documents: Annotated[list[DocumentItem], Field(max_length=50)] = []
 
 
-class DeviceRow(_Row):
+class DeviceRow(SettingsRow):
     """`[[device]]`, expanded."""
 
     id: Word
@@ -199,11 +206,13 @@ class DeviceRow(_Row):
     parts: Annotated[dict[PartOf, PartAddress], Field(max_length=300)] = {}
     """Points of other equipment behind the same device: with `zone_* = "cityhall.fire.zone*"` the point
     `zone_07_state` is `cityhall.fire.zone07.state`."""
+    defaults: Annotated[dict[Tag, FiniteFloat], Field(max_length=300)] = {}
+    """Relinquish defaults of commandable points, by the profile's tag, where they are the site's business."""
     options: dict[str, Any] = {}
     secrets: dict[str, str] = {}
 
 
-class AlarmRow(_Row):
+class AlarmRow(SettingsRow):
     """`[[alarm]]`: for a class of equipment, or for addresses by pattern."""
 
     cls: Annotated[Word | None, Field(alias="class")] = None
@@ -230,7 +239,7 @@ class AlarmRow(_Row):
     respond_min: Annotated[FiniteFloat, Field(gt=0, le=100_000)] | None = None
 
 
-class VirtualPointRow(_Row):
+class VirtualPointRow(SettingsRow):
     """The point that a rule makes on each of its equipment."""
 
     tag: Tag
@@ -245,7 +254,7 @@ class VirtualPointRow(_Row):
     states: dict[str, tuple[str, str] | list[str]] = {}
 
 
-class InputRow(_Row):
+class InputRow(SettingsRow):
     """One input of a rule."""
 
     point: str | None = None
@@ -256,7 +265,7 @@ class InputRow(_Row):
     """Such as `mean_15min`."""
 
 
-class RuleRow(_Row):
+class RuleRow(SettingsRow):
     """`[[rule]]`."""
 
     id: Word
@@ -267,7 +276,7 @@ class RuleRow(_Row):
     expression: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 
-class ZoneRow(_Row):
+class ZoneRow(SettingsRow):
     """`[[plan.zones]]`: a part of a floor."""
 
     id: Word
@@ -278,14 +287,14 @@ class ZoneRow(_Row):
     """Wings and areas whose equipment is laid out in it where nobody placed it; the zone's own id unless given."""
 
 
-class PlacementRow(_Row):
+class PlacementRow(SettingsRow):
     """`[[plan.placements]]`: where an equipment, or a single point, stands."""
 
     address: Place
     at: Vertex
 
 
-class PlanRow(_Row):
+class PlanRow(SettingsRow):
     """`[[plan]]`, expanded: the plan of one floor."""
 
     building: Word
@@ -308,7 +317,7 @@ class DocumentRow(DocumentItem):
     """Address, with `*` for any text; exactly one of the two is given."""
 
 
-class VenueRow(_Row):
+class VenueRow(SettingsRow):
     """`[[venue]]`: a place that is let."""
 
     id: Word
@@ -319,7 +328,7 @@ class VenueRow(_Row):
     """What every booking of it uses: addresses, with `*` for any text."""
 
 
-class BookingRow(_Row):
+class BookingRow(SettingsRow):
     """`[[booking]]`: one use of a venue. Repeated ones come as an iCalendar file."""
 
     id: Word
@@ -332,7 +341,7 @@ class BookingRow(_Row):
     """What it uses beside the venue's own."""
 
 
-class WorksRow(_Row):
+class WorksRow(SettingsRow):
     """`[[works]]`: renovation or maintenance. What fits all of area, floors and equipment is out of service."""
 
     id: Word
@@ -354,7 +363,7 @@ class WorksRow(_Row):
     reason: LongNameRow | None = None
 
 
-class InspectionRow(_Row):
+class InspectionRow(SettingsRow):
     """`[[inspection]]`, expanded: what the law or the house wants looked at again and again."""
 
     id: Word
@@ -372,7 +381,7 @@ class InspectionRow(_Row):
     equipment: Patterns = []
 
 
-class CarbonRow(_Row):
+class CarbonRow(SettingsRow):
     """`[[carbon]]`: the emission factor of electricity of one year."""
 
     year: Annotated[int, Field(ge=1990, le=2100)]
@@ -383,7 +392,7 @@ class CarbonRow(_Row):
     note: Short = ""
 
 
-class UseRow(_Row):
+class UseRow(SettingsRow):
     """`[[use]]`: an end use, and the meters that measure it."""
 
     id: Word
@@ -392,7 +401,7 @@ class UseRow(_Row):
     """Addresses, with `*` for any text. Their `energy_import` is counted."""
 
 
-class EnergyFile(_Row):
+class EnergyFile(SettingsRow):
     """energy.toml."""
 
     main: Annotated[list[Pattern], Field(max_length=20)] = []
@@ -401,7 +410,7 @@ class EnergyFile(_Row):
     use: Annotated[list[UseRow], Field(max_length=50)] = []
 
 
-class VehicleRow(_Row):
+class VehicleRow(SettingsRow):
     """A line of vehicles.csv: an official vehicle that chargers know."""
 
     id: Word
@@ -418,7 +427,7 @@ class VehicleRow(_Row):
     note: Short = ""
 
 
-class HttpRow(_Row):
+class HttpRow(SettingsRow):
     """`[http]`."""
 
     host: Text = "127.0.0.1"
@@ -429,7 +438,7 @@ class HttpRow(_Row):
     """Names under which browsers call it, without port; empty: loopback names on plain HTTP, any name on HTTPS."""
 
 
-class InfluxRow(_Row):
+class InfluxRow(SettingsRow):
     """`[history.influx]`."""
 
     url: Url
@@ -439,7 +448,7 @@ class InfluxRow(_Row):
     token_file: str = ""
 
 
-class HistoryRow(_Row):
+class HistoryRow(SettingsRow):
     """`[history]`."""
 
     retention_days: Annotated[int, Field(ge=1, le=36_500)] = 3650
@@ -454,44 +463,44 @@ class HistoryRow(_Row):
         return self
 
 
-class ServerFile(_Row):
+class ServerFile(SettingsRow):
     """server.toml; every key has a default."""
 
     http: HttpRow = HttpRow()
     history: HistoryRow = HistoryRow()
 
 
-class EquipmentFile(_Row):
+class EquipmentFile(SettingsRow):
     """equipment.toml, before expansion."""
 
     equipment: list[dict[str, Any]] = []
 
 
-class DeviceFile(_Row):
+class DeviceFile(SettingsRow):
     """devices/*.toml, before expansion."""
 
     device: list[dict[str, Any]] = []
 
 
-class AlarmFile(_Row):
+class AlarmFile(SettingsRow):
     """alarms.toml and alarms/*.toml."""
 
     alarm: Annotated[list[AlarmRow], Field(max_length=10_000)] = []
 
 
-class RuleFile(_Row):
+class RuleFile(SettingsRow):
     """rules.toml and rules/*.toml."""
 
     rule: Annotated[list[RuleRow], Field(max_length=2_000)] = []
 
 
-class PlanFile(_Row):
+class PlanFile(SettingsRow):
     """plans.toml and plans/*.toml, before expansion."""
 
     plan: list[dict[str, Any]] = []
 
 
-class DocumentFile(_Row):
+class DocumentFile(SettingsRow):
     """documents.toml, before expansion."""
 
     document: list[dict[str, Any]] = []

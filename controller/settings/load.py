@@ -16,12 +16,15 @@ from controller.settings.configuration import Configuration, Retirement
 from controller.settings.contact import notify_plan
 from controller.settings.document import with_documents
 from controller.settings.energy import energy_plan, vehicles
+from controller.settings.fire import fire_table
 from controller.settings.library import Library
 from controller.settings.overlay import apply_limits
 from controller.settings.plan import floor_plans
 from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
 from controller.settings.rule import check_rules, rules, virtual_points
+from controller.settings.schedule import build_timetable
+from controller.settings.strategy import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -178,8 +181,11 @@ class _Maker:
         equipment = with_documents(rows, builder.equipment, folder, problems)
         plans = floor_plans(rows.plans, builder.buildings, builder.equipment, builder.points, folder, problems)
         calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
+        timetable = build_timetable(rows, builder.equipment, builder.points, zone, problems)
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
         fleet = vehicles(rows, problems)
+        fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
+        programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, fleet, problems)
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())
@@ -208,9 +214,12 @@ class _Maker:
             rules=definitions,
             server=rows.server,
             calendar=calendar,
+            timetable=timetable,
             energy=energy,
             fleet=fleet,
             notify=notify,
+            fire=fire,
+            strategies=programs,
             notices=(*said, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)

@@ -1,9 +1,10 @@
 """The overlay: what was changed while running, over what the files say. Kept in the state database with who and why.
 
 A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away),
-`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it), or
-`calendar/<kind>/<id>` (`controller.settings.calendar`), or `roster/<duty>` (`controller.settings.roster`). Those of
-equipment and devices are in `controller.settings.amendment`.
+`plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it),
+`calendar/<kind>/<id>` (see `controller.settings.calendar`), `schedule/<kind>/<id>` (see
+`controller.settings.schedule`), `strategy/<id>` (a mode), or `roster/<duty>` (see `controller.settings.roster`). Those
+of equipment and devices are in `controller.settings.amendment`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
 from controller.settings.calendar import lay_calendar
 from controller.settings.roster import lay_rosters
+from controller.settings.schedule import lay_timetable
+from controller.settings.strategy import lay_strategies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,7 +143,7 @@ def plan_change(base: Configuration, plan: Plan, change: Change) -> Change | Non
 
 
 def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, generation: int) -> Configuration:
-    """Return the configuration of the files with what was changed: limits, plans, calendars."""
+    """Return the configuration of the files with what was changed: limits, plans, calendars, schedules, strategies."""
     live = [change for change in changes if not change.over(now_ns)]
     alarms = apply_limits({alarm.id: alarm for alarm in base.alarms}, live, now_ns)
     points = dict(base.site.points)
@@ -158,6 +161,8 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
         plans=apply_plans(base, live),
         calendar=lay_calendar(base.calendar, live, base.site),
         notify=lay_rosters(base.notify, live),
+        timetable=lay_timetable(base.timetable, live, base.site),
+        strategies=lay_strategies(base.strategies, live),
     )
 
 

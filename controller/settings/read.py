@@ -27,8 +27,11 @@ from controller.settings.file import (
     VenueRow,
     WorksRow,
 )
+from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
+from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
+from controller.settings.strategy import StrategyFile
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
@@ -53,8 +56,11 @@ _FILES = (
     "plans.toml",
     "documents.toml",
     "calendar.toml",
+    "schedule.toml",
     "energy.toml",
     "notify.toml",
+    "fire.toml",
+    "strategy.toml",
     "vehicles.toml",
     "vehicles.csv",
 )
@@ -66,11 +72,14 @@ _FOLDERS = (
     "plans",
     "documents",
     "calendar",
+    "schedule",
     "vehicles",
     "profiles",
     "schema",
 )
+_FIRE = ("hold", "effect", "cause", "fire")
 _CALENDAR = ("venue", "booking", "works", "inspection")
+_SCHEDULE = ("schedule", "exception", "day")
 _DAY = "a day such as 2026-12-05"
 _TIME = "a time with its zone, such as 2026-12-05T09:00:00+08:00"
 _KINDS = {
@@ -150,11 +159,21 @@ class Rows:
     inspections: list[Placed[InspectionRow]] = field(default_factory=list)
     feeds: list[Source] = field(default_factory=list)
     """iCalendar files: `data["text"]` is their text."""
+    schedules: list[Placed[ScheduleRow]] = field(default_factory=list)
+    exceptions: list[Placed[SpecialPeriodRow]] = field(default_factory=list)
+    days: list[Placed[DayRow]] = field(default_factory=list)
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
     notify: NotifyFile = field(default_factory=NotifyFile)
     notify_places: Source = field(default_factory=lambda: Source("notify.toml", {}))
+    fire: FireHeadRow | None = None
+    fire_places: Source = field(default_factory=lambda: Source("fire.toml", {}))
+    fire_holds: list[Placed[HoldRow]] = field(default_factory=list)
+    fire_effects: list[Placed[EffectRow]] = field(default_factory=list)
+    fire_causes: list[Placed[CauseRow]] = field(default_factory=list)
+    strategy: StrategyFile = field(default_factory=StrategyFile)
+    strategy_places: Source = field(default_factory=lambda: Source("strategy.toml", {}))
 
 
 def read_site(folder: Path) -> Rows:
@@ -188,12 +207,19 @@ def read_site(folder: Path) -> Rows:
     for source in _sources(folder, "documents", "document", problems, csv=False):
         rows.documents += _expanded(source, "document", DocumentRow, problems, len(rows.documents))
     _read_calendar(folder, rows, problems)
+    for source in _sources(folder, "schedule", "schedule", problems, csv=False):
+        rows.schedules += _expanded(source, "schedule", ScheduleRow, problems, len(rows.schedules), _SCHEDULE)
+        rows.exceptions += _expanded(source, "exception", SpecialPeriodRow, problems, len(rows.exceptions), _SCHEDULE)
+        rows.days += _expanded(source, "day", DayRow, problems, len(rows.days), _SCHEDULE)
     energy, rows.energy_places = _whole(folder, "energy.toml", EnergyFile, problems)
     rows.energy = energy or EnergyFile()
     notify, rows.notify_places = _whole(folder, "notify.toml", NotifyFile, problems)
     rows.notify = notify or NotifyFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
+    _read_fire(folder, rows, problems)
+    strategy, rows.strategy_places = _whole(folder, "strategy.toml", StrategyFile, problems)
+    rows.strategy = strategy or StrategyFile()
     if problems:
         raise SettingsError(problems)
     return rows
@@ -219,6 +245,18 @@ def _read_calendar(folder: Path, rows: Rows, problems: list[Problem]) -> None:
             rows.feeds.append(Source(name, {"text": read_text(path, name)}))
         except SettingsError as error:
             problems.extend(error.problems)
+
+
+def _read_fire(folder: Path, rows: Rows, problems: list[Problem]) -> None:
+    source = _source(folder, "fire.toml", problems)
+    if source is None:
+        return
+    rows.fire_places = source
+    if "fire" in source.data:
+        rows.fire = _checked(FireHeadRow, source.data["fire"], source, ("fire",), problems)
+    rows.fire_holds += _expanded(source, "hold", HoldRow, problems, 0, _FIRE)
+    rows.fire_effects += _expanded(source, "effect", EffectRow, problems, 0, _FIRE)
+    rows.fire_causes += _expanded(source, "cause", CauseRow, problems, 0, _FIRE)
 
 
 def _strangers(folder: Path) -> list[Problem]:

@@ -22,6 +22,9 @@ from controller.settings.file import (
     VenueRow,
     WorksRow,
 )
+from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
+from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
+from controller.settings.strategy import StrategyFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +54,12 @@ def schemas() -> dict[str, dict[str, Any]]:
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
         "notify": NotifyFile.model_json_schema(by_alias=True),
+        "strategy": StrategyFile.model_json_schema(by_alias=True),
         "equipment": _rows(equipment=EquipmentRow),
+        "fire": _fire(),
         "devices": _rows(device=DeviceRow),
         "calendar": _rows(venue=VenueRow, booking=BookingRow, works=WorksRow, inspection=InspectionRow),
+        "schedule": _rows(schedule=ScheduleRow, exception=SpecialPeriodRow, day=DayRow),
         "vehicles": _rows(vehicle=VehicleRow),
     }
 
@@ -87,6 +93,14 @@ def _rows(**models: type[BaseModel]) -> dict[str, Any]:
         row.pop("required", None)
         tables[key] = {"type": "array", "items": row}
     return {"type": "object", "additionalProperties": False, "properties": tables, "$defs": definitions}
+
+
+def _fire() -> dict[str, Any]:
+    schema = _rows(hold=HoldRow, effect=EffectRow, cause=CauseRow)
+    head = FireHeadRow.model_json_schema(by_alias=True)
+    schema["$defs"] |= head.pop("$defs", {})
+    schema["properties"]["fire"] = head
+    return schema
 
 
 def _filled(part: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""One Modbus connection: request in, checked answer out. The only module that knows pymodbus.
+"""One Modbus connection that reads: request in, checked answer out.
+
+It has no encoder of a write and sends no function but 1 to 4, so that neither a bug nor a call can write over it;
+`drivers.modbus.writer` adds that for lines that may. These two are the only modules that know pymodbus.
 
 pymodbus gives the request encoders, the framers and the serial transport. Its client is not used: it repeats writes,
 reconnects in its own way, accepts answers of another function, length or transaction, and after a time-out on RTU
@@ -30,7 +33,7 @@ from drivers.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EXCEPTIONS", "Connection", "Endpoint", "parse_endpoint", "read_request", "write_request"]
+__all__ = ["EXCEPTIONS", "READS", "Endpoint", "ReadConnection", "parse_endpoint", "read_request"]
 
 EXCEPTIONS = {
     1: "illegal function",
@@ -55,12 +58,14 @@ _SILENCE_LIMIT_S = 5.0
 _SERIAL_GAP_S = 0.005
 """3.5 characters at 9600 Bd are 4 ms; MODBUS over serial line V1.02, section 2.5.1.1."""
 
-_READS: dict[int, Callable[..., ModbusPDU]] = {
+_ENCODERS: dict[int, Callable[..., ModbusPDU]] = {
     1: bit_message.ReadCoilsRequest,
     2: bit_message.ReadDiscreteInputsRequest,
     3: register_message.ReadHoldingRegistersRequest,
     4: register_message.ReadInputRegistersRequest,
 }
+READS = frozenset(_ENCODERS)
+"""The functions that read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +119,13 @@ def parse_endpoint(text: str) -> Endpoint:
 
 def read_request(function: int, address: int, count: int) -> bytes:
     """Return the PDU of a read (function 1 to 4)."""
-    return bytes([function]) + _READS[function](address=address, count=count).encode()
-
-
-def write_request(function: int, address: int, words: tuple[int, ...]) -> bytes:
-    """Return the PDU of a write: 5 and 15 for coils (words are 0 or 1), 6 and 16 for registers."""
-    pdu: ModbusPDU
-    if function == 5:
-        pdu = bit_message.WriteSingleCoilRequest(address=address, bits=[bool(words[0])])
-    elif function == 15:
-        pdu = bit_message.WriteMultipleCoilsRequest(address=address, bits=[bool(word) for word in words])
-    elif function == 6:
-        pdu = register_message.WriteSingleRegisterRequest(address=address, registers=list(words))
-    else:
-        pdu = register_message.WriteMultipleRegistersRequest(address=address, registers=list(words))
-    return bytes([function]) + pdu.encode()
+    return bytes([function]) + _ENCODERS[function](address=address, count=count).encode()
 
 
 class _Line(asyncio.Protocol):
     """One opened line. What an old line still says after a new one was opened is not heard."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ReadConnection) -> None:
         self._connection = connection
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -144,13 +135,15 @@ class _Line(asyncio.Protocol):
         self._connection.received(self, data)
 
 
-class Connection:
+class ReadConnection:
     """One line, one outstanding request."""
 
-    def __init__(self, endpoint: Endpoint, *, quiet_s: float | None = None, read_only: bool = False) -> None:
+    functions = READS
+    """What may leave; nothing else does, whatever is asked for."""
+
+    def __init__(self, endpoint: Endpoint, *, quiet_s: float | None = None) -> None:
         """Prepare; `connect` opens.
 
-        `read_only`: nothing but the functions 1 to 4 ever leaves, whatever is asked for.
         `quiet_s`: after a time-out on RTU framing keep the line, but silent for so long; None closes it. A serial port
         is always kept, for closing it would not stop a late answer.
         """
@@ -161,7 +154,6 @@ class Connection:
         """Called with (sent, bytes) of everything that goes over the line, for a trial."""
         self._quiet_s = quiet_s if endpoint.kind != "serial" else max(quiet_s or 0.0, _SERIAL_QUIET_S)
         self._rtu = endpoint.rtu
-        self._read_only = read_only
         self._gap_s = _SERIAL_GAP_S if endpoint.kind == "serial" else 0.0
         self._framer: FramerRTU | FramerSocket
         self._framer = FramerRTU(DecodePDU(False)) if self._rtu else FramerSocket(DecodePDU(False))
@@ -241,24 +233,9 @@ class Connection:
             raise self._doubt(f"{self._who(unit)}: asked for {size} bytes, got {answer[1]} ({len(answer) - 2} there)")
         return answer[2:]
 
-    async def write(self, unit: int, pdu: bytes, timeout_s: float) -> None:
-        """Send a write once and check its echo.
-
-        Raises:
-            DeviceTimeoutError: no valid answer: unknown whether it was executed.
-            DeviceRefusedError: an exception answer: not executed.
-            ConnectError: not connected (not sent), or lost (unknown).
-        """
-        try:
-            answer = await self._request(unit, pdu, 5, timeout_s)
-            if answer != pdu[:5]:
-                raise self._doubt(f"{self._who(unit)}: write {pdu.hex(' ')} was answered with {answer.hex(' ')}")
-        except DecodeError as error:
-            raise DeviceTimeoutError(f"{error}; unknown whether the write was executed") from error
-
     async def _request(self, unit: int, pdu: bytes, expected: int, timeout_s: float) -> bytes:
         transport = self._transport
-        if self._read_only and pdu[0] not in _READS:
+        if pdu[0] not in self.functions:
             raise NotWritableError(f"{self._who(unit)}: read only; function {pdu[0]} was not sent")
         if transport is None:
             raise ConnectError(f"{self.endpoint.text}: not connected")

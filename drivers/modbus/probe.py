@@ -16,9 +16,9 @@ import numpy as np
 
 from drivers.driver import Device
 from drivers.errors import DriverError, ProfileError, TryAgainError
-from drivers.modbus.client import Connection, parse_endpoint, read_request
-from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.client import ReadConnection, parse_endpoint, read_request
 from drivers.modbus.plan import plan_profile
+from drivers.modbus.reader import ModbusReader
 from drivers.modbus.station import NOT_READ, PlannedProfile
 from drivers.trial import Exchange, Trial, TrialPoint
 
@@ -84,7 +84,7 @@ async def probe(
         )
     if not 0 <= unit <= 255:
         raise ProfileError(f"unit: got {unit}, wanted 0 to 255")
-    connection = Connection(parse_endpoint(endpoint))
+    connection = ReadConnection(parse_endpoint(endpoint))
     await connection.connect()
     try:
         size = (count + 7) // 8 if bits else 2 * count
@@ -105,7 +105,7 @@ async def probe_profile(
     """
     numbers = np.arange(len(profile.points), dtype=np.int32)
     device = Device(f"unit {unit}", profile, endpoint, numbers, unit, options=options or {})
-    driver = ModbusDriver([device], clock)
+    driver = ModbusReader([device], clock)
     await driver.connect()
     try:
         batch = await driver.poll(device)
@@ -130,7 +130,7 @@ async def try_profile(
         raise ProfileError(f"unit: got {unit}, wanted 0 to 255")
     plan = plan_profile(profile, options)
     made = PlannedProfile(plan)
-    connection = Connection(parse_endpoint(endpoint), quiet_s=plan.quiet_s)
+    connection = ReadConnection(parse_endpoint(endpoint), quiet_s=plan.quiet_s)
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s
     value, quality = made.blank.copy(), made.unread.copy()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import holidays
 
 __all__ = ["Calendar", "Moment"]
 
@@ -22,17 +25,20 @@ class Moment:
     hour: float
     """0 <= hour < 24."""
     workday: bool
-    """Monday to Friday."""
+    """Monday to Friday and no public holiday, or a day at a weekend that makes up for one."""
 
 
 class Calendar:
-    """Turns ns UTC into local days and hours; one look-up of the zone an hour."""
+    """Turns ns UTC into local days and hours; one look-up of the zone an hour, and of the holidays a day."""
 
-    def __init__(self, timezone: str) -> None:
-        """`timezone` is a name of the IANA database."""
+    def __init__(self, timezone: str, country: str = "") -> None:
+        """`timezone` is a name of the IANA database, `country` an ISO 3166 code; empty: no public holidays."""
+        self._country = country
         self._zone = ZoneInfo(timezone)
         self._hour = -1
         self._offset_s = 0.0
+        self._day = -1
+        self._workday = False
 
     def at(self, time_ns: int) -> Moment:
         """Return the local moment."""
@@ -43,5 +49,23 @@ class Calendar:
             self._hour = hour
         seconds = time_ns / 1e9 + self._offset_s
         day = int(seconds // _DAY_S)
-        # 1970-01-01 was a Thursday.
-        return Moment(time_ns, day, (seconds - day * _DAY_S) / 3600.0, (day + 3) % 7 < 5)
+        if day != self._day:
+            self._day, self._workday = day, _works(self._country, day)
+        return Moment(time_ns, day, (seconds - day * _DAY_S) / 3600.0, self._workday)
+
+
+def _works(country: str, day: int) -> bool:
+    # 1970-01-01 was a Thursday.
+    weekday = (day + 3) % 7 < 5
+    if not country:
+        return weekday
+    when = date.fromordinal(date(1970, 1, 1).toordinal() + day)
+    free, worked = _year(country, when.year)
+    return when in worked or (weekday and when not in free)
+
+
+@lru_cache(maxsize=8)
+def _year(country: str, year: int) -> tuple[frozenset[date], frozenset[date]]:
+    """Return the public holidays of a year, and the days at weekends on which people work."""
+    known = holidays.country_holidays(country, years=year)
+    return frozenset(known), frozenset(known.weekend_workdays)

@@ -81,6 +81,8 @@ class CarPark:
         """The car at each charger."""
         self._number = np.zeros(CHARGERS)
         self._time_s = 0.0
+        self._open = False
+        """The fire panel's wire holds all gates open."""
         names = [f"{kind}_{n:02}" for kind in ("bay", "battery", "since") for n in range(1, ROW + 1)]
         self._row_rows = {tag: row for row, tag in enumerate([*names, "chargers", "battery", "battery_bay"])}
         self._rows = np.zeros((3 * ROW + 3, sum(ROWS)))
@@ -155,6 +157,8 @@ class CarPark:
             device.silent_s += dt_s
             silent_s[column] = device.silent_s if device.listening else np.inf
             chargers.fault[column] = device.forced.get("state", 0.0) == 5.0
+        self._open = bool(scene.wires.fire_floors)
+        self.garage.fire(scene.wires.fire_floors)
         passed = self.cars.step(dt_s, scene.moment, chargers.fault)
         self._plug()
         chargers.step(dt_s, silent_s)
@@ -219,7 +223,7 @@ class CarPark:
         batteries = self._rows[ROW : 2 * ROW]
         self._rows[3 * ROW + 1] = batteries.min(axis=0)
         self._rows[3 * ROW + 2] = batteries.argmin(axis=0) + 1
-        self._gates[0] = np.where(cars.open_until_s > self._time_s, _GATE_STATES[1], _GATE_STATES[0])
+        self._gates[0] = np.where((cars.open_until_s > self._time_s) | self._open, *_GATE_STATES[::-1])
         self._gates[1] = cars.loop_until_s > self._time_s
         self._gates[2] = cars.passages
         self._signs[0] = np.bincount(cars.level[~occupied], minlength=LEVELS)

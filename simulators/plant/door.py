@@ -56,6 +56,9 @@ class DoorPart:
             SiteError: no entrance or no floor door for the people, or a door of a controller that is not there.
         """
         self._doors = [row for row in rows if row.profile == "site-standard-door"]
+        house = f"{site.buildings[0].id}." if site.buildings else ""
+        self._mine = np.array([row.equipment.startswith(house) for row in self._doors], np.bool_)
+        """Doors of the first building: its fire panel's wires reach them."""
         self._controllers = [row for row in rows if row.profile != "site-standard-door"]
         self._names = [str(row.options.get("node_prefix", row.id)).split("/")[-1] for row in self._doors]
         known = {str(row.options.get("controller", row.id)): place for place, row in enumerate(self._controllers)}
@@ -121,6 +124,7 @@ class DoorPart:
                 self._second = 0.0
             self._pass_all(day, self._second, second, scene, told=told)
         self._day, self._second = day, second
+        self._release(scene.wires.fire_floors)
         self._move(told=told)
 
     def _pass_all(self, day: int, after: float, until: float, scene: Scene, *, told: bool) -> None:
@@ -155,6 +159,11 @@ class DoorPart:
         slow = self._random.random() < 0.003
         shut = at + (self._random.uniform(35.0, 50.0) if slow else self._random.uniform(3.5, 7.0))
         self._open_until[one.door] = max(self._open_until[one.door], shut)
+
+    def _release(self, floors: frozenset[str]) -> None:
+        """Take the lock of every door of these floors away by hard wire; it comes back with the panel's reset."""
+        released = np.array([floor in floors for floor in self.floor], np.bool_) & self._mine
+        self.table[self.rows["fire_released"]] = released
 
     def _move(self, *, told: bool) -> None:
         now = self._now

@@ -71,6 +71,11 @@ class Garage:
         self._place = 0
         self._runs = np.zeros(ZONES)
         self._relay = np.zeros(ZONES)
+        self._smoke = np.zeros(ZONES)
+
+    def fire(self, levels: frozenset[str]) -> None:
+        """The fire panel's hard wire: the fans of these levels run at full speed, whatever bus and automatic say."""
+        self._smoke = np.repeat([float(f"B{level + 1}" in levels) for level in range(LEVELS)], ZONES // LEVELS)
 
     def step(self, dt_s: float, cars: CarBank, seen: NDArray[np.float64]) -> None:
         """Advance; `seen` (2, ZONES) is what the heads tell the local automatic, NaN for a broken one."""
@@ -104,8 +109,8 @@ class Garage:
         self.fans.local_speed = np.where(broken, 1.0, wanted)
 
     def _turn(self, dt_s: float) -> None:
-        """Move the fans as the bus or their own automatic says, or at full speed while a relay is closed."""
-        fans, relay = self.fans, self._relay > 0.5
+        """Move the fans as the bus or their own automatic says, or at full speed by the gas relay or the fire panel."""
+        fans, relay = self.fans, (self._relay > 0.5) | (self._smoke > 0.5)
         run, speed = fans.run_cmd, fans.speed_cmd
         fans.run_cmd, fans.speed_cmd = np.where(relay, 1.0, run), np.where(relay, 1.0, speed)
         fans.ramp(dt_s)

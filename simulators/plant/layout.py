@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTROL",
+    "CONTROL_FLOOR",
     "CONTROL_KW",
     "FANCOILS",
     "FANCOIL_M2",
@@ -43,6 +44,7 @@ _SUFFIX = ("w", "sw", "e", "n")
 WING_ZONES = FLOORS * len(WINGS)
 """Zone of floor f in wing k: 12 k + f - 1, so that the west wing is the first dozen."""
 CONTROL = WING_ZONES
+CONTROL_FLOOR = "B1"
 XINYI = CONTROL + 1
 ZONES = XINYI + 1
 HOUSE = slice(0, XINYI)

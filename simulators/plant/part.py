@@ -33,7 +33,8 @@ class Wires:
     """
 
     fire_floors: frozenset[str] = frozenset()
-    """Floors of the panel's building with a zone in fire: lifts are recalled, air handlers go into their fire mode."""
+    """Floors of the panel's building with a zone in fire: lifts are recalled, air handlers go into their fire mode,
+    doors are released, the fans of a car-park level run at full speed, and all gates stand open."""
     recalled: frozenset[str] = frozenset()
     """Addresses of the lifts that stand recalled with open doors."""
     supply: bool = True

@@ -45,6 +45,7 @@ SHEETS = [
     Sheet("car-park", "/car-park", "car-park", "停車場排風", "Car-park exhaust", "article"),
     Sheet("ev", "/ev", "ev", "充電與停車", "Charging and parking", ".cards li"),
     Sheet("maintenance", "/maintenance", "maintenance", "維護行事曆", "Maintenance calendar", "tbody tr"),
+    Sheet("schedules", "/schedules", "schedules", "排程", "Schedules", "[data-plan]"),
     Sheet("events", "/events", "events", "事件", "Events"),
     Sheet("energy", "/energy", "energy", "能源與碳", "Energy and carbon", "tbody tr"),
     Sheet("lifts", "/lifts", "lifts", "升降設備", "Lifts", "[data-lift]"),

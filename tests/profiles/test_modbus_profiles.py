@@ -14,7 +14,7 @@ from controller.share import share_dir
 from drivers.driver import Device
 from drivers.equipment import check_profile
 from drivers.errors import DeviceRefusedError, NotWritableError
-from drivers.modbus.client import Connection, parse_endpoint
+from drivers.modbus.client import ReadConnection, parse_endpoint
 from drivers.modbus.driver import ModbusDriver
 from drivers.profile import Profile, load_profile
 from drivers.reading import Quality
@@ -574,9 +574,11 @@ async def test_the_fire_panel_is_read_in_full_at_once_when_its_bits_change_and_e
 
 
 async def test_no_write_can_leave_for_a_line_that_is_read_only() -> None:
-    connection = Connection(parse_endpoint("tcp://127.0.0.1:502"), read_only=True)
-    with pytest.raises(NotWritableError, match="function 6 was not sent"):
-        await connection.write(1, bytes.fromhex("06 00 64 00 02"), 1.0)
+    connection = ReadConnection(parse_endpoint("tcp://127.0.0.1:502"))
+    assert not hasattr(connection, "write")
+    for function in set(range(256)) - {1, 2, 3, 4}:
+        with pytest.raises(NotWritableError, match=f"function {function} was not sent"):
+            await connection.read(1, bytes([function]) + bytes.fromhex("00 64 00 02"), 2, 1.0)
 
 
 async def test_no_request_is_longer_than_the_model_allows_or_touches_what_it_forbids() -> None:

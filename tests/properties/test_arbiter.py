@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
+from controller.command.hold import ALL_HELD, Hold
 from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.command.priority import RESTORED
 from controller.errors import ConflictError, ForbiddenError, UnavailableError
@@ -57,6 +58,7 @@ class ArbiterMachine(RuleBasedStateMachine):
         self.ordered: Counter[str] = Counter()
         self.life = 0
         self.ended: dict[str, str] = {}
+        self.holds: dict[str, Hold] = {}
         self.arbiter = self._new()
 
     def _new(self) -> Arbiter:
@@ -87,6 +89,11 @@ class ArbiterMachine(RuleBasedStateMachine):
             assert self.journal_down
             assert self.arbiter.slots(address) == before
             return
+        except ConflictError:
+            assert slot in self._held(address), "only a slot that is held is refused"
+            assert self.arbiter.slots(address) == before
+            return
+        assert slot not in self._held(address)
         held = self.arbiter.slots(address)[slot - 1]
         assert held is not None
         assert (held.value, held.owner) == (value, "ab"[who])
@@ -102,6 +109,29 @@ class ArbiterMachine(RuleBasedStateMachine):
             assert self.journal_down
         else:
             assert self.arbiter.slots(address)[slot - 1] is None
+
+    @rule(
+        places=st.sets(addresses),
+        slots=st.sampled_from([ALL_HELD, ALL_HELD, frozenset({9, 12, 14}), frozenset()]),
+    )
+    def hold(self, places: set[str], slots: frozenset[int]) -> None:
+        before = {address: self.arbiter.slots(address) for address in POINTS}
+        self.holds = {address: Hold("fire", "zone 1", slots) for address in places if slots}
+        gone = self.arbiter.hold(self.holds)
+        for address, array in before.items():
+            taken = self._held(address) | ({6} if 16 in self._held(address) else set())
+            assert {slot.slot for where, slot in gone if where == address} == {
+                slot.slot for slot in array if slot is not None and slot.slot in taken
+            }
+            for number, old in enumerate(array, 1):
+                assert self.arbiter.slots(address)[number - 1] == (None if number in taken else old)
+
+    def _held(self, address: str) -> frozenset[int]:
+        found = self.holds.get(address)
+        return frozenset() if found is None else found.slots
+
+    def _default(self, address: str) -> float | None:
+        return None if 16 in self._held(address) else SPECS[address.rsplit(".", 1)[1]][1].default
 
     @rule(address=addresses, slot=st.sampled_from([1, 2, 6]), value=st.sampled_from([None, 0.0, 1.0]))
     def ask_what_nobody_may(self, address: str, slot: int, value: float | None) -> None:
@@ -119,8 +149,9 @@ class ArbiterMachine(RuleBasedStateMachine):
             address = order.point.address
             assert address not in self.out, "two orders of one point are out"
             assert 0.0 <= order.value <= 10.0
-            wanted = _winner(self.arbiter.slots(address), SPECS[address.rsplit(".", 1)[1]][1])
+            wanted = _winner(self.arbiter.slots(address), self._default(address))
             assert order.value == wanted, "what is sent is what the lowest filled slot wants"
+            assert not self.arbiter.forbidden(order)
             if order.command:
                 self.ordered[order.command] += 1
                 assert self.ordered[order.command] == 1, "a command made two orders"
@@ -139,6 +170,10 @@ class ArbiterMachine(RuleBasedStateMachine):
     def answer(self, which: int, state: str, verifying: bool, sent: bool) -> None:
         address = sorted(self.out)[which % len(self.out)]
         order = self.out.pop(address)
+        if self.arbiter.forbidden(order):
+            assert self._held(address), "nothing but a hold keeps an order that is out from the device"
+            self.arbiter.refused(order, "held since")
+            return
         self.arbiter.started(order, "pending")
         if verifying:
             self.arbiter.started(order, "verifying")
@@ -175,6 +210,7 @@ class ArbiterMachine(RuleBasedStateMachine):
         held = {address: self.arbiter.slots(address) for address in POINTS}
         self.out.clear()
         self.arbiter = self._new()
+        self.arbiter.hold(self.holds)
         self.arbiter.restore(self.kept.values())
         for address, array in held.items():
             again = self.arbiter.slots(address)
@@ -198,7 +234,14 @@ class ArbiterMachine(RuleBasedStateMachine):
             value, slot = self.arbiter.present(address)
             filled = [number for number in range(1, 17) if array[number - 1] is not None]
             assert slot == (filled[0] if filled else 0)
-            assert value == _winner(array, SPECS[address.rsplit(".", 1)[1]][1])
+            assert value == _winner(array, self._default(address))
+
+    @invariant()
+    def what_is_held_is_empty(self) -> None:
+        for address, found in self.holds.items():
+            array = self.arbiter.slots(address)
+            assert all(array[number - 1] is None for number in found.slots)
+            assert self.arbiter.held(address) == found
 
     @invariant()
     def slots_of_the_fire_panel_are_never_filled(self) -> None:
@@ -222,8 +265,8 @@ class ArbiterMachine(RuleBasedStateMachine):
         assert open_now <= {order.command for order in self.out.values()}
 
 
-def _winner(array: PriorityArray, spec: WriteSpec) -> float | None:
-    return next((slot.value for slot in array if slot is not None), spec.default)
+def _winner(array: PriorityArray, default: float | None) -> float | None:
+    return next((slot.value for slot in array if slot is not None), default)
 
 
 TestArbiter = ArbiterMachine.TestCase

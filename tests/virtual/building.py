@@ -24,6 +24,8 @@ from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
+from controller.safety.alarm import definitions as fire_alarms
+from controller.safety.watch import FireWatch
 from controller.settings.load import load
 from drivers.errors import DeviceRefusedError, DeviceTimeoutError, NotWritableError
 from drivers.reading import Readings
@@ -129,6 +131,7 @@ class VirtualBuilding:
     cycle: Cycle
     inbox: Inbox
     field: Field
+    fire: FireWatch
     deaf: set[str]
     """Devices that do not answer."""
 
@@ -152,7 +155,9 @@ class VirtualBuilding:
         self.parts = Parts(
             PointTable(model, clock),
             RuleEngine(self.configuration.rules, model, clock),
-            AlarmEngine(self.configuration.alarms, clock, self.recorder.alarm_entry),
+            AlarmEngine(
+                [*self.configuration.alarms, *fire_alarms(self.configuration.fire)], clock, self.recorder.alarm_entry
+            ),
             Arbiter(model, clock, new_id=lambda: names.randbytes(10).hex(), record=self.recorder.command),
         )
         self.cycle = Cycle(self.parts, clock, self.recorder)
@@ -166,6 +171,15 @@ class VirtualBuilding:
             on_health=self.recorder.health,
         )
         self.recorder.field, self.recorder.parts = self.field, self.parts
+        self.fire = FireWatch(
+            lambda: self.configuration.fire,
+            self.parts,
+            clock,
+            record=self.recorder.fire_entry,
+            changed=self.recorder.fire_changed,
+        )
+        self.recorder.fire = self.fire
+        self.cycle.watches.append(("fire", self.fire.look))
         await self.field.apply(polled, self.configuration.equipment)
         return self
 

@@ -17,10 +17,11 @@ from argon2 import PasswordHasher
 from controller.alarm.definition import AlarmDefinition, AlarmEntry
 from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, NotifyView, Runtime
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, NotifyView, Runtime, StrategyView
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Command, SlotRow
+from controller.cycle import Parts
 from controller.energy.carbon import Factor
 from controller.field.field import DeviceStatus
 from controller.history.store import Before, Buckets, Series
@@ -38,15 +39,26 @@ from controller.plan.plan import Drawing, Plan, Zone
 from controller.plan.store import DrawingStore, digest
 from controller.point.model import Area, Building, Document, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
+from controller.rule.engine import RuleEngine
+from controller.safety.cause import Cause, Effect, FireTable
+from controller.safety.effect import expected
+from controller.safety.fire import FirePicture, FireStatus, ZonePicture
+from controller.safety.response import Burning, Phase, Response
+from controller.safety.watch import FireRecord, FireWatch
 from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
 from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle
 from controller.settings.overlay import Change, forget, store
 from controller.settings.roster import lay_rosters, roster_key
+from controller.strategy.demand import Demand
+from controller.strategy.engine import StrategyEngine
+from controller.strategy.shed import Comfort, Group, Item
+from controller.strategy.strategy import Entry
 from drivers.errors import DeviceTimeoutError
 from drivers.picture import Picture
 from drivers.reading import Readings
 from tests.services.stock import Stock
+from tests.services.timetable import ScheduleDesk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -57,6 +69,7 @@ if TYPE_CHECKING:
     from controller.maintenance.inspection import Inspection
     from controller.maintenance.works import Works
     from controller.schedule.booking import Booking
+    from controller.strategy.strategy import Mode
 
 CAR = Vehicle("car-01", "XEV-0001", "秘書處", 60.0, 11.0, "08:30", "F1EE7001", "assumed")
 START_NS = 1_767_225_600_000_000_000
@@ -73,6 +86,14 @@ def build_plan() -> Plan:
     zone = Zone("west", Name("西區", "West"), ((0.0, 0.0), (600.0, 0.0), (600.0, 800.0), (0.0, 800.0)))
     drawing = Drawing(digest(DRAWING), "svg", 1200.0, 800.0, "plans/hall.svg")
     return Plan("hall", "1F", 1200.0, 800.0, drawing, (zone,))
+
+
+def build_strategies() -> tuple[Entry, ...]:
+    """Demand limiting with one room to shed."""
+    room = Comfort(Name("西區", "West"), "hall.hvac.ahu1.zone_temp", "hall.hvac.ahu1.zone_temp_sp")
+    group = Group("rooms", Name("房間", "Rooms"), 1, "raise", (0.5, 1.0), "K", kw=20.0)
+    item = Item("hall.hvac.ahu1.zone_temp_sp", "hall.hvac.ahu1", room.name, group, (room,), low=18.0, high=28.0)
+    return (Entry(Demand("hall.electrical.tx1.power", 1000.0, (item,)), "run"),)
 
 
 def build_site(generation: int = 1) -> Site:
@@ -265,6 +286,7 @@ class House:
     arbiter: Arbiter
     path: Path
     stock: Stock
+    strategies: StrategyEngine
     limits: list[tuple[str, Limits, str, str, int | None]] = dataclass_field(default_factory=list)
     site: Site = dataclass_field(default_factory=build_site)
     plans: dict[tuple[str, str], tuple[Plan, LimitChange]] = dataclass_field(default_factory=dict)
@@ -290,6 +312,20 @@ class House:
     def put(self, address: str, value: float) -> None:
         number = self.site.points[address].number
         self.runtime.table().apply(Readings.of([number], [value], self.clock.now_ns()))
+
+    def burn(self, *, reset: bool = False) -> Response:
+        """Have a fire answered: the air handler is held, and the chiller is expected to stop."""
+        watch, fire = self.runtime.fire, Name("1F 火警", "Fire on 1F")
+        effect = Effect("stopped", Name("停止", "stopped"), "hall.plant.ch1.enable", 0.0, 0.0, 30.0)
+        cause = Cause("floor-1f", fire, ("hall.fire.zone1",), ("hall.hvac.ahu1.zone_temp_sp",), (effect,))
+        watch.table = FireTable("hall.fire.panel", "", cause.zones, (cause,), zone_names=(fire,))
+        now_ns = self.clock.now_ns()
+        status = FireStatus.NORMAL if reset else FireStatus.FIRE
+        watch.picture = FirePicture(status, (), (ZonePicture(status),), not reset, () if reset else (0,), reset=reset)
+        watch.response = Response("fire-1", Phase.ACTIVE, now_ns, (Burning("hall.fire.zone1", now_ns),))
+        watch.sights = expected(watch.response, watch.table)
+        watch._hold()
+        return watch.response
 
     def raise_alarm(self, address: str = "hall.electrical.tx1.winding_temp_a", value: float = 140.0) -> str:
         number = self.site.points[address].number
@@ -456,6 +492,7 @@ async def open_house(
         change = changes.get(entry_key(kind, id_))
         return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
 
+    desk = ScheduleDesk(site, arbiter, journal, clock, calendar)
     folder = path.with_name(f"{path.name}-site")
     for file, content in (("plans/hall.svg", DRAWING), ("documents/ahu.pdf", MANUAL)):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -489,8 +526,28 @@ async def open_house(
         change = changes.get(roster_key(duty))
         return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
 
+    entries = build_strategies()
+    switched: dict[str, LimitChange] = {}
+
+    async def set_mode(strategy: str, mode: Mode, owner: str, reason: str) -> None:
+        nonlocal entries
+        await journal.write(store(Change(f"strategy/{strategy}", mode, owner, reason, None, clock.now_ns())))
+        entries = tuple(replace(entry, mode=mode) for entry in entries)
+        switched[strategy] = LimitChange(owner, reason, clock.now_ns(), None)
+        engine.look()
+
+    engine = StrategyEngine(lambda: entries, lambda: table, lambda: arbiter, lambda: house.runtime.alarms, clock)
+    alarms = AlarmEngine(_alarms(), clock, record_alarm)
+
+    def record_fire(item: FireRecord) -> None:
+        rows = [row.FireRow(item.response, item.time_ns, note.event, who=note.who) for note in item.notes]
+        journal.fire(rows, item.state)
+
+    parts = Parts(table, RuleEngine((), site, clock), alarms, arbiter)
     runtime = Runtime(
         notify=NotifyView(lambda: house.notify, desk, roster_change, set_roster),
+        fire=FireWatch(FireTable, parts, clock, record=record_fire, changed=lambda: None),
+        strategies=StrategyView(engine.statuses, engine.status, switched.get, set_mode),
         calendar=CalendarView(
             calendar=calendar,
             outages=lambda: outages(calendar().works, clock.now_ns()),
@@ -500,6 +557,7 @@ async def open_house(
             set_entry=set_entry,
             reset_entry=reset_entry,
         ),
+        schedules=desk.view(),
         energy=lambda: EnergyPlan(
             (Factor(2024, 0.474, "能源署"),), ("hall.electrical.tx1.power",), (EndUse("all", Name("全", "all"), ()),)
         ),
@@ -512,7 +570,7 @@ async def open_house(
         set_plan=set_plan,
         site=lambda: house.site,
         table=lambda: table,
-        alarms=AlarmEngine(_alarms(), clock, record_alarm),
+        alarms=alarms,
         arbiter=arbiter,
         field=field_,
         history=history,
@@ -528,7 +586,8 @@ async def open_house(
     )
     settings = settings or ApiSettings(requests_per_s=10_000, sign_ins_per_min=10_000)
     app = create_app(runtime, static_dir=static, settings=settings)
-    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, site=site)
+    house = House(app, runtime, clock, journal, identity, field_, history, arbiter, path, stock, engine, site=site)
+    engine.look()
     return house
 
 

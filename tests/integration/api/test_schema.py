@@ -63,6 +63,24 @@ async def test_every_model_has_a_true_example(house: Any) -> None:
     assert sorted(without) == ["HistoryReply", "LinkReply", "SiteReply", "TokenMade"]
 
 
+HOURS = {
+    "weekly": [{"days": ["mon"], "from": "08:00", "to": "12:00", "mode": "on"}],
+    "default": "off",
+    "booking": None,
+    "enabled": True,
+    "values": {"on": {"mode": 1.0}},
+    "reason": "x",
+}
+TYPHOON = {
+    "title": {"zh": "颱風停班", "en": "Typhoon day"},
+    "schedules": ["office"],
+    "from": "2026-01-05",
+    "to": "2026-01-05",
+    "day": "holiday",
+    "reason": "x",
+}
+
+
 async def _fill(house: Any) -> Any:
     """Put something of everything into the house; return two people who together may use every route."""
     admin, engineer = await house.user(Role.ADMINISTRATOR), await house.user(Role.ENGINEER)
@@ -77,6 +95,7 @@ async def _fill(house: Any) -> Any:
     house.raise_alarm()
     body = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 25.0, "reason": "warm", "expires_s": 60.0}
     assert (await engineer("POST", "/commands", json=body)).status_code == 202
+    house.burn(reset=True)
     await admin("POST", "/tokens", json={"name": "t", "permissions": [{"action": "view", "area": "*"}]})
     return admin, engineer
 
@@ -117,6 +136,13 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
             "/calendar/inspection/i1",
         ],
         "/duties/{duty_id}": ["/duties/plant"],
+        "/schedules/plan/{plan_id}": ["/schedules/plan/office"],
+        "/schedules/exception/{exception_id}": ["/schedules/exception/cleaning"],
+        "/schedules/points/{address}": [
+            "/schedules/points/hall.hvac.ahu1.mode",
+            "/schedules/points/hall.electrical.tx1.power",
+        ],
+        "/strategies/{strategy}": ["/strategies/demand"],
         "/vehicles/{reported}": ["/vehicles/xev%200001", "/vehicles/F1EE7001", "/vehicles/car-01"],
     }
     checked = 0
@@ -159,6 +185,7 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
     look, use = (links.make("u.engineer", state.definition, state.occurrence, "m") for _ in range(2))
     roster = {"shifts": [], "substitutes": [], "reason": "x"}
     phone = {"endpoint": "https://fcm.googleapis.com/fcm/send/1", "keys": {"p256dh": "B" * 87, "auth": "A" * 22}}
+    officer = await house.user(Role.SAFETY_OFFICER)
     calls: dict[tuple[str, str], tuple[Any, str, dict[str, Any]]] = {
         ("PUT", "/duties/{duty_id}"): (engineer, "/duties/plant", {"json": roster}),
         ("POST", "/duties/{duty_id}/reset"): (engineer, "/duties/plant/reset", {"json": {"reason": "x"}}),
@@ -172,13 +199,14 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
         ("POST", "/phone/test"): (engineer, "", {}),
         ("POST", "/acknowledge-links/look"): (house.browser(), "", {"json": {"token": look}}),
         ("POST", "/acknowledge-links/use"): (house.browser(), "", {"json": {"token": use}}),
+        ("POST", "/fire/stand-down"): (officer, "", {"json": {"response": "fire-1", "reason": "false alarm"}}),
         ("POST", "/alarms/acknowledge"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
         ("POST", "/alarms/reset"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
         ("POST", "/alarms/{alarm_id}/comment"): (engineer, f"/alarms/{alarm}/comment", {"json": {"comment": "x"}}),
         ("POST", "/commands"): (
             engineer,
             "",
-            {"json": {"point": "hall.hvac.ahu1.zone_temp_sp", "value": None, "reason": "x"}},
+            {"json": {"point": "hall.plant.ch1.enable", "value": 1.0, "reason": "x"}},
         ),
         ("PUT", "/points/{address}/limits"): (
             engineer,
@@ -244,6 +272,11 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
             "",
             {"json": {"point": "hall.electrical.tx1.power", "reference": 811.0, "verdict": "ok"}},
         ),
+        ("PUT", "/strategies/{strategy}/mode"): (
+            engineer,
+            "/strategies/demand/mode",
+            {"json": {"mode": "dry_run", "reason": "x"}, "headers": await match("/strategies/demand")},
+        ),
         ("PUT", "/calendar/booking/{entry_id}"): (
             engineer,
             "/calendar/booking/b2",
@@ -268,6 +301,22 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
         ("POST", "/calendar/{kind}/{entry_id}/reset"): (
             engineer,
             "/calendar/works/w1/reset",
+            {"json": {"reason": "x"}},
+        ),
+        ("PUT", "/schedules/plan/{plan_id}"): (
+            engineer,
+            "/schedules/plan/office",
+            {"json": HOURS, "headers": await match("/schedules/plan/office")},
+        ),
+        ("PUT", "/schedules/exception/{exception_id}"): (engineer, "/schedules/exception/typhoon", {"json": TYPHOON}),
+        ("POST", "/schedules/exception/{exception_id}/remove"): (
+            engineer,
+            "/schedules/exception/typhoon/remove",
+            {"json": {"reason": "x"}},
+        ),
+        ("POST", "/schedules/{kind}/{entry_id}/reset"): (
+            engineer,
+            "/schedules/plan/office/reset",
             {"json": {"reason": "x"}},
         ),
         ("POST", "/drawings"): (engineer, "", {"content": DRAWING, "headers": {"Content-Type": "image/svg+xml"}}),
@@ -305,7 +354,7 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                     more = {**more, "headers": {"If-Match": (await admin("GET", "/users/chen")).headers["etag"]}}
                 if address.startswith("/duties"):
                     more = {**more, "headers": await match("/duties/plant")}
-                if address.startswith("/calendar") and method == "POST":
+                if address.startswith(("/calendar", "/schedules")) and method == "POST":
                     more = {**more, "headers": await match(address.rpartition("/")[0])}
                 reply = await person(method, address or path, **more)
                 assert reply.is_success, f"{method} {path}: {reply.text}"

@@ -16,7 +16,7 @@ from controller.clock import SystemClock
 from controller.share import share_dir
 from drivers.driver import Device
 from drivers.errors import NotWritableError
-from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.driver import ModbusDriver, modbus_driver
 from drivers.profile import load_profile
 from simulators.ledger import Ledger
 from simulators.plant.device import Occurrence
@@ -73,7 +73,7 @@ async def test_the_driver_reads_all_of_the_panel_and_lets_no_write_leave(site: S
         profile = load_profile(PROFILE)
         numbers = np.arange(len(profile.points), dtype=np.int32)
         device = Device("fire-panel", profile, f"tcp://127.0.0.1:{line.port}", numbers, period_s=0.5)
-        driver = ModbusDriver([device], SystemClock())
+        driver = modbus_driver([device], SystemClock())
         await driver.connect()
         batch = await driver.poll(device)
         assert len(batch) == len(profile.points)
@@ -81,8 +81,17 @@ async def test_the_driver_reads_all_of_the_panel_and_lets_no_write_leave(site: S
         for tag in ("fire", "silenced", "zone_12_state", "floor_06_smoke_fan"):
             with pytest.raises(NotWritableError):
                 await driver.write(device, tag, 0.0)
-        with pytest.raises(NotWritableError, match="read only"):
-            await driver._connection.write(1, bytes.fromhex("06 00 01 00 00"), 1.0)
+        assert not isinstance(driver, ModbusDriver)
+        assert not hasattr(driver._connection, "write")
+        for write in (
+            "05 00 01 FF 00",
+            "06 00 01 00 00",
+            "0F 00 01 00 01 01 01",
+            "10 00 01 00 01 02 00 00",
+            "16 00 01",
+        ):
+            with pytest.raises(NotWritableError, match="was not sent"):
+                await driver._connection.read(1, bytes.fromhex(write), 1, 1.0)
         await driver.close()
     assert writes_of(ledger, "fire-panel") == []
     assert ledger.written_total == 0

@@ -22,7 +22,7 @@ from drivers.link import DeviceHealth
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from controller.api.stream import StreamHub
     from controller.field.field import Field
@@ -110,7 +110,8 @@ class Book:
     def connected(self, device: str) -> bool:
         return True
 
-    async def write(self, device: str, tag: str, value: float, *, before: float) -> None:
+    async def write(self, device: str, tag: str, value: float, *, before: float, unless: Callable[[], bool]) -> None:
+        assert not unless()
         self.said.append(("write", value))
         self.writes.append(value)
 

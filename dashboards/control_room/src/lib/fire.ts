@@ -2,14 +2,10 @@
 import { floorIndex } from './format';
 import { isBad } from './quality';
 import { sites } from './site.svelte';
-import type { Equipment } from './types';
+import type { Equipment, FireZone } from './types';
 
 export const WINGS = ['west', 'southwest', 'north', 'east'] as const;
-/** States of a zone by the panel's number. */
-export const ZONE_STATES = ['normal', 'pre-alarm', 'fire', 'fault', 'disabled', 'test'] as const;
-export type ZoneState = (typeof ZONE_STATES)[number] | 'unknown';
-export type FireStatus = 'normal' | 'fire' | 'fault' | 'unknown';
-
+export type ZoneState = 'normal' | 'pre-alarm' | 'fire' | 'fault' | 'disabled' | 'test' | 'unknown';
 /** Which outputs are of one kind, by the beginning of their tags on each floor. */
 export const KINDS = ['fire_door', 'smoke_damper', 'smoke_fan', 'pressurisation', 'door_release', 'ahu_stop'] as const;
 
@@ -18,15 +14,13 @@ function known(address: string, tag: string): number {
   return quality === 255 || quality === 64 || isBad(quality) ? Number.NaN : Math.round(sites.value(address, tag));
 }
 
-export function zoneState(address: string): ZoneState {
-  const value = known(address, 'state');
-  return Number.isFinite(value) ? (ZONE_STATES[value] ?? 'unknown') : 'unknown';
-}
-
-/** What the controller makes of panel and heartbeat; whatever is not known is unknown. */
-export function fireStatus(panel: string): FireStatus {
-  const value = known(panel, 'fire_status');
-  return value === 0 ? 'normal' : value === 1 ? 'fire' : value === 2 ? 'fault' : 'unknown';
+/** A zone as the controller judges it; isolated and under test are told apart from what is not known for other reasons. */
+export function zoneState(zone: FireZone, lost: boolean): ZoneState {
+  if (zone.status === 'fire') return 'fire';
+  if (lost) return 'unknown';
+  if (zone.reason === 'isolated') return 'disabled';
+  if (zone.reason === 'walk_test') return 'test';
+  return zone.status === 'pre_alarm' ? 'pre-alarm' : zone.status;
 }
 
 export interface Answer { done: number; total: number; missing: number }

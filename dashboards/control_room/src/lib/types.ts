@@ -67,3 +67,27 @@ export interface HistorySeries {
   before: { time: number; value: number | null } | null;
 }
 export interface Page<T> { items: T[]; next: string | null }
+
+export type FireStatus = 'normal' | 'pre_alarm' | 'fire' | 'fault' | 'unknown';
+export type FireReason = 'not_read' | 'link_lost' | 'walk_test' | 'isolated' | 'zone_denied' | 'relay_denied' | 'count_denied';
+export type FirePhase = 'idle' | 'active' | 'restoring';
+/** What the stream tells everybody of fire. */
+export interface FireItem {
+  panel: string; version: number; status: FireStatus; reasons: FireReason[]; reset: boolean; phase: FirePhase; response: string | null;
+  since: string | null; zones: string[]; everywhere: boolean; effects: { done: number; waiting: number; deviating: number };
+  given_back: number; unrecorded: boolean;
+}
+export interface FireZone { address: string; name: Name; floor: string; wing: string; status: FireStatus; reason: FireReason | null }
+export type SightState = 'waiting' | 'done' | 'late' | 'missing' | 'lost' | 'unknown';
+export interface FireEffect {
+  kind: string; name: Name; point: string; point_name: Name; equipment: string; equipment_name: Name; cause: string; state: SightState; within_s: number;
+  seen_after_s: number | null; due: string | null; seen_at: string | null; value: number | null;
+}
+export interface FireStep { slots: number[]; equipment: string[]; points: number; state: 'done' | 'next' | 'waiting'; in_s: number | null }
+export interface FireResponse {
+  id: string; phase: FirePhase; since: string | null; zones: { zone: string; name: Name; floor: string; since: string | null }[]; everywhere: boolean;
+  reset_at: string | null; stood_down_at: string | null; stood_down_by: string | null; reason: string | null; steps: FireStep[];
+  held: { equipment: string; name: Name; points: number; slots: number[] }[];
+  emptied: { point: string; slot: number; value: number; owner: string; reason: string }[]; effects: FireEffect[];
+}
+export interface Fire { panel: string; status: FireStatus; reasons: FireReason[]; reset: boolean; unrecorded: boolean; zones: FireZone[]; response: FireResponse | null }

@@ -9,6 +9,7 @@ import pytest
 
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
+from controller.command.hold import Hold
 from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
@@ -329,7 +330,37 @@ def test_a_restart_restores_operator_and_protection_slots_and_sends_no_command(b
     assert bench.arbiter.present(SP) == (6.0, 8)
     assert bench.arbiter.slots(SP)[11] is None
     assert {order.kind for order in bench.arbiter.step()} == {"reassert"}
-    assert bench.recorded == []
+    assert [(item.slot, item.value, item.state) for item in bench.recorded] == [(12, None, "done")]
+
+
+def test_a_lease_of_the_run_before_ends_and_what_the_device_still_holds_is_compared_with_the_default(
+    bench: Bench,
+) -> None:
+    bench.arbiter.request(SP, 9, 9.0, "strategy:demand", "x", lease_s=60)
+    assert bench.slots == [SlotRow(SP, 9, 9.0, "strategy:demand", "x", bench.clock.now_ns())]
+    kept = list(bench.slots)
+    bench.slots.clear()
+    bench.arbiter.restore(kept)  # as a new process does after kill -9
+
+    assert bench.slots == [SlotRow(SP, 9, None)], "the next start does not compare it again"
+    assert bench.arbiter.recent()[0].reason.endswith("held by strategy:demand")
+
+
+def test_after_kill_9_the_default_is_written_where_the_device_still_holds_the_lease(bench: Bench) -> None:
+    bench.arbiter.restore([SlotRow(SP, 9, 9.0, "strategy:demand", "x", bench.clock.now_ns())])
+
+    assert bench.arbiter.present(SP) == (7.0, 0)
+    assert [(order.kind, order.value) for order in bench.run()] == [("reassert", 7.0)]
+    assert bench.arbiter.step() == []
+
+
+def test_what_weaker_slots_ask_for_is_told_apart_from_what_wins(bench: Bench) -> None:
+    bench.arbiter.request(SP, 9, 9.0, "strategy:demand", "x", lease_s=60)
+    assert (bench.arbiter.present(SP), bench.arbiter.beneath(SP, 9)) == ((9.0, 9), 7.0)
+    bench.arbiter.request(SP, 12, 8.0, "strategy:reset", "x", lease_s=60)
+    assert (bench.arbiter.present(SP), bench.arbiter.beneath(SP, 9)) == ((9.0, 9), 8.0)
+    with pytest.raises(NotFoundError):
+        bench.arbiter.beneath("nowhere", 9)
 
 
 def test_a_slot_whose_end_passed_while_the_controller_was_down_is_emptied(bench: Bench) -> None:
@@ -521,3 +552,74 @@ def test_a_withdrawn_command_gives_way_to_the_one_it_came_before(bench: Bench) -
     bench.arbiter.withdraw(second.id, "not recorded")
 
     assert [(order.kind, order.value) for order in bench.arbiter.step()] == [("reassert", 9.0)]
+
+
+def test_a_hold_empties_refuses_and_gives_back(bench: Bench) -> None:
+    arbiter = bench.arbiter
+    arbiter.request(SP, 8, 9.0, "alice", "by hand")
+    arbiter.request(SP, 15, 8.0, "schedule", "working hours")
+    bench.run()
+    waiting = arbiter.request(SWITCH.address, 12, 1.0, "staging", "more cooling", lease_s=60)
+    gone = arbiter.hold({SP: Hold("fire", "zone 12"), SWITCH.address: Hold("fire", "zone 12")})
+
+    assert [(address, slot.slot, slot.value) for address, slot in gone] == [
+        (SP, 8, 9.0),
+        (SP, 15, 8.0),
+        (SWITCH.address, 12, 1.0),
+    ]
+    assert SlotRow(SP, 8, None) in bench.slots, "an operator's value does not come back with a restart"
+    assert arbiter.get(waiting.id).state == "expired"
+    assert bench.run() == [], "neither the default of 7 nor anything else is written"
+    for slot in range(7, 17):
+        with pytest.raises(ConflictError, match=f"slot {slot} is held empty by fire: zone 12"):
+            arbiter.request(SP, slot, 9.0, "alice", "by hand")
+    arbiter.device_back("ch1")
+    assert bench.run() == []
+
+    protection = arbiter.request(SP, 4, 15.0, "freeze", "water below 3 °C")
+    assert [order.value for order in bench.run()] == [15.0], "protection is not held"
+    arbiter.request(SP, 4, None, "freeze", "over")
+    assert bench.run() == []
+    assert arbiter.get(protection.id).state == "done"
+
+    assert arbiter.hold({SP: Hold("fire", "giving back", frozenset({9, 12, 14}))}) == []
+    arbiter.request(SP, 15, 8.0, "schedule", "working hours")
+    with pytest.raises(ConflictError, match="slot 12"):
+        arbiter.request(SP, 12, 9.0, "reset", "less cooling")
+    assert [order.value for order in bench.run()] == [8.0]
+    arbiter.hold({})
+    arbiter.request(SP, 12, 9.0, "reset", "less cooling", lease_s=60)
+    assert [order.value for order in bench.run()] == [9.0]
+
+
+def test_after_a_hold_a_default_is_compared_before_it_is_written(bench: Bench) -> None:
+    bench.arbiter.request(SP, 8, 9.0, "alice", "by hand")
+    bench.run()
+    bench.arbiter.hold({SP: Hold("fire", "zone 12")})
+    assert bench.run() == []
+    bench.arbiter.hold({})
+    assert [(order.kind, order.value) for order in bench.run()] == [("reassert", 7.0)]
+
+
+def test_an_order_that_is_out_when_its_point_is_held_is_forbidden(bench: Bench) -> None:
+    arbiter = bench.arbiter
+    command = arbiter.request(SWITCH.address, 8, 1.0, "alice", "by hand")
+    (order,) = arbiter.step()
+    assert not arbiter.forbidden(order)
+    arbiter.hold({SWITCH.address: Hold("fire", "zone 12")})
+    assert arbiter.forbidden(order)
+    arbiter.refused(order, "held since")
+    assert arbiter.get(command.id).state == "failed"
+    assert arbiter.slots(SWITCH.address) == (None,) * 16, "the minimum on time of a start that never was is gone too"
+
+
+def test_a_pause_sends_nothing_and_forgets_nothing(bench: Bench) -> None:
+    arbiter = bench.arbiter
+    arbiter.pause([SP, ENABLE])
+    command = arbiter.request(SP, 8, 9.0, "alice", "by hand")
+    assert bench.run() == []
+    assert arbiter.get(command.id).state == "accepted"
+    arbiter.request(ENABLE, 5, 0.0, "flow", "no flow")
+    assert [order.point.address for order in bench.run()] == [ENABLE], "protection does not wait"
+    arbiter.pause(())
+    assert [order.value for order in bench.run()] == [9.0]

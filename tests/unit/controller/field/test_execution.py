@@ -14,6 +14,8 @@ from controller.point.model import Building, Equipment, Name, Point, Site, Write
 from drivers.errors import ConnectError, DecodeError, DeviceRefusedError, DeviceTimeoutError, NotSentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from controller.field.field import Field
 
 NAME = Name("名", "name")
@@ -55,8 +57,10 @@ class Hands:
     def connected(self, device: str) -> bool:
         return self.up
 
-    async def write(self, device: str, tag: str, value: float, *, before: float) -> None:
+    async def write(self, device: str, tag: str, value: float, *, before: float, unless: Callable[[], bool]) -> None:
         self.deadlines.append(before)
+        if unless():
+            raise NotSentError("must not be written any more")
         if isinstance(self.write_error, NotSentError):
             raise self.write_error
         self.writes.append((device, tag, value))
@@ -177,9 +181,9 @@ async def test_an_order_that_waited_too_long_for_its_line_is_expired(hands: Hand
     hands.write_error = NotSentError("the line was busy")
     real = hands.write
 
-    async def late(device: str, tag: str, value: float, *, before: float) -> None:
+    async def late(device: str, tag: str, value: float, *, before: float, unless: Callable[[], bool]) -> None:
         clock.move(20)
-        await real(device, tag, value, before=before)
+        await real(device, tag, value, before=before, unless=unless)
 
     hands.write = late  # type: ignore[method-assign]
     outcome, _ = await carry(hands, clock)
@@ -248,3 +252,10 @@ async def test_a_fault_of_a_driver_still_gives_a_verdict(hands: Hands, clock: Vi
     assert outcome.state == "unknown"
     assert "a bug" in outcome.message
     assert len(hands.writes) == 1
+
+
+async def test_what_is_forbidden_while_it_waits_for_its_turn_is_never_written(clock: VirtualClock) -> None:
+    hands, order = Hands(clock), Order(SETPOINT, 6.0, "command", "c1", 10.0)
+    outcome = await execute(order, cast("Field", hands), SITE, clock, lambda: None, lambda: True)
+    assert (outcome.state, outcome.sent, hands.writes) == ("expired", False, [])
+    assert "held or paused" in outcome.message

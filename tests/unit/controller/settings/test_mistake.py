@@ -61,8 +61,8 @@ def test_the_packaged_minimal_site_is_good(folder: Folder) -> None:
             {},
             "perod_s = 5\n",
             (
-                "7: device.perod_s: got an unknown key, wanted one of id, equipment, profile, endpoint, "
-                'unit, period_s, urgent, prefix, omit, names, parts, options, secrets. Did you mean "period_s"?'
+                "7: device.perod_s: got an unknown key, wanted one of id, equipment, profile, endpoint, unit, "
+                'period_s, urgent, prefix, omit, names, parts, defaults, options, secrets. Did you mean "period_s"?'
             ),
         ),
         (

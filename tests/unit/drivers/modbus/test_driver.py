@@ -8,9 +8,10 @@ import pytest
 from controller.clock import VirtualClock
 from drivers.driver import Device, PolledDriver
 from drivers.errors import ProfileError
-from drivers.modbus.client import parse_endpoint, read_request, write_request
+from drivers.modbus.client import parse_endpoint, read_request
 from drivers.modbus.driver import ModbusDriver
 from drivers.modbus.station import planned
+from drivers.modbus.writer import write_request
 from drivers.profile import Profile, parse_profile
 
 

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
+import pytest
 
 from simulators.plant.badge import Badges
 from simulators.plant.calendar import Calendar
-from simulators.plant.device import Occurrence
+from simulators.plant.device import Occurrence, RefusedError
 from simulators.plant.door import DoorPart
-from simulators.plant.part import Scene
+from simulators.plant.part import Scene, Wires
 from simulators.site import SimulatedSite
 
 HOUR = 3_600_000_000_000
@@ -26,13 +27,17 @@ class House:
         self.part = DoorPart(1, site, rows)
         self.devices = {row.id: self.part.device(row) for row in rows}
         self.time_ns = start_ns
+        self.wires = Wires()
         self._calendar = Calendar("Asia/Taipei")
 
     def step(self, dt_s: float) -> None:
         self.time_ns += round(dt_s * 1e9)
         moment = self._calendar.at(self.time_ns)
-        self.part.step(dt_s, cast("Scene", SimpleNamespace(time_ns=self.time_ns, moment=moment)))
+        self.part.step(dt_s, cast("Scene", SimpleNamespace(time_ns=self.time_ns, moment=moment, wires=self.wires)))
         self.part.show()
+
+    def part_doors(self) -> list[str]:
+        return [row.id for row in self.part._doors]
 
     def told(self) -> list[Occurrence]:
         """Take what the controllers were told since the last call."""
@@ -130,3 +135,25 @@ def test_the_same_seed_has_the_same_day_and_no_door_stands_open_for_ever(
         now = np.where(house.part.table[1] > 0, now + 1, 0)
         longest = np.maximum(longest, now)
     assert longest.max() < 90, "held open now and then, but no alarm after a minute in a healthy house"
+
+
+def test_the_fire_panels_wire_releases_the_doors_of_its_floor_until_the_reset(
+    city_hall: SimulatedSite, start_ns: int
+) -> None:
+    house = House(city_hall, start_ns)
+    doors = {name: house.devices[name] for name in house.part_doors()}
+    floor = dict(zip(doors, house.part.floor, strict=True))
+    house.step(1.0)
+    assert not any(door.state["fire_released"] for door in doors.values())
+    one = next(door for name, door in doors.items() if floor[name] == "1F")
+    one.write("mode", 0.0)
+    house.wires.fire_floors = frozenset({"1F"})
+    house.step(1.0)
+    for name, door in doors.items():
+        assert door.state["fire_released"] == (floor[name] == "1F")
+    assert one.state["lock"] == 1.0, "locked, and free all the same"
+    with pytest.raises(RefusedError, match="released by the fire panel"):
+        one.write("mode", 0.0)
+    house.wires.fire_floors = frozenset()
+    house.step(1.0)
+    assert (one.state["fire_released"], one.state["lock"]) == (0.0, 0.0)

@@ -94,3 +94,20 @@ def test_people_come_on_workdays_and_go_for_lunch() -> None:
     assert count(10.0 + 72) < 400.0
     assert occupancy(10.0, workday=True) == pytest.approx(0.95)
     assert light_share(12.5, workday=True) < 0.6 * light_share(10.0, workday=True)
+
+
+@pytest.mark.parametrize(
+    ("day", "plain", "taiwan"),
+    [
+        ("2026-12-25", True, False),
+        ("2025-02-08", False, True),
+        ("2026-12-24", True, True),
+        ("2026-12-26", False, False),
+    ],
+)
+def test_people_stay_at_home_on_public_holidays_and_make_up_for_bridge_days(
+    day: str, plain: bool, taiwan: bool
+) -> None:
+    noon = int(datetime.fromisoformat(f"{day}T12:00:00+08:00").timestamp()) * 10**9
+    assert Calendar("Asia/Taipei").at(noon).workday is plain
+    assert Calendar("Asia/Taipei", "TW").at(noon).workday is taiwan

@@ -12,9 +12,11 @@ import { overview } from './overview';
 import { parking } from './parking';
 import { plan } from './plan';
 import { power } from './power';
+import { schedule } from './schedule';
 import { security } from './security';
+import { strategy } from './strategy';
 import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...notify, ...overview, ...system };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...notify, ...overview, ...schedule, ...strategy, ...system };
 
 export type MessageKey = keyof typeof zh;

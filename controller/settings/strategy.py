@@ -1,0 +1,436 @@
+"""strategy.toml to strategies: which there are, what each may touch, and how it is to run.
+
+What nobody may configure away is checked here: the comfort limits of demand limiting (control reference 8.6), areas
+that are never shed, and that everything a strategy sets goes back by itself.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+
+from controller.point.model import Name
+from controller.settings.charging import ChargingRow, charging
+from controller.settings.file import NameRow, Pattern, Short, Tag, Word  # noqa: TC001 - pydantic reads the annotations
+from controller.settings.problem import Problem, nearest
+from controller.strategy.demand import Demand
+from controller.strategy.reset import Coil, Machine, Reset
+from controller.strategy.shed import Comfort, Group, Item
+from controller.strategy.strategy import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from controller.point.model import Equipment, Point
+    from controller.settings.energy import Fleet
+    from controller.settings.overlay import Change
+    from controller.settings.read import Rows
+    from controller.strategy.strategy import Mode
+
+__all__ = ["MODES", "STRATEGY", "StrategyFile", "lay_strategies", "strategies", "strategy_key"]
+
+STRATEGY = "strategy/"
+"""Begin of the overlay's keys: `strategy/<id>`, a mode."""
+MODES: tuple[Mode, ...] = ("run", "dry_run", "off")
+_SHEDDABLE = ("ahu", "fcu", "chiller", "charger")
+"""Classes of equipment that demand limiting may touch; fans of the car park, lifts, doors and fire never."""
+_MOST_MINUTES, _MOST_TIMES, _MOST_K = 30.0, 3, 2.0
+"""Control reference 8.6: a room is shed 15 to 30 minutes an hour, three times a day, by 2 K at most."""
+
+PointPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.*-]+$", max_length=160)]
+PointPatterns = Annotated[list[PointPattern], Field(min_length=1, max_length=100)]
+Levels = Annotated[list[FiniteFloat], Field(min_length=1, max_length=10)]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ShedRow(_Row):
+    """`[[demand.shed]]`: points of one kind that may be reduced."""
+
+    id: Word
+    name: NameRow
+    points: PointPatterns
+    priority: Annotated[int, Field(ge=1, le=100)]
+    """Lower ones are shed first."""
+    higher: Levels | None = None
+    """Added to the value beneath, mildest first: `[0.5, 1.0, 2.0]` K of a room's set-point."""
+    at_most: Levels | None = None
+    """Caps, mildest first: `[90, 80, 70, 60]` % of a chiller's demand limit."""
+    kw: Annotated[FiniteFloat, Field(ge=0, le=100_000)] = 0.0
+    """What one item gives at its last level, before anything was measured."""
+    power: Tag | None = None
+    """Tag of its power, kW; of the meter that feeds it (parameter `fed_by`) where it has none itself."""
+    kw_per_unit: Annotated[FiniteFloat, Field(ge=0, le=10_000)] = 0.0
+    """kW of one unit of the cap, with `power`: 0.658 of an ampere of three phases at 380 V."""
+    running: Tag | None = None
+    """Tag that must be 1."""
+    comfort: bool = False
+    """The equipment serves a room: tags zone_temp, zone_temp_sp and, where there is one, return_co2."""
+    guards: Annotated[list[Pattern], Field(max_length=100)] = []
+    """Other equipment whose rooms suffer with it, by pattern; for chillers all air handlers."""
+    step: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    step_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0.0
+    minutes_per_hour: Annotated[FiniteFloat, Field(gt=0, le=60)] = 20.0
+    times_per_day: Annotated[int, Field(ge=1, le=1000)] = 3
+    least_s: Annotated[FiniteFloat, Field(ge=0, le=3600)] = 300.0
+    rest_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 900.0
+    last: bool = False
+
+
+class DemandRow(_Row):
+    """`[demand]`: demand limiting against the contract capacity."""
+
+    mode: Literal["run", "dry_run", "off"] = "dry_run"
+    meter: PointPattern
+    check: Annotated[list[PointPattern], Field(max_length=50)] = []
+    check_percent: Annotated[FiniteFloat, Field(gt=0, le=100)] = 10.0
+    contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)]
+    margin_percent: Annotated[FiniteFloat, Field(ge=0, le=20)] = 2.0
+    price_per_kw: Annotated[FiniteFloat, Field(ge=0, le=100_000)] = 0.0
+    restore_s: Annotated[FiniteFloat, Field(ge=60, le=600)] = 90.0
+    period_s: Annotated[FiniteFloat, Field(ge=1, le=20)] = 5.0
+    never: Annotated[list[Word], Field(max_length=50)] = []
+    """Areas in which nothing is ever shed."""
+    shed: Annotated[list[ShedRow], Field(min_length=1, max_length=30)]
+
+
+class MachineRow(_Row):
+    """`[[reset.chillers]]`: chillers with the same states."""
+
+    equipment: Annotated[list[Pattern], Field(min_length=1, max_length=50)]
+    running: Annotated[list[int], Field(min_length=1, max_length=20)]
+    """Values of the tag `state` in which it cools."""
+
+
+class ResetRow(_Row):
+    """`[reset]`: chilled-water reset by trim and respond."""
+
+    mode: Literal["run", "dry_run", "off"] = "dry_run"
+    chillers: Annotated[list[MachineRow], Field(min_length=1, max_length=20)]
+    coils: Annotated[list[Pattern], Field(min_length=1, max_length=100)]
+    pressure: Short = ""
+    coldest_c: Annotated[FiniteFloat, Field(ge=5, le=12)] = 7.0
+    warmest_c: Annotated[FiniteFloat, Field(ge=5, le=12)] = 10.0
+    least_kpa: Annotated[FiniteFloat, Field(ge=30, le=200)] = 60.0
+    most_kpa: Annotated[FiniteFloat, Field(ge=30, le=200)] = 100.0
+    humid_percent: Annotated[FiniteFloat, Field(ge=40, le=90)] = 65.0
+    period_s: Annotated[FiniteFloat, Field(ge=5, le=300)] = 30.0
+
+
+class StrategyFile(_Row):
+    """strategy.toml."""
+
+    demand: DemandRow | None = None
+    reset: ResetRow | None = None
+    charging: ChargingRow | None = None
+
+
+def strategy_key(strategy: str) -> str:
+    """Return the key of a strategy's mode in the overlay."""
+    return f"{STRATEGY}{strategy}"
+
+
+def lay_strategies(base: tuple[Entry, ...], changes: Iterable[Change]) -> tuple[Entry, ...]:
+    """Return the strategies with the modes that were set on the screen."""
+    wanted = {change.key: change.value for change in changes if change.key.startswith(STRATEGY)}
+    found = []
+    for entry in base:
+        mode = wanted.get(strategy_key(entry.strategy.id))
+        found.append(replace(entry, mode=mode) if mode in MODES else entry)
+    return tuple(found)
+
+
+def strategies(
+    rows: Rows,
+    equipment: Mapping[str, Equipment],
+    points: Mapping[str, Point],
+    areas: Iterable[str],
+    timezone: str,
+    fleet: Fleet,
+    problems: list[Problem],
+) -> tuple[Entry, ...]:
+    """Return the strategies of strategy.toml; what is wrong is appended to `problems`."""
+    maker = _Maker(rows, equipment, points, tuple(areas), timezone, problems)
+    found: list[Entry] = []
+    if (demand := rows.strategy.demand) is not None:
+        found.append(Entry(maker.demand(demand), demand.mode))
+    if (reset := rows.strategy.reset) is not None:
+        found.append(Entry(maker.reset(reset), reset.mode))
+    if (cars := rows.strategy.charging) is not None:
+        made = charging(cars, rows.strategy_places, equipment, points, fleet, timezone, problems)
+        found.append(Entry(made, cars.mode))
+    maker.alone(found)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    rows: Rows
+    equipment: Mapping[str, Equipment]
+    points: Mapping[str, Point]
+    areas: tuple[str, ...]
+    timezone: str
+    problems: list[Problem]
+
+    def demand(self, row: DemandRow) -> Demand:
+        """Return demand limiting."""
+        path: tuple[str | int, ...] = ("demand",)
+        meter = self._power((*path, "meter"), "demand.meter", row.meter)
+        check = [found for one in row.check for found in self._powers((*path, "check"), "demand.check", one)]
+        for area in row.never:
+            if area not in self.areas:
+                todo = nearest(area, self.areas) or f"Known are {', '.join(self.areas)}."
+                self._say((*path, "never"), "demand.never", f'"{area}"', "an area of site.toml", todo)
+        items: list[Item] = []
+        for at, shed in enumerate(row.shed):
+            items += self._shed(row, shed, (*path, "shed", at))
+        return Demand(
+            meter=meter,
+            contract_kw=float(row.contract_kw),
+            items=tuple(items),
+            timezone=self.timezone,
+            check=tuple(check),
+            check_percent=float(row.check_percent),
+            margin_percent=float(row.margin_percent),
+            price_per_kw=float(row.price_per_kw),
+            restore_s=float(row.restore_s),
+            period_s=float(row.period_s),
+        )
+
+    def _shed(self, demand: DemandRow, row: ShedRow, path: tuple[str | int, ...]) -> list[Item]:
+        if (row.higher is None) == (row.at_most is None):
+            self._say(path, "demand.shed", "both" if row.higher else "neither", 'one of "higher" and "at_most"')
+            return []
+        self._comfortable(row, path)
+        levels = tuple(map(float, row.higher or row.at_most or ()))
+        rising = all(a < b for a, b in itertools.pairwise(levels)) and levels[0] > 0.0
+        falling = all(a > b for a, b in itertools.pairwise(levels))
+        key = "higher" if row.higher else "at_most"
+        if not (rising if row.higher else falling):
+            wanted = "rising values above 0" if row.higher else "falling values"
+            self._say((*path, key), f"demand.shed.{key}", str(list(levels)), f"{wanted}, the mildest first")
+        minutes = float(row.minutes_per_hour)
+        found = self._commandable((*path, "points"), "demand.shed.points", row.points)
+        unit = found[0].unit if found else ""
+        group = Group(
+            id=row.id,
+            name=Name(row.name.zh, row.name.en),
+            priority=row.priority,
+            kind="raise" if row.higher else "at_most",
+            levels=levels,
+            unit="K" if row.higher and unit == "°C" else unit,
+            kw=float(row.kw),
+            kw_per_unit=float(row.kw_per_unit),
+            step=float("inf") if row.step is None else float(row.step),
+            step_s=float(row.step_s),
+            minutes_per_hour=minutes if minutes < 60.0 else float("inf"),
+            times_per_day=row.times_per_day,
+            least_s=float(row.least_s),
+            rest_s=float(row.rest_s),
+            last=row.last,
+        )
+        guards = [room for one in row.guards for room in self._rooms((*path, "guards"), "demand.shed.guards", one)]
+        items = []
+        for point in found:
+            piece = self.equipment[point.equipment]
+            if not self._may_shed(demand, row, point, piece, path):
+                continue
+            if point.unit != unit:
+                got = f"{point.address} in {point.unit or 'no unit'}"
+                self._say((*path, "points"), "demand.shed.points", got, f"all in {unit or 'no unit'}, as the first")
+            own = self._rooms((*path, "comfort"), "demand.shed.comfort", piece.address) if row.comfort else []
+            items.append(
+                Item(
+                    point=point.address,
+                    equipment=piece.address,
+                    name=piece.name,
+                    group=group,
+                    comfort=(*own, *guards),
+                    running=self._tag(path, "running", piece, row.running),
+                    power=self._tag(path, "power", piece, row.power, feeder=True),
+                    low=point.write.low if point.write else float("-inf"),
+                    high=point.write.high if point.write else float("inf"),
+                )
+            )
+        return items
+
+    def _comfortable(self, row: ShedRow, path: tuple[str | int, ...]) -> None:
+        """Refuse limits of comfort that are wider than the reference's."""
+        if not (row.comfort or row.guards):
+            if row.kw_per_unit == 0.0 and row.kw == 0.0:
+                self._say(path, "demand.shed.kw", "nothing", 'what it gives: "kw", or "power" with "kw_per_unit"')
+            return
+        for key, value, most, unit in (
+            ("minutes_per_hour", row.minutes_per_hour, _MOST_MINUTES, "min"),
+            ("times_per_day", row.times_per_day, _MOST_TIMES, "times"),
+            ("higher", max(row.higher or [0.0]), _MOST_K, "K"),
+        ):
+            if value > most:
+                wanted = f"at most {most:g} {unit} where people sit"
+                self._say((*path, key), f"demand.shed.{key}", f"{value:g}", wanted)
+        if row.kw_per_unit == 0.0 and row.kw == 0.0:
+            self._say(path, "demand.shed.kw", "nothing", 'what it gives: "kw", or "power" with "kw_per_unit"')
+
+    def _may_shed(
+        self, demand: DemandRow, row: ShedRow, point: Point, piece: Equipment, path: tuple[str | int, ...]
+    ) -> bool:
+        places = (*path, "points")
+        if piece.area in demand.never:
+            got = f"{point.address} in the area {piece.area}"
+            self._say(places, "demand.shed.points", got, 'no point of an area of "never"', "Name the others.")
+            return False
+        if piece.cls not in _SHEDDABLE:
+            got = f"{point.address}, {piece.cls}"
+            self._say(places, "demand.shed.points", got, f"equipment of {', '.join(_SHEDDABLE)}")
+            return False
+        if piece.cls in ("ahu", "fcu") and not row.comfort:
+            got = f"{point.address} without comfort = true"
+            self._say(places, "demand.shed.points", got, "comfort = true where people sit")
+            return False
+        if piece.cls == "chiller" and not row.guards:
+            got = f"{point.address} without guards"
+            self._say(places, "demand.shed.points", got, "guards: the air handlers whose rooms it cools")
+            return False
+        return True
+
+    def reset(self, row: ResetRow) -> Reset:
+        """Return the chilled-water reset."""
+        path = ("reset",)
+        machines: list[Machine] = []
+        for at, one in enumerate(row.chillers):
+            where = (*path, "chillers", at, "equipment")
+            for piece in self._pieces(where, "reset.chillers.equipment", one.equipment):
+                state = self._of(where, "reset.chillers.equipment", piece, "state")
+                address = f"{piece.address}.chw_setpoint"
+                if self._commandable(where, "reset.chillers.equipment", [address]):
+                    machines.append(Machine(piece.name, state, tuple(one.running), address))
+        coils = []
+        for piece in self._pieces((*path, "coils"), "reset.coils", row.coils):
+            valve = self._of((*path, "coils"), "reset.coils", piece, "chw_valve_position")
+            coils.append(
+                Coil(
+                    piece.name,
+                    valve,
+                    self._there(f"{piece.address}.fan_run"),
+                    self._there(f"{piece.address}.supply_air_temp"),
+                    self._there(f"{piece.address}.supply_air_temp_sp"),
+                    self._there(f"{piece.address}.return_humidity"),
+                )
+            )
+        pressure = ""
+        if row.pressure:
+            found = self._commandable((*path, "pressure"), "reset.pressure", [row.pressure])
+            pressure = found[0].address if found else ""
+        for low, high in (("coldest_c", "warmest_c"), ("least_kpa", "most_kpa")):
+            if not getattr(row, low) < getattr(row, high):
+                got = f"{getattr(row, low):g} and {high} {getattr(row, high):g}"
+                self._say((*path, low), f"reset.{low}", got, f"{low} below {high}")
+        return Reset(
+            machines=tuple(machines),
+            coils=tuple(coils),
+            coldest_c=float(row.coldest_c),
+            warmest_c=float(row.warmest_c),
+            pressure=pressure,
+            least_kpa=float(row.least_kpa),
+            most_kpa=float(row.most_kpa),
+            humid_percent=float(row.humid_percent),
+            period_s=float(row.period_s),
+        )
+
+    def alone(self, entries: Sequence[Entry]) -> None:
+        """Refuse two strategies that set one point at one slot."""
+        taken: dict[tuple[str, int], str] = {}
+        for entry in entries:
+            strategy = entry.strategy
+            for point in strategy.outputs:
+                other = taken.setdefault((point, strategy.slot), strategy.id)
+                if other != strategy.id or strategy.outputs.count(point) > 1:
+                    got = f"{point} twice" if other == strategy.id else f"{point} of {other} too"
+                    self._say((strategy.id,), strategy.id, got, "each point in one place")
+                    return
+
+    # -- finding -----------------------------------------------------------------------------------------------------
+
+    def _power(self, path: tuple[str | int, ...], key: str, address: str) -> str:
+        found = self._powers(path, key, address)
+        if len(found) > 1:
+            self._say(path, key, f"{len(found)} points", "one meter")
+        return found[0] if found else ""
+
+    def _powers(self, path: tuple[str | int, ...], key: str, pattern: str) -> list[str]:
+        found = [address for address in self.points if fnmatch.fnmatchcase(address, pattern)]
+        if not found:
+            self._say(path, key, f'"{pattern}"', "a point of a meter", nearest(pattern, self.points))
+        for address in found:
+            if self.points[address].unit != "kW":
+                self._say(path, key, f"{address} in {self.points[address].unit or 'no unit'}", "a point in kW")
+                return found[:1]
+        return found
+
+    def _commandable(self, path: tuple[str | int, ...], key: str, patterns: Sequence[str]) -> list[Point]:
+        """Return points that can be commanded and go back by themselves."""
+        found: dict[str, Point] = {}
+        for pattern in patterns:
+            fitting = [point for address, point in self.points.items() if fnmatch.fnmatchcase(address, pattern)]
+            if not fitting:
+                self._say(path, key, f'"{pattern}"', "points of this site", nearest(pattern, self.points))
+            for point in fitting:
+                if point.write is None or point.write.momentary:
+                    self._say(path, key, point.address, "points that can be commanded")
+                    break
+                if point.write.default is None:
+                    todo = f"Give its device defaults = {{ {point.tag} = … }}, what it goes back to."
+                    self._say(path, key, f"{point.address} without a relinquish default", "one that goes back", todo)
+                    break
+                found[point.address] = point
+        return list(found.values())
+
+    def _pieces(self, path: tuple[str | int, ...], key: str, patterns: Sequence[str]) -> list[Equipment]:
+        found: dict[str, Equipment] = {}
+        for pattern in patterns:
+            fitting = {name: one for name, one in self.equipment.items() if fnmatch.fnmatchcase(name, pattern)}
+            if not fitting:
+                self._say(path, key, f'"{pattern}"', "equipment of this site", nearest(pattern, self.equipment))
+            found |= fitting
+        return list(found.values())
+
+    def _rooms(self, path: tuple[str | int, ...], key: str, pattern: str) -> list[Comfort]:
+        rooms = []
+        for piece in self._pieces(path, key, [pattern]):
+            temperature = self._of(path, key, piece, "zone_temp")
+            setpoint = self._of(path, key, piece, "zone_temp_sp")
+            rooms.append(Comfort(piece.name, temperature, setpoint, self._there(f"{piece.address}.return_co2")))
+        return rooms
+
+    def _of(self, path: tuple[str | int, ...], key: str, piece: Equipment, tag: str) -> str:
+        address = f"{piece.address}.{tag}"
+        if address not in self.points:
+            self._say(path, key, f"{piece.address} without a point {tag}", f"equipment with {tag}")
+        return address
+
+    def _tag(
+        self, path: tuple[str | int, ...], key: str, piece: Equipment, tag: str | None, *, feeder: bool = False
+    ) -> str:
+        if not tag:
+            return ""
+        fed_by = piece.parameters.get("fed_by", "") if feeder else ""
+        for home in (piece.address, str(fed_by)):
+            if f"{home}.{tag}" in self.points:
+                return f"{home}.{tag}"
+        self._say((*path, key), f"demand.shed.{key}", f"{piece.address} without a point {tag}", f"equipment with {tag}")
+        return ""
+
+    def _there(self, address: str) -> str:
+        return address if address in self.points else ""
+
+    def _say(self, path: Sequence[Any], key: str, got: str, wanted: str, todo: str = "") -> None:
+        places = self.rows.strategy_places
+        problem = Problem(places.name, places.line(tuple(path)), key, got, wanted, todo)
+        if problem not in self.problems:
+            self.problems.append(problem)

@@ -1,0 +1,1 @@
+"""Strategies: programs that decide commands from readings, each a pure decision that says why; the engine runs them."""

@@ -1,0 +1,428 @@
+"""The charging strategy: follows the cars, has a plan made, and gives each charger its part of it.
+
+What it needs is the meter of the contract; without it it steps back, and chargers go to their defaults. A charger that
+is not heard, out of order or held by a stronger slot is left alone: what it draws counts as the building's. A circuit
+whose meter is not to be believed gives each of its cars the safe current only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from controller.point.model import Name
+from controller.strategy.charging.course import Course, learnt
+from controller.strategy.charging.declaration import Declarations
+from controller.strategy.charging.demand import Demand, Effort, Problem, Rank
+from controller.strategy.charging.ledger import Quarter, booked
+from controller.strategy.charging.outlook import Outlook, Situation
+from controller.strategy.charging.plan import Plan, make_plan
+from controller.strategy.charging.room import grid
+from controller.strategy.charging.saying import ALARMS, HELD, NAME, Row, at_risk, figures, lost, reason, sentence
+from controller.strategy.charging.session import (
+    Charged,
+    Garage,
+    Session,
+    demand_of,
+    follow,
+    leaves_ns,
+    present,
+    rank_of,
+)
+from controller.strategy.charging.setpoint import PACE_S, Wish, settle
+from controller.strategy.charging.supply import ahead, at_once, others_kw
+from controller.strategy.strategy import Decision, Job, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
+
+    from controller.alarm.definition import AlarmDefinition
+    from controller.strategy.charging.charger import Charger
+    from controller.strategy.charging.supply import Supply
+    from controller.strategy.strategy import Part, Past, View
+
+__all__ = ["ChargingStrategy", "Memory", "Prices", "Setting"]
+
+_SECOND_NS = 1_000_000_000
+_HORIZON_S = 86_400.0
+_PLAN_AGE_S = 1800.0
+"""A plan older than this is none any more."""
+_LEAST_READING, _MOST_READING = -0.1, 1.2
+"""kW, and share of the rating: a power outside of these is none that a charger can have."""
+
+
+class Prices(Protocol):
+    """What energy costs."""
+
+    def at(self, time_ns: int) -> float:
+        """Return NT$/kWh; NaN where no tariff is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the strategy works."""
+
+    period_s: float = 15.0
+    replan_s: float = 300.0
+    limit_s: float = 5.0
+    """The job process gives a plan up after this."""
+    effort: Effort = field(default_factory=lambda: Effort(nodes=None, seconds=1.0))
+    dwell_s: float = 900.0
+    ramp_kw: float = math.inf
+    unbalance_a: float = 20.0
+    peak_kw: float = math.inf
+    peak_price: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A plan that was asked for."""
+
+    problem: Problem
+    cars: tuple[tuple[str, int], ...]
+    """Charger and beginning of each session, in the order of the problem's demands."""
+    now_ns: int
+    now: float
+    room_kw: tuple[float, ...]
+    """What the first circuit, the contract, leaves for cars in each step."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What goes from decision to decision."""
+
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    """What each charger was told last, in its unit; 0: a pause."""
+    changed: Mapping[str, float] = field(default_factory=dict)
+    """When that last changed, monotonic s."""
+    courses: Mapping[str, Course] = field(default_factory=dict)
+    asked: Asked | None = None
+    held: tuple[Asked, Plan] | None = None
+    """The plan in force."""
+    trouble: str = ""
+    """Why there is no new plan."""
+    past: tuple[Quarter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChargingStrategy:
+    """See the module."""
+
+    chargers: tuple[Charger, ...]
+    names: Mapping[str, Name]
+    supplies: tuple[Supply, ...]
+    """The first is the contract: it has a meter."""
+    prices: Prices
+    zone: tzinfo
+    garage: Garage = field(default_factory=Garage)
+    said: Declarations = field(default_factory=Declarations, compare=False)
+    setting: Setting = field(default_factory=Setting)
+    slot: int = 12
+    id: str = "charging"
+
+    @property
+    def name(self) -> Name:
+        """Its name."""
+        return NAME
+
+    @property
+    def period_s(self) -> float:
+        """How often it decides."""
+        return self.setting.period_s
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The meter of the contract."""
+        return (self.supplies[0].meter,)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The limits, and what pauses a charger whose limit knows no pause."""
+        return tuple(one for charger in self.chargers for one in (charger.limit, charger.enable) if one)
+
+    @property
+    def alarms(self) -> tuple[AlarmDefinition, ...]:
+        """Cars at risk, and no plan in time."""
+        return ALARMS
+
+    def begin(self, view: View, past: Sequence[Past]) -> Memory:
+        """Begin with nothing known; cars that are there are found at the first decision."""
+        del view, past
+        return Memory(courses={one.id: Course() for one in self.supplies})
+
+    def decide(self, view: View, memory: Any) -> tuple[Decision, Memory]:
+        """Return what each charger is to be told now."""
+        seen = {charger.id: self._seen(view, charger) for charger in self.chargers}
+        masked = {charger.id: self._masked(view, charger) for charger in self.chargers}
+        memory = self._listen(view, memory, seen, masked)
+        drawn = self._drawn(seen, masked)
+        others = {one.id: others_kw(one, view.value(one.meter) if one.meter else 0.0, drawn) for one in self.supplies}
+        first = self.supplies[0]
+        if math.isnan(others[first.id]) or math.isnan(self.prices.at(view.now_ns)):
+            memory = replace(memory, values={}, changed={}, held=None, asked=None)
+            text = lost(first.meter if math.isnan(others[first.id]) else "")
+            return Decision("stepped_back", text, parts=self._parts(view, memory, seen, masked, {}, {})), memory
+        memory = self._answered(view, self._learn(view, memory, others))
+        demands = self._demands(view, memory, drawn)
+        memory = self._ask(view, memory, demands, others)
+        plan = self._plan_now(view, memory, demands)
+        memory, targets = self._tell(view, memory, demands, plan, others, drawn, masked)
+        room = first.limit_kw - others[first.id]
+        planned = sum(kw for one, kw in plan.items() if one in demands)
+        memory = replace(memory, past=booked(memory.past, view.now_ns, planned, sum(drawn.values()), room))
+        outlook = self._outlook(memory)
+        given = sum(self._given_kw(memory, demand) for demand in demands.values())
+        asked = memory.asked
+        decision = Decision(
+            "acting" if targets else "watching",
+            sentence(len(demands), given, room, outlook, waits=asked is not None),
+            targets,
+            figures(len(demands), given, room, outlook),
+            self._parts(view, memory, seen, masked, demands, plan),
+            {"short": at_risk(outlook, self.names), "plan": memory.trouble},
+            Job(make_plan, asked.problem, self.setting.limit_s) if asked is not None else None,
+            Situation(memory.past, outlook),
+        )
+        return decision, memory
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def _seen(self, view: View, charger: Charger) -> Charged:
+        def value(tag: str) -> float:
+            return view.value(f"{charger.id}.{tag}")
+
+        return Charged(
+            state=value("state"),
+            connected=value("vehicle_connected"),
+            power_kw=value("power"),
+            current_a=value("current"),
+            energy_kwh=value("energy"),
+            session_kwh=value("session_energy"),
+            session_s=value("session_time"),
+            charge=value("soc") / 100.0,
+            number=value("vehicle"),
+            card=value("rfid"),
+        )
+
+    def _masked(self, view: View, charger: Charger) -> bool:
+        return view.masked(charger.limit) or bool(charger.enable and view.masked(charger.enable))
+
+    def _listen(self, view: View, memory: Memory, seen: Mapping[str, Charged], masked: Mapping[str, bool]) -> Memory:
+        """Follow every session by one more look."""
+        sessions = {}
+        for charger in self.chargers:
+            before = memory.sessions.get(charger.id)
+            told = memory.values.get(charger.id, charger.most)
+            phases = 3 if before is None else sum(charger.phases(single=before.draw.single))
+            steady = not masked[charger.id] and view.now - memory.changed.get(charger.id, view.now) >= PACE_S
+            limit_kw = charger.kw(told, phases)
+            after = follow(before, charger, seen[charger.id], limit_kw, view.now_ns, self.garage, steady=steady)
+            if after is not None:
+                sessions[charger.id] = after
+        return replace(memory, sessions=sessions)
+
+    def _drawn(self, seen: Mapping[str, Charged], masked: Mapping[str, bool]) -> dict[str, float]:
+        """Return what the chargers draw that can be commanded; all others are a part of the building."""
+        found = {}
+        for charger in self.chargers:
+            power = seen[charger.id].power_kw
+            believed = _LEAST_READING <= power <= _MOST_READING * charger.most_kw()
+            if believed and not masked[charger.id] and present(seen[charger.id]) is not None:
+                found[charger.id] = max(power, 0.0)
+        return found
+
+    def _learn(self, view: View, memory: Memory, others: Mapping[str, float]) -> Memory:
+        calendar = self.garage.calendar
+        courses = {
+            one: course if math.isnan(others[one]) else learnt(course, view.now_ns, others[one], self.zone, calendar)
+            for one, course in memory.courses.items()
+        }
+        return replace(memory, courses=courses)
+
+    def _demands(self, view: View, memory: Memory, drawn: Mapping[str, float]) -> dict[str, Demand]:
+        found = {}
+        for charger in self.chargers:
+            session = memory.sessions.get(charger.id)
+            if session is not None and charger.id in drawn:
+                demand = demand_of(session, charger, view.now_ns, self.zone, self.garage, self.said.of(charger.id))
+                if demand is not None:
+                    found[charger.id] = demand
+        return found
+
+    # -- planning ----------------------------------------------------------------------------------------------------
+
+    def _answered(self, view: View, memory: Memory) -> Memory:
+        """Take the plan that came, or the reason why none did."""
+        result, asked = view.result, memory.asked
+        if result is not None and asked is not None:
+            if result.error:
+                memory = replace(memory, asked=None, trouble=result.error)
+            else:
+                memory = replace(memory, asked=None, held=(asked, result.value), trouble="")
+        if memory.held is not None and view.now - memory.held[0].now > _PLAN_AGE_S:
+            memory = replace(memory, held=None)
+        return memory
+
+    def _ask(self, view: View, memory: Memory, demands: Mapping[str, Demand], others: Mapping[str, float]) -> Memory:
+        """Ask for a plan when cars came or went, every few minutes, and at each quarter by the clock."""
+        cars = tuple((one, memory.sessions[one].since_ns) for one in demands)
+        if not cars:
+            return replace(memory, held=None, trouble="")
+        if memory.asked is not None:
+            return memory
+        held = memory.held[0] if memory.held is not None else None
+        quarter = 900 * _SECOND_NS
+        if (
+            held is not None
+            and held.cars == cars
+            and view.now - held.now < self.setting.replan_s
+            and held.now_ns // quarter == view.now_ns // quarter
+            and not memory.trouble
+        ):
+            return memory
+        until_s = view.now_ns / 1e9 + min(max(one.leaves_h for one in demands.values()) * 3600.0, _HORIZON_S)
+        hours = grid(view.now_ns / 1e9, until_s)
+        circuits = ahead(
+            self.supplies, others, list(demands), memory.courses, view.now_ns, hours, self.zone, self.garage.calendar
+        )
+        middles = np.cumsum(hours) - np.asarray(hours) / 2.0
+        prices = [self.prices.at(view.now_ns + round(h * 3.6e12)) for h in middles]
+        known = self.prices.at(view.now_ns)
+        other = tuple(self.supplies[0].limit_kw - room for room in circuits[0].room_kw)
+        problem = Problem(
+            hours,
+            tuple(price if math.isfinite(price) else known for price in prices),
+            tuple(demands.values()),
+            circuits,
+            other,
+            self.setting.peak_kw,
+            self.setting.peak_price,
+            self.setting.ramp_kw,
+            self.setting.unbalance_a,
+            self.setting.dwell_s / 3600.0,
+            self.setting.effort,
+        )
+        return replace(memory, asked=Asked(problem, cars, view.now_ns, view.now, circuits[0].room_kw))
+
+    def _plan_now(self, view: View, memory: Memory, demands: Mapping[str, Demand]) -> dict[str, float]:
+        """Return what the plan has for each car now, kW; cars that it does not know are not in it.
+
+        A car that it gives all that was thought it takes gets all that it is known to take by now.
+        """
+        if memory.held is None:
+            return {}
+        asked, plan = memory.held
+        gone_h = (view.now_ns - asked.now_ns) / 3.6e12
+        ends = np.cumsum(asked.problem.hours)
+        step = int(np.searchsorted(ends, gone_h, side="right"))
+        if step >= len(ends):
+            return {}
+        found = {}
+        for i, (charger, since_ns) in enumerate(asked.cars):
+            if charger in memory.sessions and memory.sessions[charger].since_ns == since_ns:
+                kw = float(plan.power_kw[i, step])
+                thought, known = asked.problem.demands[i].most_kw, demands.get(charger)
+                found[charger] = known.most_kw if known is not None and kw >= 0.99 * thought else kw
+        return found
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+
+    def _tell(
+        self,
+        view: View,
+        memory: Memory,
+        demands: Mapping[str, Demand],
+        plan: Mapping[str, float],
+        others: Mapping[str, float],
+        drawn: Mapping[str, float],
+        masked: Mapping[str, bool],
+    ) -> tuple[Memory, tuple[Target, ...]]:
+        """Return the targets: of cars by the plan, of all other chargers that are heard the least that they give."""
+        ours = [one for one in self.chargers if one.id in drawn]
+        wishes = [self._wish(view, memory, one, demands.get(one.id), plan) for one in ours]
+        circuits = at_once(self.supplies, others, [one.id for one in ours])
+        found = settle(wishes, circuits, self.setting.dwell_s)
+        values = {one.id: value for one, value in zip(ours, found, strict=True)}
+        changed = {
+            one: view.now if values[one] != memory.values.get(one) else memory.changed.get(one, view.now)
+            for one in values
+        }
+        targets = []
+        for one in self.chargers:
+            if masked[one.id]:
+                # It is not ours now; what it gets when the stronger slot is empty again is what it had, or the least.
+                held = memory.values.get(one.id, one.least)
+                values[one.id], changed[one.id] = held, memory.changed.get(one.id, view.now)
+                targets += _targets(one, held, HELD)
+        for one in ours:
+            text = reason(one, demands.get(one.id), plan.get(one.id), values[one.id])
+            targets += _targets(one, values[one.id], text)
+        return replace(memory, values=values, changed=changed), tuple(targets)
+
+    def _wish(
+        self, view: View, memory: Memory, charger: Charger, demand: Demand | None, plan: Mapping[str, float]
+    ) -> Wish:
+        value = memory.values.get(charger.id, 0.0)
+        since = view.now - memory.changed.get(charger.id, -math.inf)
+        if demand is None:
+            # Nobody there, or a car that wants nothing as far as is known: the least, last in the row, so that one
+            # that comes begins at once and softly, and one with a timer of its own can.
+            free = Demand(charger.id, 0.0, 24.0, charger.most_kw(), charger.least_kw(), Rank.VISITOR)
+            return Wish(charger, free, charger.least_kw(), value, since, spare=True)
+        # Not in the plan yet: the least. No plan to be had: all that there is room for, by rank and least time.
+        kw = plan.get(charger.id, demand.most_kw if memory.trouble and not plan else demand.least_kw)
+        return Wish(charger, demand, kw, value, since)
+
+    def _given_kw(self, memory: Memory, demand: Demand) -> float:
+        charger = next(one for one in self.chargers if one.id == demand.charger)
+        return charger.kw(memory.values.get(charger.id, 0.0), sum(demand.phases))
+
+    def _parts(
+        self,
+        view: View,
+        memory: Memory,
+        seen: Mapping[str, Charged],
+        masked: Mapping[str, bool],
+        demands: Mapping[str, Demand],
+        plan: Mapping[str, float],
+    ) -> tuple[Part, ...]:
+        short = {}
+        if memory.held is not None:
+            asked, made = memory.held
+            short = {one: float(kwh) for (one, _), kwh in zip(asked.cars, made.short_kwh, strict=True)}
+        found = []
+        for charger in self.chargers:
+            session, said = memory.sessions.get(charger.id), self.said.of(charger.id)
+            row = Row(
+                charger, self.names.get(charger.id, Name(charger.id, charger.id)), present(seen[charger.id]),
+                masked[charger.id], session, demands.get(charger.id),
+                None if session is None else rank_of(session, charger, self.zone, self.garage, said),
+                0 if session is None else leaves_ns(session, view.now_ns, self.zone, self.garage, said),
+                plan.get(charger.id), memory.values.get(charger.id), short.get(charger.id, 0.0),
+            )  # fmt: skip
+            found.append(row.part(self.zone, view.now_ns))
+        return tuple(found)
+
+    def _outlook(self, memory: Memory) -> Outlook | None:
+        if memory.held is None:
+            return None
+        asked, plan = memory.held
+        return Outlook(
+            asked.now_ns, asked.problem.hours, asked.problem.price, asked.room_kw, asked.problem.other_kw,
+            asked.problem.demands, plan,
+        )  # fmt: skip
+
+
+def _targets(charger: Charger, value: float, text: Name) -> list[Target]:
+    """Return what a charger is told: a limit, or a pause in its own way."""
+    if value > 0.0:
+        found = [Target(charger.limit, value, text)]
+        return [*found, Target(charger.enable, 1.0, text)] if charger.enable else found
+    if charger.enable:
+        return [Target(charger.limit, charger.least, text), Target(charger.enable, 0.0, text)]
+    return [Target(charger.limit, charger.pause or 0.0, text)]

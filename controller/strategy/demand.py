@@ -1,0 +1,488 @@
+"""Demand limiting (需量控制): keeps the mean of every 15-minute clock window below the contract capacity, at slot 9.
+
+It forecasts the window, and when the power that is expected exceeds what the rest of the window allows, it sheds from a
+ranked, rotating list within the comfort limits of `controller.strategy.shed`; afterwards it gives back one item at a
+time. Source of method and figures: control reference 8.6.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from controller.alarm.definition import AlarmDefinition
+from controller.point.model import Name
+from controller.strategy import say
+from controller.strategy.shed import (
+    Candidate,
+    Hold,
+    Item,
+    Spell,
+    Verdict,
+    choose,
+    closed,
+    eased,
+    further,
+    opened,
+    shed_seconds,
+    starts_today,
+    survey,
+    value_at,
+    verdict,
+)
+from controller.strategy.strategy import Decision, Figure, Part, Target
+from controller.strategy.window import Forecast, Track, advance, forecast, without_ramp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from controller.strategy.strategy import Past, View
+
+__all__ = ["Demand", "DemandMemory"]
+
+SLOT = 9
+_NAME = Name("需量控制", "Demand limiting")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOISE_S = 90.0
+"""The first seconds of a window say little of it."""
+_LATE_S = 45.0
+"""What is shed so shortly before a window's end changes it no more."""
+_NEED_S = 20.0
+"""So long the need must last before something is done."""
+_BETWEEN_S = 60.0
+"""Between two sheds: what the first one gives is to be seen before more is asked for."""
+_DEADBAND = 0.01
+"""Of the contract capacity."""
+_REBOUND = 1.2
+"""An item that is given back takes so many times what it gave, until its room is right again."""
+_APART_S = 60.0
+"""Items whose time ends together are given back so far apart, nearer when there are many: half their time is enough."""
+_SETTLE_S = 150.0
+"""Until an action is seen whole in the power of the building."""
+_PAUSE_S = 60.0
+"""A longer time without a decision (switched off, standing still): what was held is taken as given back."""
+_LEARN = 0.3
+_FACTOR = (0.2, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    """Something done that the recent power does not show whole yet; kW, negative when shed."""
+
+    at: float
+    kw: float
+    group: str = ""
+    """The only group that was touched; empty when nothing can be learned from it."""
+    before_kw: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class DemandMemory:
+    """What demand limiting remembers."""
+
+    track: Track | None = None
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    """By point."""
+    spells: Mapping[str, tuple[Spell, ...]] = field(default_factory=dict)
+    """By equipment."""
+    ended: Mapping[str, float] = field(default_factory=dict)
+    """When each item was last given back, by point."""
+    good: float = -math.inf
+    """When the meter was last believed."""
+    need_since: float = math.inf
+    restored: float = -math.inf
+    actions: tuple[_Action, ...] = ()
+    factors: Mapping[str, float] = field(default_factory=dict)
+    """By group: what was measured in relation to what its `kw` says."""
+    contradicted: float = math.inf
+    """Since when the meter and those that check it say different things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The strategy, as the site configures it."""
+
+    meter: str
+    """Point with the power of the whole supply, kW."""
+    contract_kw: float
+    items: tuple[Item, ...]
+    timezone: str = "Asia/Taipei"
+    check: tuple[str, ...] = ()
+    """Points whose sum is to agree with the meter, kW; empty: it is not checked."""
+    check_percent: float = 10.0
+    margin_percent: float = 2.0
+    price_per_kw: float = 0.0
+    """Basic price of a kW and month, NT$; 0: what an excess costs is not said."""
+    restore_s: float = 90.0
+    """Between two items given back."""
+    period_s: float = 5.0
+    name: Name = _NAME
+    id: str = "demand"
+
+    @property
+    def slot(self) -> int:
+        """Slot 9."""
+        return SLOT
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The meter and those that check it."""
+        return (self.meter, *self.check)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The points of the shed list."""
+        return tuple(item.point for item in self.items)
+
+    @property
+    def limit_kw(self) -> float:
+        """What a window may have: the contract less the margin."""
+        return self.contract_kw * (1.0 - self.margin_percent / 100.0)
+
+    @property
+    def alarms(self) -> tuple[AlarmDefinition, ...]:
+        """Over contract although everything that may be shed is."""
+        definition = AlarmDefinition(
+            "strategy#demand-excess",
+            "system",
+            device="strategy#demand-excess",
+            priority=2,
+            on_delay_s=30.0,
+            off_delay_s=60.0,
+            text=Name("需量預測超約，可卸載項目已用盡", "demand will exceed the contract, nothing is left to shed"),
+            consequence=Name(
+                "本月最高需量將超過契約容量，超約部分以 2 倍、逾 10 % 部分以 3 倍基本電費計收",
+                "The month's demand will exceed the contract: 2 times the basic price, beyond 10 % 3 times",
+            ),
+            action=Name(
+                "1. 由現場關閉可停之大型負載（展演設備、備用空調） 2. 勿關閉消防、電梯、托嬰中心與中控室之負載",
+                "1. Switch off large loads that can wait (stage equipment, spare air-conditioning) "
+                "2. Leave fire systems, lifts, the childcare centre and the control room alone",
+            ),
+            respond_s=300.0,
+            system="system",
+        )
+        return (definition,)
+
+    def begin(self, view: View, past: Sequence[Past]) -> DemandMemory:
+        """Return the first memory, with what was shed today before a restart: no limit of a day is forgotten."""
+        equipment = {item.point: item.equipment for item in self.items}
+        spells: dict[str, tuple[Spell, ...]] = {}
+        for change in past:
+            name = equipment.get(change.point)
+            if name is None:
+                continue
+            at = view.now - max(0.0, (view.now_ns - change.time_ns) / 1e9)
+            before = spells.get(name, ())
+            if change.value is None:
+                spells[name] = closed(before, at)
+            else:
+                spells[name] = opened(before, at, self._day(change.time_ns))
+        return DemandMemory(spells={name: closed(found, view.now) for name, found in spells.items()})
+
+    def decide(self, view: View, memory: DemandMemory) -> tuple[Decision, DemandMemory]:
+        """Return what to shed now, and why."""
+        now = view.now
+        if memory.track is not None and now - memory.track.now > _PAUSE_S:
+            memory = self._let_go(memory, memory.track.now)
+        kw, doubt, memory = self._power(view, memory)
+        if doubt is not None:
+            verdicts = self._verdicts(view)
+            if now - memory.good <= 2.0 * self.period_s:
+                return self._decision(view, memory, None, verdicts, ()), memory
+            back = self._let_go(memory, now)
+            parts = tuple(self._parts(view, back, verdicts))
+            return Decision("stepped_back", doubt, figures=self._figures(None, back), parts=parts), back
+        if view.dry:
+            # Nothing that it decided happened, so the meter shows the building as if it had done nothing.
+            kw = max(0.0, kw - sum(hold.kw for hold in memory.holds.values()))
+        track = advance(memory.track, view.now_ns, now, kw)
+        memory = self._learn(replace(memory, track=track, good=now), now)
+        verdicts = self._verdicts(view)
+        memory = self._ended(view, memory, verdicts)
+        seen = forecast(track, self.limit_kw, self._unseen(memory, now))
+        need = seen.power_kw - seen.allowed_kw
+        memory, left = self._shed(view, memory, verdicts, seen, need)
+        if need <= 0.0:
+            memory = self._restore(memory, seen, now)
+        return self._decision(view, memory, seen, verdicts, left), memory
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _power(self, view: View, memory: DemandMemory) -> tuple[float, Name | None, DemandMemory]:
+        """Return the power, kW, or why it is not to be believed."""
+        kw = view.value(self.meter)
+        if math.isnan(kw):
+            return kw, say.meter_unknown(self.meter), memory
+        others = [view.value(point) for point in self.check]
+        if self.check and not any(map(math.isnan, others)):
+            total = sum(others)
+            apart = abs(kw - total) > self.check_percent / 100.0 * max(kw, total, 0.02 * self.contract_kw)
+            since = min(memory.contradicted, view.now) if apart else math.inf
+            memory = replace(memory, contradicted=since)
+            # A load that starts is seen by the meters one after the other.
+            if view.now - since > _NEED_S:
+                return kw, say.meter_contradicted(self.meter, kw, total), memory
+        return kw, None, memory
+
+    def _verdicts(self, view: View) -> dict[str, Verdict]:
+        rooms = survey(self.items, view)
+        return {item.point: verdict(item, view, rooms) for item in self.items}
+
+    def _day(self, now_ns: int) -> int:
+        moment = _EPOCH + timedelta(microseconds=now_ns // 1000)
+        return moment.astimezone(ZoneInfo(self.timezone)).toordinal()
+
+    @staticmethod
+    def _unseen(memory: DemandMemory, now: float) -> float:
+        """Return what recent actions will still change, kW: the mean of the last 90 s lags behind them."""
+        return sum(one.kw * max(0.0, 1.0 - (now - one.at) / _SETTLE_S) for one in memory.actions)
+
+    def _learn(self, memory: DemandMemory, now: float) -> DemandMemory:
+        """Compare what a shed took away with what was expected, and forget actions that have settled."""
+        actions, factors = [], dict(memory.factors)
+        for one in memory.actions:
+            if now - one.at < _SETTLE_S + 30.0:
+                actions.append(one)
+                continue
+            alone = sum(abs(other.at - one.at) < _SETTLE_S for other in memory.actions) == 1
+            track = memory.track
+            if alone and one.group and track is not None and -one.kw > _DEADBAND * self.contract_kw:
+                recent = [kw for at, kw in track.samples if now - at <= 60.0]
+                ratio = (one.before_kw - sum(recent) / len(recent)) / -one.kw
+                old = factors.get(one.group, 1.0)
+                new = old * (1.0 - _LEARN + _LEARN * min(max(ratio, 0.0), 2.0))
+                factors[one.group] = min(max(new, _FACTOR[0]), _FACTOR[1])
+        return replace(memory, actions=tuple(actions), factors=factors)
+
+    # -- acting ------------------------------------------------------------------------------------------------------
+
+    def _let_go(self, memory: DemandMemory, now: float) -> DemandMemory:
+        """Return the memory with everything given back."""
+        spells = {name: closed(found, now) for name, found in memory.spells.items()}
+        ended = {**memory.ended, **dict.fromkeys(memory.holds, now)}
+        return replace(memory, holds={}, spells=spells, ended=ended, need_since=math.inf, actions=(), track=None)
+
+    def _give_back(self, memory: DemandMemory, items: Sequence[Item], now: float) -> DemandMemory:
+        holds, spells = dict(memory.holds), dict(memory.spells)
+        kw = sum(holds[item.point].kw for item in items)
+        for item in items:
+            del holds[item.point]
+        held = {item.equipment for item in self.items if item.point in holds}
+        for item in items:
+            if item.equipment not in held:
+                spells[item.equipment] = closed(spells.get(item.equipment, ()), now)
+        actions = (*memory.actions, _Action(now, kw)) if kw > 0.0 else memory.actions
+        track = memory.track and without_ramp(memory.track)
+        ended = {**memory.ended, **{item.point: now for item in items}}
+        return replace(memory, holds=holds, spells=spells, ended=ended, actions=actions, track=track)
+
+    def _ended(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> DemandMemory:
+        """Give back what comfort, circumstances or time no longer allow; machines that ramp begin early enough."""
+        now, over, holds = view.now, [], dict(memory.holds)
+        times: list[tuple[float, str, Item]] = []
+        for item in self.items:
+            hold = holds.get(item.point)
+            if hold is None:
+                continue
+            group = item.group
+            left = group.minutes_per_hour * 60.0 - shed_seconds(memory.spells.get(item.equipment, ()), now)
+            if not verdicts[item.point].may_stay or left <= 2.0 * self.period_s:
+                over.append(item)
+            elif not group.last:
+                times.append((left, item.point, item))
+            elif (
+                group.last
+                and left <= hold.level * group.step_s + 2.0 * self.period_s
+                and now - hold.moved >= group.step_s
+            ):
+                milder = eased(hold, now)
+                if milder is None:
+                    over.append(item)
+                else:
+                    holds[item.point] = replace(milder, kw=hold.kw * milder.level / hold.level)
+        memory = replace(memory, holds=holds)
+        if not over and (due := self._due(times)) is not None:
+            return replace(self._give_back(memory, [due], now), restored=now)
+        return self._give_back(memory, over, now) if over else memory
+
+    def _due(self, times: list[tuple[float, str, Item]]) -> Item | None:
+        """Return the item to give back now, so that those whose time ends together come back one after the other."""
+        times.sort()
+        if not times or math.isinf(times[0][0]):
+            return None
+        apart = min(_APART_S, 0.5 * times[0][2].group.minutes_per_hour * 60.0 / len(times))
+        crowded = any(left <= place * apart + 2.0 * self.period_s for place, (left, _, _) in enumerate(times))
+        return times[0][2] if crowded else None
+
+    def _shed(
+        self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, need: float
+    ) -> tuple[DemandMemory, tuple[Candidate, ...]]:
+        """Shed when the need has lasted; return what could have been shed and was not needed."""
+        now = view.now
+        candidates = self._candidates(view, memory, verdicts)
+        if need <= _DEADBAND * self.contract_kw:
+            return replace(memory, need_since=math.inf), candidates
+        since = min(memory.need_since, now)
+        memory = replace(memory, need_since=since)
+        early, late = seen.elapsed_s < _NOISE_S, seen.elapsed_s > 900.0 - _LATE_S
+        acted = max((one.at for one in memory.actions if one.kw < 0.0), default=-math.inf)
+        if now - since < _NEED_S or now - acted < _BETWEEN_S or early or late:
+            return memory, candidates
+        # Enough to be back at what is allowed, counted from the middle of the deadband.
+        chosen, _ = choose(candidates, need, view, memory.factors)
+        if not chosen:
+            return memory, ()
+        day, why = self._day(view.now_ns), say.need(seen, self.limit_kw)
+        holds, spells = dict(memory.holds), dict(memory.spells)
+        for one, level, kw in chosen:
+            item, held = one.item, one.held
+            total = kw + (held.kw if held is not None else 0.0)
+            begun = now if held is None else held.since
+            window = view.now_ns // 900_000_000_000
+            text = say.shed(item, level, why)
+            holds[item.point] = Hold(level, begun, now, window, total, text)
+            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
+        groups = {one.item.group.id for one, _, _ in chosen}
+        kw = sum(kw for _, _, kw in chosen)
+        track = memory.track
+        before = math.nan if track is None else _recent(track, now)
+        action = _Action(now, -kw, groups.pop() if len(groups) == 1 else "", before)
+        memory = replace(
+            memory,
+            holds=holds,
+            spells=spells,
+            actions=(*memory.actions, action),
+            track=track and without_ramp(track),
+            need_since=math.inf,
+        )
+        taken = {one.item.point for one, _, _ in chosen}
+        return memory, tuple(one for one in candidates if one.item.point not in taken)
+
+    def _candidates(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> tuple[Candidate, ...]:
+        now, day, found = view.now, self._day(view.now_ns), []
+        for item in self.items:
+            said = verdicts[item.point]
+            if not said.may_begin:
+                continue
+            hold, spells = memory.holds.get(item.point), memory.spells.get(item.equipment, ())
+            ended = memory.ended.get(item.point, -math.inf)
+            if hold is None and _tired(item, spells, ended, now, day):
+                continue
+            if levels := further(item, hold, now, view.base(item.point)):
+                found.append(Candidate(item, hold, said, levels, ended))
+        return tuple(found)
+
+    def _restore(self, memory: DemandMemory, seen: Forecast, now: float) -> DemandMemory:
+        """Give back one item, longest shed first and machines last, when the window has turned and there is room."""
+        if now - memory.restored < self.restore_s or memory.track is None or not memory.holds:
+            return memory
+        # What is allowed late in a window that began low is more than the next window will allow.
+        room = min(seen.allowed_kw, self.limit_kw) - seen.power_kw
+        ready = [
+            (item.group.last, memory.holds[item.point].since, -item.group.priority, item.point, item)
+            for item in self.items
+            if (hold := memory.holds.get(item.point)) is not None
+            and hold.window < memory.track.window
+            and now - hold.since >= item.group.least_s
+            and now - hold.moved >= (item.group.step_s if item.group.last else 0.0)
+        ]
+        if not ready:
+            return memory
+        item = min(ready)[-1]
+        hold = memory.holds[item.point]
+        milder = eased(hold, now) if item.group.last else None
+        share = 1.0 if milder is None else 1.0 - milder.level / hold.level
+        if room < hold.kw * share * _REBOUND:
+            return memory
+        if milder is None:
+            return replace(self._give_back(memory, [item], now), restored=now)
+        kept = replace(milder, kw=hold.kw * (1.0 - share))
+        action = _Action(now, hold.kw * share)
+        return replace(
+            memory,
+            holds={**memory.holds, item.point: kept},
+            restored=now,
+            actions=(*memory.actions, action),
+            track=without_ramp(memory.track),
+        )
+
+    # -- saying ------------------------------------------------------------------------------------------------------
+
+    def _figures(self, seen: Forecast | None, memory: DemandMemory) -> tuple[Figure, ...]:
+        shed = sum(hold.kw for hold in memory.holds.values())
+        return say.figures(seen, self.contract_kw, self.limit_kw, shed)
+
+    def _decision(
+        self,
+        view: View,
+        memory: DemandMemory,
+        seen: Forecast | None,
+        verdicts: Mapping[str, Verdict],
+        left: Sequence[Candidate],
+    ) -> Decision:
+        targets = []
+        for item in self.items:
+            if (hold := memory.holds.get(item.point)) is not None:
+                base = view.base(item.point)
+                if not math.isnan(base):
+                    targets.append(Target(item.point, value_at(item, hold.level, base), hold.why))
+        if seen is None:
+            why = say.waiting(self.meter)
+            return Decision("acting" if targets else "watching", why, tuple(targets), self._figures(None, memory))
+        need = seen.power_kw - seen.allowed_kw
+        over = seen.mean_kw - self.contract_kw
+        helpless = over > 0.0 and need > _DEADBAND * self.contract_kw and not left
+        reason = say.excess(seen, self.contract_kw, self.price_per_kw) if helpless else ""
+        why = say.sentence(seen, self.limit_kw, self.contract_kw, memory.holds, exhausted=helpless)
+        return Decision(
+            "acting" if targets else "watching",
+            why,
+            tuple(targets),
+            self._figures(seen, memory),
+            tuple(self._parts(view, memory, verdicts)),
+            {"excess": reason},
+        )
+
+    def _parts(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> list[Part]:
+        now, day = view.now, self._day(view.now_ns)
+        return [
+            say.part(
+                item,
+                memory.holds.get(item.point),
+                verdicts[item.point],
+                _tired(
+                    item,
+                    memory.spells.get(item.equipment, ()),
+                    memory.ended.get(item.point, -math.inf),
+                    now,
+                    day,
+                ),
+                shed_seconds(memory.spells.get(item.equipment, ()), now),
+                starts_today(memory.spells.get(item.equipment, ()), day),
+                now,
+            )
+            for item in self.items
+        ]
+
+
+def _recent(track: Track, now: float) -> float:
+    recent = [kw for at, kw in track.samples if now - at <= 60.0]
+    return sum(recent) / len(recent)
+
+
+def _tired(item: Item, spells: Sequence[Spell], ended: float, now: float, day: int) -> str:
+    """Return why an item that is not shed may not be shed now: `hour`, `day`, `resting`, or empty."""
+    group = item.group
+    # While another point of the equipment is shed this is the same spell.
+    fresh = not (spells and math.isinf(spells[-1].end))
+    if fresh and starts_today(spells, day) >= group.times_per_day:
+        return "day"
+    if shed_seconds(spells, now) + group.least_s > group.minutes_per_hour * 60.0:
+        return "hour"
+    if now - ended < group.rest_s or (fresh and spells and now - spells[-1].end < group.rest_s):
+        return "resting"
+    return ""

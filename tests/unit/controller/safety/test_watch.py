@@ -1,0 +1,185 @@
+"""The watch in a small house: at once, unrecorded while the journal is down, through restarts, by the panel alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from controller.errors import ConflictError
+from controller.safety.alarm import EFFECTS, RESPONSE, STATUS
+from controller.safety.fire import FireStatus
+from controller.safety.response import Phase
+from drivers.reading import Readings
+from tests.virtual.fire import FireHouse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+FAN, CHILLER = "cityhall.hvac.ahu_03f_n.fan_cmd", "cityhall.plant.ch1.chw_setpoint"
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[FireHouse]:
+    opened = await FireHouse(1).open()
+    await opened.run(6.0)
+    yield opened
+    assert not opened.wrong
+    await opened.kill()
+
+
+def raised(house: FireHouse) -> set[str]:
+    return {alarm.id for alarm in house.parts.alarms.active() if alarm.state.state == "unacknowledged"}
+
+
+async def test_after_a_start_nothing_is_sent_before_the_status_was_known_twice() -> None:
+    house = FireHouse(1)
+    house.plant.deaf.add("fire-panel")
+    await house.open()
+    await house.run(20.0)
+    assert house.fire.picture.status is FireStatus.UNKNOWN
+    assert {entry.device for entry in house.plant.ledger.written if entry.address != "controller_alive"} <= {"ch1-unit"}
+    house.plant.deaf.clear()
+    await house.run(20.0)
+    assert str(house.fire.picture.status) == "normal"
+    assert "ahu-03f-n" in {entry.device for entry in house.plant.ledger.written}
+    await house.kill()
+
+
+async def test_a_panel_that_stays_silent_does_not_keep_the_building_for_ever() -> None:
+    house = FireHouse(1)
+    house.plant.deaf.add("fire-panel")
+    await house.open()
+    await house.run(75.0)
+    assert "ahu-03f-n" in {entry.device for entry in house.plant.ledger.written}
+    assert STATUS in raised(house)
+    await house.kill()
+
+
+async def test_a_fire_takes_its_floor_in_the_turn_that_sees_it_and_nothing_else(house: FireHouse) -> None:
+    house.burn("3F")
+    await house.run(1.0)
+    assert house.fire.picture.status is FireStatus.FIRE
+    arbiter = house.parts.arbiter
+    assert arbiter.held(FAN) is not None
+    assert arbiter.held("cityhall.lift.l01.park_floor") is not None
+    assert arbiter.held("cityhall.hvac.ahu_04f_n.fan_cmd") is None
+    assert arbiter.held(CHILLER) is None
+    with pytest.raises(ConflictError, match=r"fire in Fire zone 3F .*; until the panel is reset"):
+        arbiter.request(FAN, 8, 1.0, "operator", "by hand")
+    assert RESPONSE in raised(house)
+    taken = {(item.point, item.slot, item.owner) for item in house.fire.emptied}
+    assert (FAN, 15, "schedule") in taken, "whoever stands down sees what was there"
+    await house.run(4.0)
+    assert not house.fire.unrecorded
+    assert house.journal.fire_events[:2] == ["began", "first"]
+
+
+async def test_with_the_journal_down_it_is_answered_at_once_and_marked_unrecorded(house: FireHouse) -> None:
+    house.journal.down = True
+    house.burn("3F")
+    await house.run(1.0)
+    assert house.fire.response.phase is Phase.ACTIVE
+    assert house.parts.arbiter.held(FAN) is not None
+    assert house.fire.unrecorded
+    await house.run(5.0)
+    assert house.fire.unrecorded
+    assert house.journal.fire_events == []
+    house.journal.down = False
+    await house.run(3.0)
+    assert not house.fire.unrecorded
+    assert house.journal.fire_events[:2] == ["began", "first"]
+
+
+async def test_a_restart_in_the_fire_comes_up_holding_even_when_the_panel_is_gone(house: FireHouse) -> None:
+    house.burn("3F")
+    await house.run(3.0)
+    held = {address for address in house.made.table.points if house.parts.arbiter.held(address)}
+    house.plant.deaf |= {"fire-panel", "fire-relay"}
+    await house.restart()
+    assert {address for address in house.made.table.points if house.parts.arbiter.held(address)} == held
+    await house.run(90.0)
+    assert (house.fire.picture.status, house.fire.response.phase) == (FireStatus.UNKNOWN, Phase.ACTIVE)
+    assert not house.stand_down(), "nobody knows whether it is over"
+    assert "restarted" in house.journal.fire_events
+
+
+async def test_a_state_that_cannot_be_read_back_holds_everything(house: FireHouse) -> None:
+    house.journal.fire_state = {"response": {"id": "x"}, "emptied": [], "seen": []}
+    await house.restart()
+    arbiter = house.parts.arbiter
+    assert all(arbiter.held(address) for address in house.made.table.points)
+    await house.run(8.0)
+    assert house.stand_down()
+    await house.run(20.0)
+    assert house.fire.response.phase is Phase.IDLE
+    assert not any(arbiter.held(address) for address in house.made.table.points)
+
+
+async def test_a_restart_while_it_is_given_back_goes_on_where_it_was(house: FireHouse) -> None:
+    house.burn("3F")
+    await house.run(3.0)
+    house.happen("reset")
+    await house.run(3.0)
+    assert house.stand_down()
+    await house.run(0.5)
+    done = house.fire.response.given_back
+    assert done >= 1
+    await house.restart()
+    assert (house.fire.response.phase, house.fire.response.given_back) == (Phase.RESTORING, done)
+    await house.run(15.0)
+    assert house.fire.response.phase is Phase.IDLE
+    assert house.journal.fire_state is None
+    assert house.journal.fire_events[-1] == "ended"
+
+
+async def test_an_effect_that_does_not_come_is_an_alarm_and_one_that_comes_late_ends_it(house: FireHouse) -> None:
+    machine = house.plant.held.setdefault("ahu-03f-n", {})
+    machine["fan_run"], machine["smoke_damper_closed"] = 1.0, 1.0
+    house.happen("jam", output="floor_06_fire_door_2")
+    await house.run(6.0)
+    house.burn("3F")
+    await house.run(45.0)
+    states = {(sight.effect.kind, sight.effect.point): str(sight.state) for sight in house.fire.sights}
+    assert states["ahu_damper", "cityhall.hvac.ahu_03f_n.smoke_damper_closed"] == "done"
+    assert states["ahu_stopped", "cityhall.hvac.ahu_03f_n.fan_run"] == "waiting"
+    assert states["fire_door", "cityhall.fire.floor06.fire_door_1"] == "done"
+    assert states["fire_door", "cityhall.fire.floor06.fire_door_2"] == "missing"
+    assert EFFECTS in raised(house)
+    await house.run(20.0)
+    stopped = [str(sight.state) for sight in house.fire.sights if sight.effect.kind == "ahu_stopped"]
+    assert stopped == ["missing"]
+    machine["fan_run"] = 0.0
+    await house.run(6.0)
+    stopped = [str(sight.state) for sight in house.fire.sights if sight.effect.kind == "ahu_stopped"]
+    assert stopped == ["late"]
+
+
+async def test_the_reason_of_a_spoof_does_not_matter_only_the_panels_own_points_are_read(house: FireHouse) -> None:
+    """A batch that says "no fire" for points of other devices, or late, or of numbers nobody has, clears nothing."""
+    house.burn("3F")
+    await house.run(2.0)
+    panel = house.made.site.points["cityhall.fire.panel.fire"].number
+    others = [point.number for point in house.made.site.points.values() if not point.device.startswith("fire-")]
+    late = Readings(np.array([panel], np.int32), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.uint8), late=True)
+    for batch in (Readings.of(others, [0.0] * len(others), house.clock.now_ns()), late):
+        house.cycle._inbox.readings(house.made.devices[-1], batch)  # type: ignore[union-attr]
+        house.cycle.step()
+        assert house.fire.picture.status is FireStatus.FIRE
+        assert house.fire.response.phase is Phase.ACTIVE
+
+
+async def test_a_new_table_takes_effect_in_the_middle_of_a_fire(house: FireHouse) -> None:
+    house.burn("3F")
+    await house.run(2.0)
+    floor = next(cause for cause in house.made.table.causes if cause.id == "floor-3f")
+    wider = replace(floor, points=(*floor.points, CHILLER))
+    causes = tuple(wider if cause is floor else cause for cause in house.made.table.causes)
+    table = replace(house.made.table, causes=causes)
+    house.fire._table_of = lambda: table
+    await house.run(0.5)
+    assert house.parts.arbiter.held(CHILLER) is not None
+    assert house.parts.arbiter.held(FAN) is not None
+    house.must_hold.discard("ch1-unit")
