@@ -505,7 +505,7 @@ async def open_house(
         else:
             house.plans[building, floor] = (plan, LimitChange(owner, reason, clock.now_ns(), None))
 
-    desk = NotifyDesk(
+    notify_desk = NotifyDesk(
         lambda: house.notify,
         lambda: house.site,
         lambda: house.runtime.alarms,
@@ -545,7 +545,7 @@ async def open_house(
 
     parts = Parts(table, RuleEngine((), site, clock), alarms, arbiter)
     runtime = Runtime(
-        notify=NotifyView(lambda: house.notify, desk, roster_change, set_roster),
+        notify=NotifyView(lambda: house.notify, notify_desk, roster_change, set_roster),
         fire=FireWatch(FireTable, parts, clock, record=record_fire, changed=lambda: None),
         strategies=StrategyView(engine.statuses, engine.status, switched.get, set_mode),
         calendar=CalendarView(

@@ -138,7 +138,9 @@ def test_what_a_screen_sends_is_checked_as_a_file_is(folder: Folder) -> None:
     plan = folder.load(environment=SECRETS).notify
     frame, duty = RosterFrame(plan.contacts), plan.duties["plant"]
     assert frame.read(duty, roster_json(duty)) == duty
-    for wrong in ({"shifts": "x"}, [], None, {"shifts": [{"days": ["every"], "contacts": ["nobody"]}]}, {"more": 1}):
+    stranger = {"shifts": [{"days": ["every"], "contacts": ["nobody"]}]}
+    wrongs: tuple[Any, ...] = ({"shifts": "x"}, [], None, stranger, {"more": 1})
+    for wrong in wrongs:
         with pytest.raises(InvalidError):
             frame.read(duty, wrong)
 
