@@ -46,6 +46,8 @@ class Dispatcher:
         """Whether an alarm still waits for somebody; the notifier sets it."""
         self.gave_up: Callable[[Notice], None] = lambda _notice: None
         """Told of a message that no way took; the notifier sets it."""
+        self._unreached: set[str] = set()
+        """Contacts whose last message no way took."""
         self._under_way: dict[str, str] = {}
         """Channel by id of the notices that are being sent."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,8 +161,7 @@ class Dispatcher:
             begun = sending(notice, "", self._clock.now_ns())
             done = after(begun, Outcome("refused", text), self._clock.now_ns(), ways=0, wanted=False)
             self._outbox.put(done)
-            self.failed += 1
-            self.gave_up(done)
+            self._fail(done)
             return
         way = ways[min(notice.way, len(ways) - 1)]
         begun = sending(notice, way.channel, self._clock.now_ns())
@@ -191,9 +192,18 @@ class Dispatcher:
         if outcome.state == "sent" or gave_up:
             self._said(begun.channel, outcome)
         if done.state == "failed":
-            self.failed += 1
-            _log.warning("message %s could not be delivered by any way: %s", done.id, outcome.text)
-            self.gave_up(done)
+            self._fail(done)
+        elif outcome.state == "sent" and done.contact in self._unreached:
+            self._unreached.discard(done.contact)
+            _log.info("contact %s is reached again", done.contact)
+
+    def _fail(self, notice: Notice) -> None:
+        """Count a message that no way took; a contact that cannot be reached is logged once, until it is again."""
+        self.failed += 1
+        if notice.contact not in self._unreached:
+            self._unreached.add(notice.contact)
+            _log.warning("contact %s cannot be reached by any way: %s", notice.contact, notice.text)
+        self.gave_up(notice)
 
     def _said(self, channel: str, outcome: Outcome) -> None:
         """Remember channels that do not work; one that takes a message again is well."""
