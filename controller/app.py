@@ -59,6 +59,8 @@ from controller.plan.store import DrawingStore
 from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
+from controller.report.desk import Desk
+from controller.report.timetable import Timetable
 from controller.rule.engine import RuleEngine
 from controller.safety.alarm import definitions as fire_alarms
 from controller.safety.watch import FireWatch
@@ -69,6 +71,7 @@ from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
 from controller.settings.calendar import entry_key
 from controller.settings.difference import compare
+from controller.settings.energy import books_of
 from controller.settings.inventory import Inventory
 from controller.settings.load import build, read_files
 from controller.settings.overlay import (
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from controller.alarm.definition import AlarmDefinition
+    from controller.energy.statement import Books
     from controller.history.log import Committed
     from controller.plan.plan import Plan
     from controller.point.model import Limits, Site
@@ -241,7 +245,10 @@ class Controller:
         await self.notify.start()
         self._exit.push_async_callback(self.notify.close)
         self.recorder.notify = self.notify.notifier.tell
+        self.jobs = JobProcess()
+        self._exit.push_async_callback(self.jobs.close)
         self.server = self._serve()
+        self._report()
 
         self.log.start()
         self.embedded.start()
@@ -271,6 +278,8 @@ class Controller:
         self._task(self.almanac.run(), "almanac")
         self._task(self.schedules.run(), "schedules")
         self._task(self._refill(), "window refill")
+        self._task(self.reports.run(), "reports")
+        self._task(self.timetable.run(), "report timetable")
         self._started = True
         await self._occupy()
         for notice in self.configuration.notices:
@@ -380,6 +389,7 @@ class Controller:
                 server.configure(_addresses(new.site))
         self.runtime.alarms = alarms
         self.almanac.look()
+        self.timetable.use(new.report, ZoneInfo(new.site.timezone))
         self.schedules.look()
         await self._occupy()
         self._task(self._refill(), "window refill")
@@ -764,6 +774,8 @@ class Controller:
             schedules=self._schedule_view(),
             strategies=self._strategy_view(),
             energy=lambda: self.configuration.energy,
+            tariff=lambda: self.configuration.tariff,
+            report_plan=lambda: self.configuration.report,
             fleet=lambda: self.configuration.fleet,
             overview=self._overview,
             folder=self.options.site,
@@ -787,6 +799,23 @@ class Controller:
         )
         self.recorder.hub = self.runtime.hub
         return build_server(app, http, self.clock)
+
+    def _report(self) -> None:
+        def books() -> Books:
+            here = self.configuration
+            return books_of(here.energy, here.tariff, here.site)
+
+        self.reports = self.runtime.reports = Desk(
+            self.options.data / "reports",
+            self.runtime.metering,
+            books,
+            lambda: self.configuration.site.name,
+            self.jobs,
+            self.clock,
+            product_version(),
+        )
+        self.timetable = Timetable(self.reports, self.clock)
+        self.timetable.use(self.configuration.report, ZoneInfo(self.configuration.site.timezone))
 
     def _overview(self) -> Sequence[str]:
         """Return the points of the overview: everything but the many meters and rooms."""

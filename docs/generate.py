@@ -36,8 +36,11 @@ from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import contact as settings_contact
 from controller.settings import file as settings_file
+from controller.settings import fire as settings_fire
+from controller.settings import report as settings_report
 from controller.settings import roster as settings_roster
 from controller.settings import schedule_row
+from controller.settings import tariff as settings_tariff
 from controller.settings.library import Library
 from controller.settings.problem import Problem
 from controller.settings.secret import KEYS
@@ -173,7 +176,6 @@ def _metavar(argument: Any) -> str:
 
 # -- settings ----------------------------------------------------------------------------------------------------------
 
-_MODULES = (settings_file, settings_contact, settings_roster, schedule_row)
 _FILES = (
     ("site.toml", (("[site]", "SiteRow"), ("[[building]]", "BuildingRow"), ("[[area]]", "AreaRow"))),
     ("server.toml", (("[http]", "HttpRow"), ("[history]", "HistoryRow"), ("[history.influx]", "InfluxRow"))),
@@ -225,7 +227,36 @@ _FILES = (
             ("steps = [ … ]", "StepRow"),
         ),
     ),
+    (
+        "tariff.toml",
+        (
+            ("[account]", "AccountRow"),
+            ("[[table]]", "TariffTableRow"),
+            ("[[table.season]]", "SeasonRow"),
+            ("[[table.hours]]", "HoursRow"),
+            ("[[table.price]]", "PriceRow"),
+            ("excess = [ … ]", "TierRow"),
+            ("power_factor = { … }", "PowerFactorRow"),
+            ("[[table.off_peak_day]]", "OffPeakDayRow"),
+        ),
+    ),
+    ("report.toml", (("[day]", "DaySlotRow"), ("[month]", "MonthSlotRow"))),
+    (
+        "fire.toml",
+        (("[fire]", "FireHeadRow"), ("[[hold]]", "HoldRow"), ("[[effect]]", "EffectRow"), ("[[cause]]", "CauseRow")),
+    ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
+)
+
+
+_ROWS = (
+    settings_file,
+    settings_fire,
+    schedule_row,
+    settings_tariff,
+    settings_report,
+    settings_contact,
+    settings_roster,
 )
 
 
@@ -239,7 +270,7 @@ def _settings() -> str:
             "`profiles/`; their format is on [another page](profile-format.md)."
         ),
         (
-            'Rows of equipment, devices, plans, documents, calendars, schedules and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
+            'Rows of equipment, devices, plans, documents, calendars, schedules, causes of fire and vehicles may repeat themselves: `for = { n = "1..40" }` (ranges or lists; several keys '
             "give every combination) and `{n}`, `{n:02}` or whole-number arithmetic such as `{(n-1)%19+1}` in every text; "
             "a text that is one template alone and gives a number is that number. `each` lays differences of single "
             "repetitions over the row, by the value of the first variable."
@@ -248,7 +279,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = next(getattr(module, model) for module in _MODULES if hasattr(module, model))
+            cls = next(found for module in _ROWS if (found := getattr(module, model, None)) is not None)
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

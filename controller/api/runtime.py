@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from controller.energy.meter import Metering
+from controller.energy.tariff import TariffPlan
 from controller.errors import NotFoundError, UnavailableError
 from controller.notify.plan import NotifyPlan
+from controller.report.timetable import ReportPlan
 from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
 from controller.settings.energy import EnergyPlan, Fleet
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
     from controller.point.table import PointTable
+    from controller.report.desk import Desk
     from controller.safety.watch import FireWatch
     from controller.schedule.booking import Booking
     from controller.schedule.engine import Wish
@@ -307,6 +311,12 @@ class Runtime:
     schedules: ScheduleView = dataclass_field(default_factory=ScheduleView)
     strategies: StrategyView = dataclass_field(default_factory=StrategyView)
     energy: Callable[[], EnergyPlan] = EnergyPlan
+    tariff: Callable[[], TariffPlan] = TariffPlan
+    metering: Metering = dataclass_field(init=False)
+    """The history as quarter hours of energy; its memory is shared by all who ask."""
+    reports: Desk | None = None
+    report_plan: Callable[[], ReportPlan] = ReportPlan
+    """When reports are made by themselves."""
     fleet: Callable[[], Fleet] = Fleet
     """Official vehicles; chargers ask `fleet().find(plate or card)`."""
     overview: Callable[[], Sequence[str]] = tuple
@@ -339,3 +349,6 @@ class Runtime:
     """Set by `create_app`; the cycle publishes into it."""
     metrics: Callable[[], Mapping[str, float]] = dict
     """Further gauges for /metrics, name (snake_case, without prefix) → value."""
+
+    def __post_init__(self) -> None:
+        self.metering = Metering(self.history, self.clock)

@@ -87,6 +87,7 @@ class ScheduleEngine:
         self._ready = ready
         self._clock = clock
         self._changed = changed
+        self._uses: Sequence[Use] = ()
         self._held: set[str] = set()
         self._staggering = False
         self._waiting = False
@@ -97,12 +98,19 @@ class ScheduleEngine:
         self.refused: dict[str, str] = {}
         """Points whose slot could not be set at the last look, and why."""
 
-    def look(self) -> None:
-        """Work out what every schedule wants now, and ask the arbiter for it. A fault costs this look alone."""
+    def look(self, *, again: bool = False) -> None:
+        """Work out what every schedule wants now, and ask the arbiter for it. A fault costs this look alone.
+
+        `again` takes the bookings of the look before, for one that follows within the minute: repetitions of an
+        iCalendar file take milliseconds to work out.
+        """
         starting = self._staggering
         before = (self.wishes, dict(self.refused), len(self._held))
         try:
-            self._look(self._clock.now_ns())
+            now_ns = self._clock.now_ns()
+            if not again:
+                self._uses = self._used(now_ns - _REACH_NS, now_ns + _REACH_NS)
+            self._look(now_ns)
         except Exception:  # noqa: BLE001 - logged and survived: the next look works all out anew
             self.faults += 1
             _log.exception("the schedules could not be looked at (fault %d); their leases run", self.faults)
@@ -111,28 +119,27 @@ class ScheduleEngine:
             self._changed()
 
     def _look(self, now_ns: int) -> None:
-        wishes = self._work_out(now_ns)
-        self.wishes = wishes
-        self.refused = {address: said for address, said in self.refused.items() if address in wishes}
+        wishes, before = self._work_out(now_ns), self.refused
+        self.wishes, self.refused = wishes, {}
         self._waiting = False
         for address in sorted(self._held - wishes.keys()):
             self._release(address)
         for address, wish in wishes.items():
             self._fill(address, wish)
+        self._say(before)
 
     def _work_out(self, now_ns: int) -> dict[str, Wish]:
         timetable, points, out = self._timetable(), self._site().points, self._out()
-        used = self._used(now_ns - _REACH_NS, now_ns + _REACH_NS)
         wishes: dict[str, Wish] = {}
         self._staggering = False
         for schedule in timetable.schedules.values():
             for place, equipment in enumerate(schedule.equipment):
                 if equipment in out:
                     continue
-                state = timetable.state(schedule, now_ns, equipment, used)
+                state = timetable.state(schedule, now_ns, equipment, self._uses)
                 late_ns = round(place * schedule.stagger_s * 1e9)
                 if late_ns:
-                    nominal, state = state, timetable.state(schedule, now_ns - late_ns, equipment, used)
+                    nominal, state = state, timetable.state(schedule, now_ns - late_ns, equipment, self._uses)
                     self._staggering |= state.mode != nominal.mode
                 mode = schedule.mode(state.mode)
                 for tag, value in mode.values.items() if mode else ():
@@ -149,13 +156,18 @@ class ScheduleEngine:
         try:
             self._arbiter.request(address, SLOT, wish.value, OWNER, _reason(schedule, wish.state), lease_s=LEASE_S)
         except ShifuError as error:
-            if address not in self.refused:
-                _log.warning("schedule %s cannot set %s: %s", wish.schedule, address, error)
             self.refused[address] = str(error)
             return
         self._held.add(address)
-        if self.refused.pop(address, None) is not None:
-            _log.info("schedule %s sets %s again", wish.schedule, address)
+
+    def _say(self, before: Mapping[str, str]) -> None:
+        """Log once what cannot be set any more, and once that it can be again; a fire takes many points at once."""
+        lost = sorted(self.refused.keys() - before.keys())
+        if lost:
+            _log.warning("schedules cannot set %d points, such as %s: %s", len(lost), lost[0], self.refused[lost[0]])
+        back = before.keys() & self.wishes.keys() - self.refused.keys()
+        if back:
+            _log.info("schedules set %d points again", len(back))
 
     def _release(self, address: str) -> None:
         """Let go of a point that no schedule wants anything of; a slot that somebody else filled is his."""
@@ -176,7 +188,7 @@ class ScheduleEngine:
             pause_s = _MINUTE_S - self._clock.now_ns() / 1e9 % _MINUTE_S + 0.01
             soon_s = _STAGGER_S if self._staggering else _START_S if self._waiting else pause_s
             await self._clock.sleep(min(pause_s, soon_s))
-            self.look()
+            self.look(again=soon_s < pause_s)
 
 
 def _reason(schedule: Schedule, state: State) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from controller.energy.tariff import TariffPlan
 from controller.notify.plan import NotifyPlan
+from controller.report.timetable import ReportPlan
 from controller.safety.cause import FireTable
 from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
@@ -57,6 +59,8 @@ class Configuration:
     calendar: Calendar = field(default_factory=Calendar)
     timetable: Timetable = field(default_factory=Timetable)
     energy: EnergyPlan = field(default_factory=EnergyPlan)
+    tariff: TariffPlan = field(default_factory=TariffPlan)
+    report: ReportPlan = field(default_factory=ReportPlan)
     fleet: Fleet = field(default_factory=Fleet)
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
     notify: NotifyPlan = field(default_factory=NotifyPlan)

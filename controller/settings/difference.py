@@ -43,7 +43,7 @@ class Difference:
     """By id; a mode that the files changed too."""
     calendar: Change
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
-    factors, uses and vehicles too."""
+    factors, uses, tariffs, times of reports and vehicles too."""
     notify: Change
     """Channels, contacts, duties and routes of notify.toml, as `route fire`; its other keys as `notify`."""
     fire: Change
@@ -136,6 +136,9 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **{f"carbon {item.year}": item for item in energy.factors},
         **{f"use {item.id}": item for item in energy.uses},
         **{f"main meter {item}": item for item in energy.main},
+        **{f"tariff {item.id}": item for item in configuration.tariff.tables},
+        **({} if configuration.tariff.account is None else {"tariff account": configuration.tariff.account}),
+        **({"report schedule": configuration.report} if configuration.report.kinds else {}),
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
     }
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from controller.energy.carbon import Factor
+from controller.energy.load import Counter
+from controller.energy.meter import Meters
+from controller.energy.statement import Books
+from controller.energy.statement import EndUse as UseMeters
 from controller.point.model import Name
 from controller.settings.problem import Problem, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from controller.point.model import Equipment, Point
+    from controller.energy.tariff import TariffPlan
+    from controller.point.model import Equipment, Point, Site
     from controller.settings.read import Rows
 
-__all__ = ["COUNTER", "EndUse", "EnergyPlan", "Fleet", "Vehicle", "energy_plan", "vehicles"]
+__all__ = ["COUNTER", "EndUse", "EnergyPlan", "Fleet", "Vehicle", "books_of", "energy_plan", "vehicles"]
 
+_REACTIVE, _REACTIVE_POWER = "reactive_energy_import", "reactive_power"
 COUNTER = "energy_import"
 """Tag of a meter's energy counter, kWh."""
 
@@ -39,6 +46,8 @@ class EnergyPlan:
     main: tuple[str, ...] = ()
     """Addresses of the counters that measure all electricity, each once."""
     uses: tuple[EndUse, ...] = ()
+    outdoor: str = ""
+    """Address of the point of the outdoor temperature; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +120,51 @@ def energy_plan(
                 problems.append(Problem(places.name, line, "use.meters", address, "each meter in one use", todo))
                 break
         uses[use.id] = EndUse(use.id, Name(use.name.zh, use.name.en), found)
+    if row.outdoor and getattr(points.get(row.outdoor), "unit", "") != "°C":
+        got = f'"{row.outdoor}"' if row.outdoor not in points else f"{row.outdoor} in {points[row.outdoor].unit}"
+        line, todo = places.line(("outdoor",)), nearest(row.outdoor, points)
+        problems.append(Problem(places.name, line, "outdoor", got, "a point in °C", todo))
     return EnergyPlan(
         factors=tuple(Factor(one.year, float(one.kg_per_kwh), one.source, one.note) for one in row.carbon),
         main=counters(row.main, ("main",), "main"),
         uses=tuple(uses.values()),
+        outdoor=row.outdoor,
+    )
+
+
+def books_of(
+    plan: EnergyPlan, tariff: TariffPlan, site: Site, visible: Callable[[Point], bool] = lambda _: True
+) -> Books:
+    """Return what statements are made of, of the meters that are `visible`.
+
+    The main meters stand for the whole site together: where one of them is not visible there is none, and no bill.
+    """
+    points = site.points
+
+    def meters(addresses: Sequence[str]) -> Meters:
+        mine = [points[address] for address in addresses if address in points and visible(points[address])]
+        pieces = [point.equipment for point in mine]
+        reactive = [points.get(f"{piece}.{_REACTIVE}") for piece in pieces]
+        power = [points.get(f"{piece}.{_REACTIVE_POWER}") for piece in pieces]
+        counters = tuple(Counter(point.number, point.wrap_at) for point in reactive if point is not None)
+        numbers = tuple(point.number for point in power if point is not None)
+        whole = len(counters) == len(mine)
+        return Meters(
+            tuple(Counter(point.number, point.wrap_at) for point in mine),
+            counters if whole else (),
+            numbers if not whole and len(numbers) == len(mine) else (),
+        )
+
+    main = meters(plan.main)
+    whole = len(main.energy) == len(plan.main)
+    outdoor = points.get(plan.outdoor)
+    return Books(
+        zone=ZoneInfo(site.timezone),
+        main=main if whole else Meters(()),
+        uses=tuple(UseMeters(use.id, use.name, meters(use.points)) for use in plan.uses),
+        factors=plan.factors,
+        tariff=tariff if whole and tariff.account is not None else None,
+        outdoor=outdoor.number if outdoor is not None and visible(outdoor) else None,
     )
 
 

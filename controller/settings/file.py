@@ -406,6 +406,8 @@ class EnergyFile(SettingsRow):
 
     main: Annotated[list[Pattern], Field(max_length=20)] = []
     """The meters that measure all electricity of the site, each once."""
+    outdoor: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]*$", max_length=120)] = ""
+    """The point of the outdoor temperature, °C, for baselines; empty: none."""
     carbon: Annotated[list[CarbonRow], Field(max_length=200)] = []
     use: Annotated[list[UseRow], Field(max_length=50)] = []
 

@@ -22,9 +22,11 @@ from controller.settings.overlay import apply_limits
 from controller.settings.plan import floor_plans
 from controller.settings.problem import Problem, SettingsError
 from controller.settings.read import read_site
+from controller.settings.report import report_plan
 from controller.settings.rule import check_rules, rules, virtual_points
 from controller.settings.schedule import build_timetable
 from controller.settings.strategy import strategies
+from controller.settings.tariff import tariff_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -183,6 +185,7 @@ class _Maker:
         calendar = build_calendar(rows, Frame(builder.equipment, builder.areas, builder.buildings, zone), problems)
         timetable = build_timetable(rows, builder.equipment, builder.points, zone, problems)
         energy = energy_plan(rows, builder.equipment, builder.points, problems)
+        tariff = tariff_plan(rows.tariff, rows.tariff_places, builder.equipment, energy, problems)
         fleet = vehicles(rows, problems)
         fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
         programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, fleet, problems)
@@ -216,6 +219,8 @@ class _Maker:
             calendar=calendar,
             timetable=timetable,
             energy=energy,
+            tariff=tariff,
+            report=report_plan(rows.report),
             fleet=fleet,
             notify=notify,
             fire=fire,

@@ -29,9 +29,11 @@ from controller.settings.file import (
 )
 from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
 from controller.settings.problem import MOST, Problem, SettingsError, nearest, shown
+from controller.settings.report import ReportFile
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.source import MAX_ROWS, Source, read_csv, read_text, read_toml
 from controller.settings.strategy import StrategyFile
+from controller.settings.tariff import TARIFF_FORMS, TariffFile
 from controller.settings.template import TemplateError, expand, fill
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ _FILES = (
     "schedule.toml",
     "energy.toml",
     "notify.toml",
+    "tariff.toml",
+    "report.toml",
     "fire.toml",
     "strategy.toml",
     "vehicles.toml",
@@ -164,6 +168,9 @@ class Rows:
     days: list[Placed[DayRow]] = field(default_factory=list)
     energy: EnergyFile = field(default_factory=EnergyFile)
     energy_places: Source = field(default_factory=lambda: Source("energy.toml", {}))
+    tariff: TariffFile = field(default_factory=TariffFile)
+    tariff_places: Source = field(default_factory=lambda: Source("tariff.toml", {}))
+    report: ReportFile = field(default_factory=ReportFile)
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
     notify: NotifyFile = field(default_factory=NotifyFile)
     notify_places: Source = field(default_factory=lambda: Source("notify.toml", {}))
@@ -215,6 +222,10 @@ def read_site(folder: Path) -> Rows:
     rows.energy = energy or EnergyFile()
     notify, rows.notify_places = _whole(folder, "notify.toml", NotifyFile, problems)
     rows.notify = notify or NotifyFile()
+    tariff, rows.tariff_places = _whole(folder, "tariff.toml", TariffFile, problems)
+    rows.tariff = tariff or TariffFile()
+    report, _ = _whole(folder, "report.toml", ReportFile, problems)
+    rows.report = report or ReportFile()
     for source in _sources(folder, "vehicles", "vehicle", problems):
         rows.vehicles += _expanded(source, "vehicle", VehicleRow, problems, len(rows.vehicles))
     _read_fire(folder, rows, problems)
@@ -491,7 +502,7 @@ def _wanted(item: Any) -> str:
     kind = item["type"]
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern"))
-        return FORMS.get(pattern, f"a text of the form {pattern}")
+        return FORMS.get(pattern) or TARIFF_FORMS.get(pattern) or f"a text of the form {pattern}"
     if kind in _KINDS:
         return _KINDS[kind]
     for name, words in _BOUNDS.items():

@@ -23,8 +23,10 @@ from controller.settings.file import (
     WorksRow,
 )
 from controller.settings.fire import CauseRow, EffectRow, FireHeadRow, HoldRow
+from controller.settings.report import ReportFile
 from controller.settings.schedule_row import DayRow, ScheduleRow, SpecialPeriodRow
 from controller.settings.strategy import StrategyFile
+from controller.settings.tariff import TariffFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
         "notify": NotifyFile.model_json_schema(by_alias=True),
+        "report": ReportFile.model_json_schema(by_alias=True),
+        "tariff": TariffFile.model_json_schema(by_alias=True),
         "strategy": StrategyFile.model_json_schema(by_alias=True),
         "equipment": _rows(equipment=EquipmentRow),
         "fire": _fire(),

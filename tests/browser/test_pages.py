@@ -48,6 +48,7 @@ SHEETS = [
     Sheet("schedules", "/schedules", "schedules", "排程", "Schedules", "[data-plan]"),
     Sheet("events", "/events", "events", "事件", "Events"),
     Sheet("energy", "/energy", "energy", "能源與碳", "Energy and carbon", "tbody tr"),
+    Sheet("reports", "/reports", "reports", "報表", "Reports"),
     Sheet("lifts", "/lifts", "lifts", "升降設備", "Lifts", "[data-lift]"),
     Sheet("fire", "/fire", "fire", "消防", "Fire", "[data-zone]"),
     Sheet("standby", "/standby", "standby", "備援電力", "Standby power", "[data-bank]"),

@@ -11,6 +11,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
 const fontPackage = dirname(require.resolve('@expo-google-fonts/noto-sans-tc/package.json'));
 const out = join(root, 'src', 'generated', 'fonts');
+// Reports (PDF) want the same font as TrueType; in `public` it comes into `dist` as it is.
+const reports = join(root, 'public', 'generated', 'fonts');
 const big5 = new TextDecoder('big5');
 
 /** Characters of Big5 rows `from`..`to` (lead byte in the high half). */
@@ -63,19 +65,22 @@ const jobs = [
   { name: 'noto-sans-tc-400', file: '400Regular/NotoSansTC_400Regular.ttf', text: core },
   { name: 'noto-sans-tc-500', file: '500Medium/NotoSansTC_500Medium.ttf', text: core },
   { name: 'noto-sans-tc-rare', file: '400Regular/NotoSansTC_400Regular.ttf', text: level2 },
+  { name: 'report-400', file: '400Regular/NotoSansTC_400Regular.ttf', text: core, format: 'truetype' },
+  { name: 'report-500', file: '500Medium/NotoSansTC_500Medium.ttf', text: core, format: 'truetype' },
 ];
 
 const version = JSON.parse(readFileSync(join(fontPackage, 'package.json'), 'utf8')).version;
 const extra = [...used()].filter((c) => !core.includes(c)).sort().join('');
 const key = createHash('sha256').update(JSON.stringify([version, extra, readFileSync(fileURLToPath(import.meta.url), 'utf8')])).digest('hex');
 const stamp = join(out, 'stamp');
-if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) {
+if (existsSync(reports) && existsSync(stamp) && readFileSync(stamp, 'utf8') === key) {
   console.log('fonts: up to date');
   process.exit(0);
 }
 
 const { default: subsetFont } = await import('subset-font');
 mkdirSync(out, { recursive: true });
+mkdirSync(reports, { recursive: true });
 const unicodeRange = (text) => {
   const points = [...new Set([...text].map((c) => c.codePointAt(0)))].sort((a, b) => a - b);
   const parts = [];
@@ -90,8 +95,8 @@ const unicodeRange = (text) => {
 for (const job of jobs) {
   const text = job.name.endsWith('rare') ? job.text : job.text + extra;
   const started = performance.now();
-  const data = await subsetFont(readFileSync(join(fontPackage, job.file)), text, { targetFormat: 'woff2', noLayoutClosure: true });
-  writeFileSync(join(out, `${job.name}.woff2`), data);
+  const data = await subsetFont(readFileSync(join(fontPackage, job.file)), text, { targetFormat: job.format ?? 'woff2', noLayoutClosure: true });
+  writeFileSync(job.format ? join(reports, `${job.name}.ttf`) : join(out, `${job.name}.woff2`), data);
   console.log(`fonts: ${job.name} ${(data.length / 1024).toFixed(0)} kB in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 writeFileSync(

@@ -28,6 +28,7 @@ from controller.history.store import Before, Buckets, Series
 from controller.identity.identity import Identity
 from controller.identity.password import PasswordVault
 from controller.identity.permission import Role
+from controller.job import InlineJobs
 from controller.journal import entry as row
 from controller.journal.journal import InlineExecutor, Journal
 from controller.maintenance.works import outages
@@ -39,6 +40,7 @@ from controller.plan.plan import Drawing, Plan, Zone
 from controller.plan.store import DrawingStore, digest
 from controller.point.model import Area, Building, Document, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
 from controller.point.table import PointTable
+from controller.report.desk import Desk
 from controller.rule.engine import RuleEngine
 from controller.safety.cause import Cause, Effect, FireTable
 from controller.safety.effect import expected
@@ -47,7 +49,7 @@ from controller.safety.response import Burning, Phase, Response
 from controller.safety.watch import FireRecord, FireWatch
 from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
-from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle
+from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle, books_of
 from controller.settings.overlay import Change, forget, store
 from controller.settings.roster import lay_rosters, roster_key
 from controller.strategy.demand import Demand
@@ -583,6 +585,15 @@ async def open_house(
         inventory=stock.inventory,
         test_read=stock.test_read,
         overview=lambda: ["hall.electrical.tx1.power", "hall.plant.ch1.cop"],
+    )
+    runtime.reports = Desk(
+        path / "reports",
+        runtime.metering,
+        lambda: books_of(runtime.energy(), runtime.tariff(), site),
+        lambda: site.name,
+        InlineJobs(),
+        clock,
+        "0.1.0",
     )
     settings = settings or ApiSettings(requests_per_s=10_000, sign_ins_per_min=10_000)
     app = create_app(runtime, static_dir=static, settings=settings)

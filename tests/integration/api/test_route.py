@@ -65,6 +65,9 @@ VALUES = {
     "duty_id": "plant",
     "channel_id": "hook",
     "phone_id": "0" * 16,
+    "report_id": "month-2025-12-01",
+    "language": "zh",
+    "format": "pdf",
 }
 
 
@@ -133,6 +136,7 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/schedules/{kind}/{entry_id}/reset"): Action.CONFIGURE,
     ("PUT", "/api/v1/strategies/{strategy}/mode"): Action.CONFIGURE,
     ("POST", "/api/v1/drawings"): Action.CONFIGURE,
+    ("POST", "/api/v1/reports"): Action.CONFIGURE,
     ("PUT", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("DELETE", "/api/v1/plans/{building}/{floor}"): Action.CONFIGURE,
     ("GET", "/api/v1/users"): Action.MANAGE_USERS,

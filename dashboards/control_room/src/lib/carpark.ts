@@ -33,12 +33,12 @@ export function zones(equipment: Equipment[]): [string, Zone[]][] {
   return [...found].sort(([a], [b]) => a.localeCompare(b)).map(([floor, level]) => [floor, [...level.values()].sort((a, b) => a.zone - b.zone)]);
 }
 
-/** Who has the fan: somebody on site, a person, a program, or its own automatic, which looks at the gas heads. */
-export type Mode = 'site' | 'manual' | 'program' | 'own' | 'unknown';
+/** Who has the fan: somebody on site, a person, a program, the schedule, or its own automatic, which looks at the gas heads. */
+export type Mode = 'site' | 'manual' | 'program' | 'schedule' | 'own' | 'unknown';
 export function mode(remote: boolean | null, winners: (number | null | undefined)[]): Mode {
   if (remote === false) return 'site';
   const held = winners.filter((w): w is number => typeof w === 'number' && w > 0);
   if (held.some((w) => w <= 8)) return 'manual';
-  if (held.length > 0) return 'program';
+  if (held.length > 0) return Math.min(...held) === 15 ? 'schedule' : 'program';
   return winners.some((w) => w === undefined) ? 'unknown' : 'own';
 }

@@ -41,6 +41,7 @@ export const PAGES: PageEntry[] = [
   page('ev', '/ev', () => import('../pages/EvPage.svelte'), { rail: true, systems: ['ev', 'parking'], key: 'c' }),
   page('meters', '/meters', () => import('../pages/MetersPage.svelte'), { rail: true, systems: ['meter', 'water'] }),
   page('energy', '/energy', () => import('../pages/EnergyPage.svelte'), { key: 'y' }),
+  page('reports', '/reports', () => import('../pages/ReportsPage.svelte'), { above: 'energy' }),
   page('strategies', '/strategies', () => import('../pages/StrategiesPage.svelte'), { key: 'x' }),
   page('strategy', '/strategies/:id', () => import('../pages/StrategiesPage.svelte'), { above: 'strategies' }),
   page('fire', '/fire', () => import('../pages/FirePage.svelte'), { rail: true, systems: ['fire'] }),

@@ -28,6 +28,8 @@ describe('air of the car park', () => {
     expect(mode(false, [8, null])).toBe('site');
     expect(mode(true, [null, 8])).toBe('manual');
     expect(mode(true, [12, null])).toBe('program');
+    expect(mode(true, [15, 12])).toBe('program');
+    expect(mode(true, [15, null])).toBe('schedule');
     expect(mode(true, [null, 0])).toBe('own');
     expect(mode(true, [undefined, null])).toBe('unknown');
   });

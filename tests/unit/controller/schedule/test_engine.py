@@ -11,6 +11,7 @@ import pytest
 
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
+from controller.command.hold import ALL_HELD, Hold
 from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.errors import UnavailableError
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
@@ -73,9 +74,10 @@ class Bench:
         self.out: set[str] = set()
         self.starting: set[str] = set()
         self.changes = 0
+        self.asked = 0
         self.engine = ScheduleEngine(
             timetable=lambda: self.timetable,
-            used=lambda _start, _end: self.uses,
+            used=self._used,
             site=lambda: site,
             arbiter=self.arbiter,
             out=lambda: self.out,
@@ -88,6 +90,10 @@ class Bench:
         if self.broken and command.state == "accepted":
             raise UnavailableError("the journal is down")
         self.recorded.append(command)
+
+    def _used(self, _start_ns: int, _end_ns: int) -> list[Use]:
+        self.asked += 1
+        return self.uses
 
     def _changed(self) -> None:
         self.changes += 1
@@ -188,14 +194,33 @@ def test_a_device_that_was_not_tried_yet_gets_no_command_that_would_fail() -> No
     assert sorted(bench.look()) == [("3.fan_cmd", 1.0), ("3.zone_temp_sp", 26.0)]
 
 
-def test_a_refused_point_keeps_nothing_else_from_running() -> None:
+def test_a_refused_point_keeps_nothing_else_from_running(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench("2026-11-27 12:00:00")
     bench.broken = True
     assert bench.look() == []
     assert set(bench.engine.refused) == {f"{fan}.{tag}" for fan in FANS for tag in ("fan_cmd", "zone_temp_sp")}
     assert "journal" in bench.engine.refused[f"{FANS[0]}.fan_cmd"]
+    bench.look()
+    assert caplog.text.count("schedules cannot set 6 points, such as b.hvac.ahu_1.fan_cmd") == 1
     bench.broken = False
     assert len(bench.look()) == 6
+    assert bench.engine.refused == {}
+
+
+def test_a_fire_keeps_the_schedule_out_until_its_slots_are_given_back() -> None:
+    bench = Bench("2026-11-27 12:00:00")
+    bench.look()
+    mine = f"{FANS[0]}.fan_cmd"
+    bench.arbiter.hold({mine: Hold("fire", "fire in zone 3")})
+    for _ in range(3):
+        assert bench.look() == []
+        bench.clock.move(60)
+    assert bench.slot(0) is None
+    assert "fire in zone 3" in bench.engine.refused[mine]
+    assert bench.slot(1) == 1.0
+    bench.arbiter.hold({mine: Hold("fire", "given back", ALL_HELD - {15, 16})})
+    assert (f"{FANS[0][-1]}.fan_cmd", 1.0) in bench.look()
+    assert bench.arbiter.present(mine) == (1.0, 15)
     assert bench.engine.refused == {}
 
 
@@ -254,6 +279,7 @@ async def test_the_task_looks_at_each_minute_and_each_second_while_machines_star
     assert seen[21] == [1.0, 0.0, 0.0]
     assert seen[26] == [1.0, 1.0, 0.0]
     assert seen[32] == [1.0, 1.0, 1.0]
+    assert bench.asked == 2, "bookings are worked out once a minute, not at each machine"
 
 
 async def test_it_looks_again_soon_while_devices_are_still_to_be_tried() -> None:

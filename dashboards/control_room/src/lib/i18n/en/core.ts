@@ -26,6 +26,7 @@ export const core: Words<typeof zh> = {
   'page.ev': 'Charging and parking',
   'page.meters': 'Meters',
   'page.energy': 'Energy and carbon',
+  'page.reports': 'Reports',
   'page.strategies': 'Strategies',
   'page.strategy': 'Strategies',
   'page.standby': 'Standby power',

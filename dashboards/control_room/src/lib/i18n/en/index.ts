@@ -2,6 +2,7 @@
 import { air } from './air';
 import { commissioning } from './commissioning';
 import { core } from './core';
+import { energy } from './energy';
 import { events } from './events';
 import { fire } from './fire';
 import { lift } from './lift';
@@ -17,4 +18,4 @@ import { security } from './security';
 import { strategy } from './strategy';
 import { system } from './system';
 
-export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...commissioning, ...plan, ...notify, ...overview, ...schedule, ...strategy, ...system };
+export const en = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...meters, ...events, ...maintenance, ...energy, ...commissioning, ...plan, ...notify, ...overview, ...schedule, ...strategy, ...system };

@@ -21,6 +21,7 @@ export const parking: Words<typeof zh> = {
   'carpark.mode.site': 'local',
   'carpark.mode.manual': 'manual',
   'carpark.mode.program': 'program',
+  'carpark.mode.schedule': 'schedule',
   'carpark.mode.own': 'automatic',
   'carpark.mode.unknown': 'mode unknown',
   'carpark.law': 'Stages by EN 50545-1: CO 30 / 60 ppm and NO2 3 / 6 ppm as 15-min means, 150 / 15 ppm as 1-min means. From the first stage on, the detector has the fan of its zone at full speed by a wire of its own, whatever is commanded.',

@@ -24,6 +24,7 @@ export const core = {
   'page.ev': '充電與停車',
   'page.meters': '電表水表',
   'page.energy': '能源與碳',
+  'page.reports': '報表',
   'page.strategies': '最佳化策略',
   'page.strategy': '最佳化策略',
   'page.standby': '備援電力',

@@ -18,6 +18,7 @@ export const parking = {
   'carpark.mode.site': '現場',
   'carpark.mode.manual': '手動',
   'carpark.mode.program': '程式控制',
+  'carpark.mode.schedule': '排程',
   'carpark.mode.own': '自動',
   'carpark.mode.unknown': '模式不明',
   'carpark.law': '分段依 EN 50545-1：一氧化碳 30／60 ppm、二氧化氮 3／6 ppm（15 分平均），150／15 ppm（1 分平均）。達第一段時，偵測器以接點直接將該區排風機開至全速，不受指令影響。',
