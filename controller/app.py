@@ -38,6 +38,7 @@ from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
+from controller.delivery import ReportDelivery
 from controller.enrolment import enrolment
 from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
 from controller.field.field import Field, Idle
@@ -813,6 +814,7 @@ class Controller:
             self.jobs,
             self.clock,
             product_version(),
+            (ReportDelivery(self.options.data / "reports", lambda: self.configuration.notify, self.notify.notifier),),
         )
         self.timetable = Timetable(self.reports, self.clock)
         self.timetable.use(self.configuration.report, ZoneInfo(self.configuration.site.timezone))

@@ -118,5 +118,7 @@ class NotifyPlan:
     """HTTP proxy through which push and chat go out; empty: directly."""
     hosts: tuple[str, ...] = ()
     """Hosts of the house that may be reached without TLS, and directly in spite of a gateway."""
+    reports: tuple[Target, ...] = ()
+    """Who gets the reports that are made by schedule."""
     cleared: Literal["push", "all", "none"] = "push"
     """By which ways those who were told hear that the alarm is over."""

@@ -23,7 +23,7 @@ from controller.settings.roster import HoursRow, Issue, RosterFrame, RosterRow, 
 from controller.settings.secret import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from controller.point.model import Site
@@ -141,6 +141,8 @@ class NotifyFile(_Row):
     cleared: Literal["push", "all", "none"] = "push"
     """By which ways those who were told hear that the alarm is over."""
     pace: PaceRow = PaceRow()
+    reports: Annotated[list[TargetWord], Field(max_length=20)] = []
+    """Who gets the reports that are made by schedule, `duty:<id>` or `contact:<id>`."""
     channel: Annotated[list[ChannelRow], Field(max_length=20)] = []
     contact: Annotated[list[ContactRow], Field(max_length=200)] = []
     duty: Annotated[list[DutyRow], Field(max_length=50)] = []
@@ -202,6 +204,8 @@ def notify_plan(
         for issue in issues:
             tell(issue._replace(path=("route", at, *issue.path)))
         routes.append(_route(route))
+    for issue in _unknown(row.reports, ("reports",), contacts, duties):
+        tell(issue)
     plan = NotifyPlan(
         contacts,
         duties,
@@ -211,6 +215,7 @@ def notify_plan(
         row.address,
         row.gateway,
         hosts,
+        _targets(row.reports),
         row.cleared,
     )
     notices += _thin(plan)
@@ -337,12 +342,7 @@ def _route_issues(
 ) -> list[Issue]:
     issues = []
     for at, step in enumerate(row.steps):
-        for place, word in enumerate(step.to):
-            kind, _, name = word.partition(":")
-            known: Mapping[str, object] = duties if kind == "duty" else contacts
-            if name not in known:
-                wanted = f"a {kind} of notify.toml"
-                issues.append(Issue(("steps", at, "to", place), f'"{word}"', wanted, nearest(name, known)))
+        issues += _unknown(step.to, ("steps", at, "to"), contacts, duties)
     floors = {floor.id for building in site.buildings.values() for floor in building.floors}
     systems = {piece.system for piece in site.equipment.values()} | {"system"}
     for key, names, known_names in (
@@ -357,13 +357,28 @@ def _route_issues(
     return issues
 
 
+def _unknown(
+    words: Sequence[str], path: tuple[str | int, ...], contacts: Mapping[str, Contact], duties: Mapping[str, Duty]
+) -> list[Issue]:
+    """Say which targets are neither a duty nor a contact."""
+    issues = []
+    for place, word in enumerate(words):
+        kind, _, name = word.partition(":")
+        known: Mapping[str, object] = duties if kind == "duty" else contacts
+        if name not in known:
+            issues.append(Issue((*path, place), f'"{word}"', f"a {kind} of notify.toml", nearest(name, known)))
+    return issues
+
+
+def _targets(words: Sequence[str]) -> tuple[Target, ...]:
+    return tuple(Target("duty" if word.startswith("duty:") else "contact", word.partition(":")[2]) for word in words)
+
+
 def _route(row: RouteRow) -> Route:
     steps = tuple(
         Step(
             step.after_min * 60.0,
-            tuple(
-                Target("duty" if word.startswith("duty:") else "contact", word.partition(":")[2]) for word in step.to
-            ),
+            _targets(step.to),
         )
         for step in row.steps
     )

@@ -146,7 +146,7 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
 def _told(configuration: Configuration) -> dict[str, Any]:
     plan = configuration.notify
     return {
-        "notify": (plan.pace, plan.address, plan.gateway, plan.hosts, plan.cleared),
+        "notify": (plan.pace, plan.address, plan.gateway, plan.hosts, plan.reports, plan.cleared),
         # The whole of it, secrets too: `repr` leaves them out, and a new password is a change.
         **{f"channel {item.id}": (item, item.url, item.user, item.password) for item in plan.channels.values()},
         **{f"contact {item.id}": (item, [way.to for way in item.ways]) for item in plan.contacts.values()},

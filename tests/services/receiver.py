@@ -30,6 +30,8 @@ class Mail:
     to: list[str]
     at: float = field(default_factory=time.monotonic)
     """When the whole of it was here."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Attachments by name."""
 
 
 class _Smtp(socketserver.StreamRequestHandler):
@@ -63,7 +65,10 @@ class _Smtp(socketserver.StreamRequestHandler):
         parsed = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
         part = parsed.get_body(("plain",))
         body = "" if part is None else part.get_content()
-        relay.mails.append(Mail(parsed["X-Shifu-Message"] or "", parsed["Subject"] or "", body, sender, list(to)))
+        mail = Mail(parsed["X-Shifu-Message"] or "", parsed["Subject"] or "", body, sender, list(to))
+        for attached in parsed.iter_attachments():
+            mail.files[attached.get_filename() or ""] = bytes(attached.get_content())
+        relay.mails.append(mail)
         relay.arrived.set()
         relay.go_on.wait(30)
         self._say("250 taken")

@@ -95,6 +95,7 @@ def test_secrets_that_are_not_set_here_are_said_and_never_shown(folder: Folder) 
         ('days = ["workday"]', 'days = ["someday"]', "duty.shifts.days"),
         ('"duty:plant"', '"duty:plnt"', 'Did you mean "plant"?'),
         ('"duty:plant"', '"plant"', "duty:<id> or contact:<id>"),
+        ('hosts = ["10.0.0.5"]', 'hosts = ["10.0.0.5"]\nreports = ["contact:chif"]', "reports: got"),
         ("after_min = 15", "after_min = -1", "route.steps.after_min"),
         ('id = "all"', 'id = "all"\nsystems = ["electric"]', 'Did you mean "electrical"?'),
         ('id = "all"', 'id = "all"\nareas = ["moon"]', "route.areas"),
