@@ -40,15 +40,16 @@ def state_of(client: Client, alarm: str) -> str:
 
 
 @pytest.fixture
-def pressed(whole_city: City, people: Callable[[str], Client]) -> Iterator[Client]:
+def pressed(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
     """Somebody presses an SOS button: an alarm of life safety. Afterwards it is well and acknowledged."""
     operator = people("operator")
-    whole_city.sim("fault", "set", "sos-w-05f", "pressed", "1")
+    wait_for(lambda: operator.get("/devices/sos-w-05f")["state"] == "good", 240, "the button never reported")
+    city.sim("fault", "set", "sos-w-05f", "pressed", "1")
     try:
         wait_for(lambda: state_of(operator, SOS) == "unacknowledged", 30, "no SOS alarm")
         yield operator
     finally:
-        whole_city.sim("fault", "clear", "sos-w-05f")
+        city.sim("fault", "clear", "sos-w-05f")
 
     def over() -> bool:
         state = state_of(operator, SOS)
@@ -97,9 +98,9 @@ def acknowledge_link(city: City, client: Client, alarm: str) -> str:
 
 
 def test_the_link_of_a_message_acknowledges_once_after_a_tap_and_never_by_being_opened(
-    building: Building, pressed: Client, whole_city: City
+    building: Building, pressed: Client, city: City
 ) -> None:
-    path = acknowledge_link(whole_city, pressed, SOS)
+    path = acknowledge_link(city, pressed, SOS)
     for _ in range(2):  # a scanner of mail, then the person
         room = phone(building, None)
         page = room.load(path)
@@ -217,7 +218,7 @@ def test_an_installed_application_has_its_manifest_and_icons(building: Building)
 
 
 def test_a_substitute_put_in_on_the_screen_is_on_duty_at_once(
-    building: Building, whole_city: City, people: Callable[[str], Client]
+    building: Building, people: Callable[[str], Client]
 ) -> None:
     room = building.room("engineer", width=1366)
     page = room.load("/duty")
