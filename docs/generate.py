@@ -35,9 +35,11 @@ from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
 from controller.settings import charging as settings_charging
+from controller.settings import contact as settings_contact
 from controller.settings import file as settings_file
 from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
+from controller.settings import roster as settings_roster
 from controller.settings import scenario as settings_scenario
 from controller.settings import schedule_row
 from controller.settings import strategy as settings_strategy
@@ -225,6 +227,21 @@ _FILES = (
         ),
     ),
     (
+        "notify.toml",
+        (
+            ("the file", "NotifyFile"),
+            ("[[channel]]", "ChannelRow"),
+            ("[[contact]]", "ContactRow"),
+            ("ways = [ … ]", "WayRow"),
+            ("quiet = { … }", "QuietRow"),
+            ("[[duty]]", "DutyRow"),
+            ("[[duty.shifts]]", "ShiftRow"),
+            ("[[duty.substitutes]]", "SubstituteRow"),
+            ("[[route]]", "RouteRow"),
+            ("steps = [ … ]", settings_contact.StepRow),
+        ),
+    ),
+    (
         "tariff.toml",
         (
             ("[account]", "AccountRow"),
@@ -265,6 +282,8 @@ _ROWS = (
     settings_report,
     settings_charging,
     settings_scenario,
+    settings_contact,
+    settings_roster,
 )
 
 
@@ -287,7 +306,9 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = next(found for module in _ROWS if (found := getattr(module, model, None)) is not None)
+            cls = (
+                model if isinstance(model, type) else next(getattr(one, model) for one in _ROWS if hasattr(one, model))
+            )
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [

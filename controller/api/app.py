@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 
 from controller.api import (
     about,
+    acknowledge,
     alarm,
     audit,
     calendar,
@@ -27,6 +28,7 @@ from controller.api import (
     document,
     drawing,
     drill,
+    duty,
     energy,
     equipment,
     event,
@@ -37,6 +39,8 @@ from controller.api import (
     limit,
     model,
     muster,
+    notification,
+    phone,
     plan,
     point,
     profile,
@@ -109,6 +113,10 @@ _NOUNS = (
     vehicle,
     drill,
     muster,
+    duty,
+    notification,
+    phone,
+    acknowledge,
     about,
 )
 
