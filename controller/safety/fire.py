@@ -178,12 +178,10 @@ def _differences(inputs: FireInputs) -> set[str]:
 
 
 def _remembered(inputs: FireInputs, memory: FireMemory, now: float) -> FireMemory:
-    heartbeat, moved = memory.heartbeat, memory.moved
-    if inputs.heartbeat is not None:
-        # The first value of all proves nothing: a gateway without its panel answers too.
-        if heartbeat is not None and inputs.heartbeat != heartbeat:
-            moved = now
-        heartbeat = inputs.heartbeat
+    heartbeat, moved = inputs.heartbeat, memory.moved
+    # The first value of all, or after a gap, proves nothing: a gateway without its panel answers too.
+    if None not in (heartbeat, memory.heartbeat) and heartbeat != memory.heartbeat:
+        moved = now
     differs = {what: memory.differs.get(what, now) for what in _differences(inputs)}
     if (heartbeat, moved) == (memory.heartbeat, memory.moved) and differs == memory.differs:
         return memory

@@ -17,14 +17,17 @@ SEEDS = range(200)
 GROUPS = 8
 
 
+HAPPENINGS = (
+    *("fire",) * 4, "pre_alarm", "zone_fault", "zone_test", "mend", *("reset",) * 2, *("link",) * 2, "freeze", "deny",
+    *("clear",) * 2, *("operator",) * 2, "emergency", *("stand_down",) * 3, "restart", "journal", "machine", "clock",
+)  # fmt: skip
+"""What can happen, as often as it is likely."""
+
+
 async def act(house: FireHouse) -> None:
     """Do one thing of what can happen."""
     plant, dice = house.plant, house.random
-    kind = dice.choice(
-        ["fire", "fire", "pre_alarm", "zone_fault", "zone_test", "mend", "reset", "reset", "link", "link", "freeze",
-         "deny", "clear", "clear", "operator", "operator", "emergency", "stand_down", "stand_down", "stand_down",
-         "restart", "journal", "machine", "clock"]
-    )  # fmt: skip
+    kind = dice.choice(HAPPENINGS)
     zone = dice.randint(9, 28)
     match kind:
         case "fire":

@@ -412,11 +412,14 @@ class FireHouse:
     def check(self) -> None:
         """Look whether every rule holds now."""
         mask, plant, watch = self._mask(), self.plant, self.fire
-        tested = bool((plant.panel.zone == TEST).any()) and not mask
-        for name in ("deaf", "frozen", "denied"):
-            self._hidden_s[name] = self._hidden_s[name] + STEP_S if mask == name else 0.0
-        self._hidden_s["test"] = self._hidden_s["test"] + STEP_S if tested else 0.0
         status = self.field.status("fire-panel")
+        tested = bool((plant.panel.zone == TEST).any()) and not mask
+        answers = status is not None and status.state == "good"
+        for name in ("deaf", "frozen", "denied"):
+            # What is frozen is seen to be so only over a link that answers.
+            counts = mask == name and (answers or name != "frozen")
+            self._hidden_s[name] = self._hidden_s[name] + STEP_S if counts else 0.0
+        self._hidden_s["test"] = self._hidden_s["test"] + STEP_S if tested else 0.0
         good = status is not None and status.state == "good" and not mask
         self._known_s = self._known_s + STEP_S if good else 0.0
         burning = {floor for floor, (low, high) in ZONES.items() if (plant.panel.zone[low - 1 : high] == FIRE).any()}

@@ -104,6 +104,16 @@ def test_a_heart_that_stands_still_makes_all_unknown_but_a_fire_that_was_told(pa
     assert [zone.status for zone in picture.zones[:2]] == [FireStatus.FIRE, FireStatus.UNKNOWN]
 
 
+def test_the_first_beat_after_a_gap_proves_nothing(panel: Panel) -> None:
+    panel.look(FireInputs(zones=(None,) * 4), 12.0)
+    panel.beat = 77.0
+    picture = panel.look(CALM, 4.0, beats=False)
+    assert (picture.status, picture.reasons) == (FireStatus.UNKNOWN, (Reason.LINK_LOST,)), (
+        "another value, standing still"
+    )
+    assert panel.look(CALM).status is FireStatus.NORMAL
+
+
 def test_a_panel_that_cannot_be_read_is_unknown_and_its_relay_is_believed(panel: Panel) -> None:
     silent = FireInputs(zones=(None,) * 4, relay_fire=False, relay_fault=False)
     picture = panel.look(silent)
