@@ -35,7 +35,7 @@ def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
         for person in PEOPLE:
             city.sim("fault", "event", "access-e", "access_granted", "door=e-03f-1", "direction=in", f"person={person}")
         try:
-            wait_for(lambda: operator.get(f"/events?q={PEOPLE[-1]}")["items"], 20, "the cards did not arrive")
+            wait_for(lambda: all(operator.get(f"/events?q={one}")["items"] for one in PEOPLE), 20, "no cards arrived")
         except AssertionError:
             if attempt == 5:
                 raise
