@@ -34,12 +34,14 @@ from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
+from controller.settings import charging as settings_charging
 from controller.settings import contact as settings_contact
 from controller.settings import file as settings_file
 from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
 from controller.settings import roster as settings_roster
 from controller.settings import schedule_row
+from controller.settings import strategy as settings_strategy
 from controller.settings import tariff as settings_tariff
 from controller.settings.library import Library
 from controller.settings.problem import Problem
@@ -228,6 +230,17 @@ _FILES = (
         ),
     ),
     (
+        "strategy.toml",
+        (
+            ("[demand]", "DemandRow"),
+            ("[[demand.shed]]", "ShedRow"),
+            ("[reset]", "ResetRow"),
+            ("[[reset.chillers]]", "MachineRow"),
+            ("[charging]", "ChargingRow"),
+            ("[charging.assumed]", "AssumedRow"),
+        ),
+    ),
+    (
         "tariff.toml",
         (
             ("[account]", "AccountRow"),
@@ -253,8 +266,10 @@ _ROWS = (
     settings_file,
     settings_fire,
     schedule_row,
+    settings_strategy,
     settings_tariff,
     settings_report,
+    settings_charging,
     settings_contact,
     settings_roster,
 )
