@@ -34,6 +34,7 @@ from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
+from controller.settings import charging as settings_charging
 from controller.settings import file as settings_file
 from controller.settings import schedule_row
 from controller.settings import strategy as settings_strategy
@@ -215,6 +216,9 @@ _FILES = (
             ("[[demand.shed]]", "ShedRow"),
             ("[reset]", "ResetRow"),
             ("[[reset.chillers]]", "MachineRow"),
+            ("[charging]", "ChargingRow"),
+            ("[charging.assumed]", "ChargingAssumedRow"),
+            ("[[charging.price]]", "ChargingPriceRow"),
         ),
     ),
     ("vehicles.csv, vehicles.toml", (("[[vehicle]]", "VehicleRow"),)),
@@ -240,7 +244,7 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            modules = (settings_file, schedule_row, settings_strategy)
+            modules = (settings_file, schedule_row, settings_strategy, settings_charging)
             cls = next(getattr(module, model) for module in modules if hasattr(module, model))
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
