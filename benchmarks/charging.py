@@ -86,14 +86,17 @@ def days(seeds: int) -> None:
 
 def solves(seeds: int) -> None:
     """Time one plan a seed with all eighteen chargers taken, the largest that the site knows."""
-    taken, gaps = [], []
+    taken: list[float] = []
+    worked: list[float] = []
+    gaps: list[float] = []
     methods: dict[str, int] = {}
     relaxed = 0
     for seed in range(1000, 1000 + seeds):
         problem = crowd(seed)
-        begin = time.perf_counter()
+        begin, work = time.perf_counter(), time.process_time()
         plan = make_plan(problem)
         taken.append(time.perf_counter() - begin)
+        worked.append(time.process_time() - work)
         gaps.append(plan.gap)
         relaxed += bool(plan.relaxed)
         methods[plan.method] = methods.get(plan.method, 0) + 1
@@ -101,6 +104,7 @@ def solves(seeds: int) -> None:
     verdict = "met" if p95 <= GOAL_S else "OVER"
     print(f"{seeds} plans of 18 cars over 96 steps, {relaxed} of them with too little room for all:")
     print(f"median {p50:.3f} s, p95 {p95:.3f} s, worst {worst:.3f} s (goal: p95 {GOAL_S} s): {verdict}")
+    print(f"of the processor alone, on a machine with other work: p95 {np.percentile(worked, 95):.3f} s")
     print(f"{methods}, distance from the optimum at most {100 * max(gaps):.3f} %\n")
 
 

@@ -223,7 +223,8 @@ _FILES = (
             ("[reset]", "ResetRow"),
             ("[[reset.chillers]]", "MachineRow"),
             ("[charging]", "ChargingRow"),
-            ("[charging.assumed]", "AssumedRow"),
+            ("[charging.assumed]", "ChargingAssumedRow"),
+            ("[[charging.price]]", "ChargingPriceRow"),
         ),
     ),
     (

@@ -45,7 +45,7 @@ class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class PriceRow(_Row):
+class ChargingPriceRow(_Row):
     """`[[charging.price]]`: one price of the time-of-use table."""
 
     nt_kwh: Annotated[FiniteFloat, Field(ge=0, le=1000)]
@@ -62,7 +62,7 @@ class PriceRow(_Row):
     """`24:00` for midnight."""
 
 
-class AssumedRow(_Row):
+class ChargingAssumedRow(_Row):
     """`[charging.assumed]`: what is taken where nobody says."""
 
     fleet_charge_percent: Annotated[FiniteFloat, Field(ge=0, le=100)] = 40.0
@@ -120,9 +120,9 @@ class ChargingRow(_Row):
     """How old a plan may get."""
     search_s: Annotated[FiniteFloat, Field(gt=0, le=30)] = 1.0
     """Time of one plan."""
-    assumed: AssumedRow = AssumedRow()
+    assumed: ChargingAssumedRow | None = None
     """What is taken where nobody says."""
-    price: Annotated[list[PriceRow], Field(min_length=1, max_length=200)]
+    price: Annotated[list[ChargingPriceRow], Field(min_length=1, max_length=200)]
     """The time-of-use table; each hour of each kind of day once, all year."""
 
 
@@ -260,7 +260,7 @@ class _Maker:
                 numbers[int(digits.group())] = car
             if re.fullmatch(r"[0-9A-Fa-f]{1,8}", vehicle.rfid):
                 cards[int(vehicle.rfid, 16)] = car
-        row = self.row.assumed
+        row = self.row.assumed or ChargingAssumedRow()
         return Garage(
             numbers,
             cards,
