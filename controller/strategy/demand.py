@@ -323,7 +323,7 @@ class Demand:
     def _shed(
         self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, need: float
     ) -> tuple[DemandMemory, tuple[Candidate, ...]]:
-        """Shed when the need has lasted; return what could have been shed and was not needed."""
+        """Shed when the need has lasted; return what would give something and was not shed."""
         now = view.now
         candidates = self._candidates(view, memory, verdicts)
         if need <= _DEADBAND * self.contract_kw:
@@ -333,7 +333,8 @@ class Demand:
         early, late = seen.elapsed_s < _NOISE_S, seen.elapsed_s > 900.0 - _LATE_S
         acted = max((one.at for one in memory.actions if one.kw < 0.0), default=-math.inf)
         if now - since < _NEED_S or now - acted < _BETWEEN_S or early or late:
-            return memory, candidates
+            useful, _ = choose(candidates, math.inf, view, memory.factors)
+            return memory, tuple(one for one, _, _ in useful)
         # Enough to be back at what is allowed, counted from the middle of the deadband.
         chosen, _ = choose(candidates, need, view, memory.factors)
         if not chosen:
@@ -362,7 +363,8 @@ class Demand:
             need_since=math.inf,
         )
         taken = {one.item.point for one, _, _ in chosen}
-        return memory, tuple(one for one in candidates if one.item.point not in taken)
+        useful, _ = choose(candidates, math.inf, view, memory.factors)
+        return memory, tuple(one for one, _, _ in useful if one.item.point not in taken)
 
     def _candidates(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> tuple[Candidate, ...]:
         now, day, found = view.now, self._day(view.now_ns), []

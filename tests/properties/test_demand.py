@@ -40,7 +40,7 @@ class Ledger:
         return sum(max(0.0, min(end, now) - max(begin, now - 3600.0)) for begin, end in self.spans[home])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**31), base_kw=st.sampled_from([930.0, 1020.0, 1150.0, 1500.0]))
 def test_no_limit_of_comfort_is_ever_broken(seed: int, base_kw: float) -> None:
     random_ = random.Random(seed)
@@ -112,7 +112,7 @@ def test_no_limit_of_comfort_is_ever_broken(seed: int, base_kw: float) -> None:
             before[item.point] = value
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_the_same_view_and_memory_give_the_same_decision(seed: int) -> None:
     random_ = random.Random(seed)

@@ -164,6 +164,8 @@ def test_what_is_left_over_contract_with_nothing_to_shed_is_an_alarm_with_its_co
     cost = 200.0 * (2.0 * 100.0 + 3.0 * (over - 100.0))
     assert f"NT$ {cost:,.0f}" in reason
     assert f"超約 {over:,.0f} kW" in reason
+    toy.run(590.0)
+    assert all(decision.trouble["excess"] for decision in toy.said[-110:]), "to the end of the window, without a gap"
     toy.kw = 700.0
     toy.run(900.0)
     assert toy.said[-1].trouble["excess"] == ""
