@@ -87,7 +87,7 @@ def test_secrets_that_are_not_set_here_are_said_and_never_shown(folder: Folder) 
         ('sender = "shifu@example.gov.tw"\n', "", "channel.sender: got nothing"),
         ('user = "shifu"', 'user = "shifu"\nsecurity = "none"', 'channel.security: got "none"'),
         ('url_env = "CHAT_URL"', "", "channel.url_env: got nothing"),
-        ('{ channel = "mail", to = "duty@example.gov.tw" }', '{ channel = "letter", to = "x@y" }', 'mean "mail"'),
+        ('{ channel = "mail", to = "duty@example.gov.tw" }', '{ channel = "mails", to = "x@y" }', 'mean "mail"'),
         ('to = "duty@example.gov.tw"', 'to = "duty"', "contact.ways.to"),
         ('contacts = ["engineer"]', 'contacts = ["enginer"]', 'Did you mean "engineer"?'),
         ('otherwise = ["engineer"]', "otherwise = []", "duty.otherwise"),
