@@ -12,7 +12,7 @@ import os
 import secrets
 import sqlite3
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,9 @@ from controller.alarm.engine import AlarmEngine
 from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.drill_record import musters_of, open_drills
-from controller.api.render import limits_json
 from controller.api.runtime import (
     ApiSettings,
     CalendarView,
-    LimitChange,
     NotifyView,
     Runtime,
     ScheduleView,
@@ -37,7 +35,7 @@ from controller.api.runtime import (
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
-from controller.connection import build_driver, check_devices
+from controller.connection import build_driver
 from controller.cycle import Cycle, Parts
 from controller.delivery import ReportDelivery
 from controller.drill.engine import DrillEngine
@@ -61,40 +59,24 @@ from controller.journal.lock import FolderLock
 from controller.local import LocalServer
 from controller.notify.desk import NotifyDesk
 from controller.plan.store import DrawingStore
-from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.report.desk import Desk
 from controller.report.timetable import Timetable
+from controller.revision import Revision
 from controller.rule.engine import RuleEngine
 from controller.safety.alarm import definitions as fire_alarms
 from controller.safety.watch import FireWatch
 from controller.schedule.engine import ScheduleEngine
 from controller.schedule.timetable import uses
 from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage, influx_trouble, log_trouble
-from controller.settings.amendment import is_amendment
 from controller.settings.build import Endpoints
 from controller.settings.calendar import entry_key
-from controller.settings.difference import compare
 from controller.settings.energy import books_of
-from controller.settings.inventory import Inventory
-from controller.settings.load import build, read_files
-from controller.settings.overlay import (
-    LIMITS,
-    Change,
-    apply_plans,
-    forget,
-    lay_over,
-    limit_change,
-    plan_change,
-    plan_key,
-    store,
-)
-from controller.settings.problem import SettingsError
-from controller.settings.roster import lay_rosters, roster_key
+from controller.settings.roster import roster_key
 from controller.settings.schedule import schedule_key
 from controller.settings.secret import resolve
-from controller.settings.strategy import lay_strategies, strategy_key
+from controller.settings.strategy import strategy_key
 from controller.share import product_version, share_dir
 from controller.strategy.engine import StrategyEngine, definitions
 from controller.trial import Trials
@@ -106,14 +88,11 @@ if TYPE_CHECKING:
     from controller.alarm.definition import AlarmDefinition
     from controller.energy.statement import Books
     from controller.history.log import Committed
-    from controller.plan.plan import Plan
-    from controller.point.model import Limits, Site
+    from controller.point.model import Site
     from controller.schedule.timetable import Use
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
     from controller.settings.file import InfluxRow
-    from controller.settings.load import Files
-    from controller.strategy.strategy import Mode
     from drivers.driver import Clock
 
 __all__ = ["Controller", "Options"]
@@ -142,20 +121,28 @@ class Controller:
         """Prepare; nothing is opened before `start`."""
         self.options = options
         self.clock: Clock = clock or SystemClock()
-        self.configuration: Configuration
+        self.revision: Revision
         self.server: Server
         self.identity: Identity
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = asyncio.Event()
-        self._applying = asyncio.Lock()
-        self._text: Files
-        """What the files said when they were applied."""
-        self._files: Configuration
-        """What that amounts to with the equipment and devices of the screen, without changed limits."""
-        self._changes: dict[str, Change] = {}
         self._exit = AsyncExitStack()
         """Closes what was opened, the last first."""
         self._started = False
+
+    @property
+    def configuration(self) -> Configuration:
+        """What is in effect now."""
+        return self.revision.configuration
+
+    async def apply(self, *, dry_run: bool = False, who: str = "system") -> Difference:
+        """Read the site's folder again and swap to it between two turns; a bad one changes nothing.
+
+        Raises:
+            SettingsError, InvalidError: what is wrong with the new files; the old configuration runs on.
+            UnavailableError: the state database cannot keep the new point numbers.
+        """
+        return await self.revision.apply(dry_run=dry_run, who=who)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -174,7 +161,8 @@ class Controller:
         cut = await recall.end_cut_commands(self.journal, clock)
         if cut:
             _log.warning("%d commands of the last run ended unknown; none is sent again", cut)
-        self.configuration = await self._load()
+        self.revision = Revision(options.site, options.endpoints, self.journal, clock, self)
+        await self.revision.load()
         site = self.configuration.site
 
         history = self.configuration.server.history
@@ -276,7 +264,7 @@ class Controller:
         self._task(self.notify.run(), "notify")
         self._task(self._watch_loop(), "loop watch")
         self._task(self._self_check().run(), "self check")
-        self._task(self._watch_changes(), "change watch")
+        self._task(self.revision.run(), "change watch")
         self.almanac.look()
         self.schedules.look()
         self._task(self.almanac.run(), "almanac")
@@ -343,46 +331,12 @@ class Controller:
 
     # -- configuration -----------------------------------------------------------------------------------------------
 
-    async def apply(self, *, dry_run: bool = False, who: str = "system") -> Difference:
-        """Read the site's folder again and swap to it between two turns; a bad one changes nothing.
-
-        Raises:
-            SettingsError, InvalidError: what is wrong with the new files; the old configuration runs on.
-            UnavailableError: the state database cannot keep the new point numbers.
-        """
-        async with self._applying:
-            new = await self._load(dry_run=dry_run)
-            difference = compare(self.configuration, new)
-            if dry_run:
-                return difference
-            await self._forget_same(who)
-            if not difference:
-                return difference
-            await self._swap(new)
-            for notice in new.notices:
-                _log.warning("%s", notice)
-            self.journal.audit(
-                AuditRow(self.clock.now_ns(), who, "apply", self.options.site.name, data=difference.to_json())
-            )
-            return difference
-
-    async def _forget_same(self, who: str) -> None:
-        """End the changes of the screen that the files say too by now."""
-        for key in self._files.same:
-            change = self._changes[key]
-            said = AuditRow(
-                self.clock.now_ns(), who, "device_change", key, reason="the files say the same", data={"by": change.who}
-            )
-            await self.journal.change(said, forget(key, made_ns=change.time_ns))
-            del self._changes[key]
-        self._files = replace(self._files, same=())
-        self._inventory = Inventory(self._text, self._changes, self._files, self.options.endpoints)
-
-    async def _swap(self, new: Configuration) -> None:
+    async def swap(self, new: Configuration, use: Callable[[], None]) -> None:
+        """Put another configuration into effect between two turns; `use` makes it the one that is asked for."""
         # Everything that can fail is made before anything is changed; the changes themselves do not wait.
         rules = RuleEngine(new.rules, new.site, self.clock)
         alarms = self.parts.alarms.migrate(_alarms(new))
-        self.configuration = new
+        use()
         self.parts.table = self.parts.table.migrate(new.site)
         self.parts.rules = rules
         self.parts.alarms = alarms
@@ -410,147 +364,26 @@ class Controller:
         if self.runtime.hub is not None:
             self.runtime.hub.publish_lists()
 
-    async def _load(self, *, dry_run: bool = False) -> Configuration:
-        registry = Registry(await recall.point_numbers(self.journal))
-        changes = {change.key: change for change in await recall.changes(self.journal)}
-        generation = (
-            self.configuration.site.generation if dry_run else await recall.next_generation(self.journal, self.clock)
-        )
-        text, files = await asyncio.to_thread(self._read, registry, generation, tuple(changes.values()))
-        if not dry_run:
-            await recall.keep_numbers(self.journal, registry.new, self.clock)
-            self._text, self._files, self._changes = text, files, changes
-            self._inventory = Inventory(text, changes, files, self.options.endpoints)
-        return lay_over(files, changes.values(), self.clock.now_ns(), generation)
+    def limits(self, new: Configuration) -> None:
+        """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
+        self.runtime.alarms = self.parts.alarms = self.parts.alarms.migrate(_alarms(new))
+        self.parts.table.site = new.site
+        self.parts.arbiter.migrate(new.site)
+        self.log.generation = new.site.generation
 
-    def _read(self, registry: Registry, generation: int, changes: Sequence[Change]) -> tuple[Files, Configuration]:
-        text = read_files(self.options.site)
-        return text, self._build(text, registry, generation, changes)
-
-    def _build(self, text: Files, registry: Registry, generation: int, changes: Sequence[Change]) -> Configuration:
-        return build(
-            text,
-            registry,
-            clock=self.clock,
-            generation=generation,
-            changes=[change for change in changes if is_amendment(change.key)],
-            endpoints=self.options.endpoints,
-            check_devices=check_devices,
-        )
-
-    async def _amend(self, made: Sequence[Change], ended: Sequence[str]) -> None:
-        """Make and end changes of equipment and devices over the files as they were applied, all or none.
-
-        Raises:
-            SettingsError: one of them does not fit, or would set another aside; nothing was changed.
-            UnavailableError: they cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            changes = {key: change for key, change in self._changes.items() if key not in ended}
-            changes |= {change.key: change for change in made}
-            registry = Registry(await recall.point_numbers(self.journal))
-            self._text.library.look_again()
-            files = await asyncio.to_thread(self._build, self._text, registry, 0, tuple(changes.values()))
-            wrong = [said for key, said in files.aside.items() if self._files.aside.get(key) != said]
-            wrong += [files.aside[change.key] for change in made if change.key in files.aside]
-            if wrong:
-                raise SettingsError(list(dict.fromkeys(problem for said in wrong for problem in said)))
-            generation = await recall.next_generation(self.journal, self.clock)
-            new = lay_over(files, changes.values(), self.clock.now_ns(), generation)
-            await recall.keep_numbers(self.journal, registry.new, self.clock)
-            await self.journal.write(*map(forget, ended), *map(store, made))
-            self._files, self._changes = files, changes
-            self._inventory = Inventory(self._text, changes, files, self.options.endpoints)
-            await self._swap(new)
-
-    async def _set_limits(self, address: str, limits: Limits, owner: str, reason: str, until_ns: int | None) -> None:
-        """Lay limits over the files' and put them into effect; those of the files end the change.
-
-        Raises:
-            NotFoundError: the point is gone.
-            UnavailableError: they cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            now_ns = self.clock.now_ns()
-            made = Change(LIMITS + address, None, owner, reason, until_ns, now_ns)
-            change = limit_change(self._files, address, limits, made)
-            changes = {key: old for key, old in self._changes.items() if key != made.key}
-            if change is not None:
-                changes[change.key] = change
-            generation = await recall.next_generation(self.journal, self.clock)
-            new = lay_over(self._files, changes.values(), now_ns, generation)
-            await self.journal.write(forget(made.key) if change is None else store(change))
-            self._changes = changes
-            self._use_limits(new)
-
-    async def _set_plan(self, building: str, floor: str, plan: Plan | None, owner: str, reason: str) -> None:
-        """Use a plan in place of the files'; None, or that of the files, ends the change.
-
-        Raises:
-            UnavailableError: it cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            made = Change(plan_key(building, floor), None, owner, reason, None, self.clock.now_ns())
-            change = None if plan is None else plan_change(self._files, plan, made)
-            changes = {key: old for key, old in self._changes.items() if key != made.key}
-            if change is not None:
-                changes[change.key] = change
-            await self.journal.write(forget(made.key) if change is None else store(change))
-            self._changes = changes
-            self.configuration = replace(self.configuration, plans=apply_plans(self._files, changes.values()))
-
-    async def _set_entry(self, kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
-        """Lay a row of a calendar over the files' and put it into effect; None takes the entry away.
-
-        Raises:
-            UnavailableError: it cannot be kept; nothing was changed.
-        """
-        if value is None and id_ not in self._files.calendar.entries(kind):
-            await self._reset_entry(kind, id_)  # an entry of a screen alone leaves nothing behind
-            return
-        async with self._applying:
-            change = Change(entry_key(kind, id_), value, owner, reason, None, self.clock.now_ns())
-            await self.journal.write(store(change))
-            self._use_calendar({**self._changes, change.key: change})
-
-    async def _reset_entry(self, kind: str, id_: str) -> None:
-        """Have an entry be as the files say again.
-
-        Raises:
-            UnavailableError: this cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            mine = entry_key(kind, id_)
-            await self.journal.write(forget(mine))
-            self._use_calendar({key: change for key, change in self._changes.items() if key != mine})
-
-    def _use_calendar(self, changes: dict[str, Change]) -> None:
-        """Calendars change no point and no alarm's definition: the site stays as it is, and so do all screens."""
-        now_ns, generation = self.clock.now_ns(), self.configuration.site.generation
-        self._changes = changes
-        new = lay_over(self._files, changes.values(), now_ns, generation)
-        self.configuration = replace(self.configuration, calendar=new.calendar, timetable=new.timetable)
+    def calendars(self) -> None:
+        """Calendars, schedules or bookings are others: what is out of service or in use is looked at anew."""
         self.almanac.look()
         self._calendars_changed()
+
+    def modes(self) -> None:
+        """A strategy was switched."""
+        self.strategies.look()
 
     def _calendars_changed(self) -> None:
         """What is out of service, in use, or on the timetable is another: the schedules follow at once."""
         self.schedules.look()
         self.recorder.calendar()
-
-    async def _set_roster(self, duty: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
-        """Lay a roster over the files'; None has it be as the files say again.
-
-        Raises:
-            UnavailableError: it cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            made = Change(roster_key(duty), value, owner, reason, None, self.clock.now_ns())
-            await self.journal.write(forget(made.key) if value is None else store(made))
-            changes = {key: change for key, change in self._changes.items() if key != made.key}
-            self._changes = changes if value is None else {**changes, made.key: made}
-            notify = lay_rosters(self._files.notify, self._changes.values())
-            self.configuration = replace(self.configuration, notify=notify)
 
     def _used(self, start_ns: int, end_ns: int) -> list[Use]:
         calendar = self.configuration.calendar
@@ -560,43 +393,16 @@ class Controller:
         status = self.field.status(device)
         return status is not None and status.state != "starting"
 
-    async def _set_schedule(
-        self, kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str
-    ) -> None:
-        """Lay a change of a schedule or an exception over the files'; None takes an exception away.
-
-        Raises:
-            UnavailableError: it cannot be kept; nothing was changed.
-        """
-        if value is None and id_ not in self._files.timetable.exceptions:
-            await self._reset_schedule(kind, id_)  # an exception of a screen alone leaves nothing behind
-            return
-        async with self._applying:
-            change = Change(schedule_key(kind, id_), value, owner, reason, None, self.clock.now_ns())
-            await self.journal.write(store(change))
-            self._use_calendar({**self._changes, change.key: change})
-
-    async def _reset_schedule(self, kind: str, id_: str) -> None:
-        """Have a schedule or an exception be as the files say again.
-
-        Raises:
-            UnavailableError: this cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            mine = schedule_key(kind, id_)
-            await self.journal.write(forget(mine))
-            self._use_calendar({key: change for key, change in self._changes.items() if key != mine})
-
     def _schedule_view(self) -> ScheduleView:
         return ScheduleView(
             timetable=lambda: self.configuration.timetable,
-            base=lambda: self._files.timetable,
+            base=lambda: self.revision.files.timetable,
             used=self._used,
             wishes=lambda: self.schedules.wishes,
             refused=lambda: self.schedules.refused,
-            change=lambda kind, id_: self._change(schedule_key(kind, id_)),
-            set=self._set_schedule,
-            reset=self._reset_schedule,
+            change=lambda kind, id_: self.revision.change(schedule_key(kind, id_)),
+            set=self.revision.set_schedule,
+            reset=self.revision.reset_schedule,
         )
 
     def _calendar_view(self) -> CalendarView:
@@ -604,35 +410,18 @@ class Controller:
             calendar=lambda: self.configuration.calendar,
             outages=lambda: self.almanac.outages,
             in_use=lambda: self.almanac.in_use,
-            change=lambda kind, id_: self._change(entry_key(kind, id_)),
-            of_files=lambda kind, id_: id_ in self._files.calendar.entries(kind),
-            set_entry=self._set_entry,
-            reset_entry=self._reset_entry,
+            change=lambda kind, id_: self.revision.change(entry_key(kind, id_)),
+            of_files=lambda kind, id_: id_ in self.revision.files.calendar.entries(kind),
+            set_entry=self.revision.set_entry,
+            reset_entry=self.revision.reset_entry,
         )
-
-    async def _set_mode(self, strategy: str, mode: Mode, owner: str, reason: str) -> None:
-        """Switch a strategy; the mode of the files ends the change.
-
-        Raises:
-            UnavailableError: it cannot be kept; nothing was changed.
-        """
-        async with self._applying:
-            change = Change(strategy_key(strategy), mode, owner, reason, None, self.clock.now_ns())
-            same = any(one.strategy.id == strategy and one.mode == mode for one in self._files.strategies)
-            await self.journal.write(forget(change.key) if same else store(change))
-            self._changes = {key: old for key, old in self._changes.items() if key != change.key}
-            if not same:
-                self._changes[change.key] = change
-            entries = lay_strategies(self._files.strategies, self._changes.values())
-            self.configuration = replace(self.configuration, strategies=entries)
-            self.strategies.look()
 
     def _strategy_view(self) -> StrategyView:
         return StrategyView(
             statuses=self.strategies.statuses,
             status=self.strategies.status,
-            change=lambda strategy: self._change(strategy_key(strategy)),
-            set_mode=self._set_mode,
+            change=lambda strategy: self.revision.change(strategy_key(strategy)),
+            set_mode=self.revision.set_mode,
         )
 
     async def _strategy_engine(self) -> StrategyEngine:
@@ -649,61 +438,6 @@ class Controller:
             jobs=self.jobs,
             past=past,
         )
-
-    def _use_limits(self, new: Configuration) -> None:
-        """Take a configuration that differs in limits alone: nothing restarts, windows and links stay."""
-        self.configuration = new
-        self.runtime.alarms = self.parts.alarms = self.parts.alarms.migrate(_alarms(new))
-        self.parts.table.site = new.site
-        self.parts.arbiter.migrate(new.site)
-        self.log.generation = new.site.generation
-
-    async def _watch_changes(self) -> None:
-        """Have changes end by themselves when their time is over, also those that ended while nothing ran."""
-        ended: list[Change] = []
-        while True:
-            async with self._applying:
-                # The files' limits come back first: with the journal down they must not wait for it.
-                ended += self._end_changes()
-            try:
-                while ended:
-                    await self._record_end(ended[0])
-                    ended.pop(0)
-            except UnavailableError as error:
-                _log.error("limits of %s ended, which is not recorded yet: %s", ended[0].key, error)
-            await self.clock.sleep(1.0)
-
-    def _end_changes(self) -> list[Change]:
-        now_ns = self.clock.now_ns()
-        ended = [change for change in self._changes.values() if change.over(now_ns)]
-        if ended:
-            self._changes = {key: change for key, change in self._changes.items() if change not in ended}
-            generation = self.configuration.site.generation + 1
-            self._use_limits(lay_over(self._files, self._changes.values(), now_ns, generation))
-        return ended
-
-    async def _record_end(self, change: Change) -> None:
-        address = change.key.removeprefix(LIMITS)
-        base = self._base_limits(address)
-        data = {"before": change.value, "after": None if base is None else limits_json(base), "by": change.who}
-        now_ns = self.clock.now_ns()
-        await recall.next_generation(self.journal, self.clock)
-        row = AuditRow(now_ns, "system", "limit_change", address, reason="its time is over", data=data)
-        await self.journal.change(row, forget(change.key, made_ns=change.time_ns))
-
-    def _limit_change(self, address: str) -> LimitChange | None:
-        return self._change(LIMITS + address)
-
-    def _plan_change(self, building: str, floor: str) -> LimitChange | None:
-        return self._change(plan_key(building, floor))
-
-    def _change(self, key: str) -> LimitChange | None:
-        change = self._changes.get(key)
-        return None if change is None else LimitChange(change.who, change.why, change.time_ns, change.expires_ns)
-
-    def _base_limits(self, address: str) -> Limits | None:
-        point = self._files.site.points.get(address)
-        return None if point is None else point.limits
 
     async def _prepare_drills(self) -> None:
         """Follow the cards since before the start, and end a drill that the stop cut short."""
@@ -780,18 +514,18 @@ class Controller:
             clock=self.clock,
             version=product_version(),
             fire=self.fire,
-            set_limits=self._set_limits,
-            amend=self._amend,
-            inventory=lambda: self._inventory,
+            set_limits=self.revision.set_limits,
+            amend=self.revision.amend,
+            inventory=lambda: self.revision.inventory,
             test_read=Trials(self.clock, self.options.endpoints).read,
-            base_limits=self._base_limits,
-            limit_change=self._limit_change,
+            base_limits=self.revision.base_limits,
+            limit_change=self.revision.limit_change,
             calendar=self._calendar_view(),
             notify=NotifyView(
                 plan=lambda: self.configuration.notify,
                 desk=self.notify,
-                change=lambda duty: self._change(roster_key(duty)),
-                set_roster=self._set_roster,
+                change=lambda duty: self.revision.change(roster_key(duty)),
+                set_roster=self.revision.set_roster,
             ),
             schedules=self._schedule_view(),
             strategies=self._strategy_view(),
@@ -806,9 +540,9 @@ class Controller:
             folder=self.options.site,
             drawings=DrawingStore(self.options.data / "drawings"),
             plans=lambda: self.configuration.plans,
-            base_plans=lambda: self._files.plans,
-            plan_change=self._plan_change,
-            set_plan=self._set_plan,
+            base_plans=lambda: self.revision.files.plans,
+            plan_change=self.revision.plan_change,
+            set_plan=self.revision.set_plan,
             ready=lambda: {
                 "started": self._started,
                 "log": self.log.status().healthy,
