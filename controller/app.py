@@ -25,12 +25,21 @@ from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.drill_record import musters_of, open_drills
 from controller.api.render import limits_json
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, ScheduleView, StrategyView
+from controller.api.runtime import (
+    ApiSettings,
+    CalendarView,
+    LimitChange,
+    NotifyView,
+    Runtime,
+    ScheduleView,
+    StrategyView,
+)
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import build_driver, check_devices
 from controller.cycle import Cycle, Parts
+from controller.delivery import ReportDelivery
 from controller.drill.engine import DrillEngine
 from controller.drill.presence import Presence
 from controller.drill.signal import Watch, fire_signals
@@ -50,6 +59,7 @@ from controller.journal.entry import AuditRow
 from controller.journal.journal import Journal
 from controller.journal.lock import FolderLock
 from controller.local import LocalServer
+from controller.notify.desk import NotifyDesk
 from controller.plan.store import DrawingStore
 from controller.point.registry import Registry
 from controller.point.table import PointTable
@@ -81,6 +91,7 @@ from controller.settings.overlay import (
     store,
 )
 from controller.settings.problem import SettingsError
+from controller.settings.roster import lay_rosters, roster_key
 from controller.settings.schedule import schedule_key
 from controller.settings.secret import resolve
 from controller.settings.strategy import lay_strategies, strategy_key
@@ -227,6 +238,19 @@ class Controller:
         await self._prepare_drills()
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
+        with _opening(options.data / "vapid.pem"):
+            self.notify = NotifyDesk.open(
+                options.data,
+                lambda: self.configuration.notify,
+                lambda: self.configuration.site,
+                lambda: self.parts.alarms,
+                self.identity,
+                self.journal,
+                clock,
+            )
+        await self.notify.start()
+        self._exit.push_async_callback(self.notify.close)
+        self.recorder.notify = self.notify.notifier.tell
         self.server = self._serve()
         self._report()
 
@@ -249,6 +273,7 @@ class Controller:
         self._task(self.cycle.run(), "cycle")
         self._task(self.recorder.run(), "recorder")
         self._task(self.server.run_until_stopped(), "server")
+        self._task(self.notify.run(), "notify")
         self._task(self._watch_loop(), "loop watch")
         self._task(self._self_check().run(), "self check")
         self._task(self._watch_changes(), "change watch")
@@ -513,6 +538,20 @@ class Controller:
         self.schedules.look()
         self.recorder.calendar()
 
+    async def _set_roster(self, duty: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:
+        """Lay a roster over the files'; None has it be as the files say again.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            made = Change(roster_key(duty), value, owner, reason, None, self.clock.now_ns())
+            await self.journal.write(forget(made.key) if value is None else store(made))
+            changes = {key: change for key, change in self._changes.items() if key != made.key}
+            self._changes = changes if value is None else {**changes, made.key: made}
+            notify = lay_rosters(self._files.notify, self._changes.values())
+            self.configuration = replace(self.configuration, notify=notify)
+
     def _used(self, start_ns: int, end_ns: int) -> list[Use]:
         calendar = self.configuration.calendar
         return uses(calendar.all_bookings(start_ns, end_ns), calendar.venues)
@@ -715,6 +754,7 @@ class Controller:
             "journal": journal,
             "log": lambda: log_trouble(self.log.status(), self.embedded.status()),
             "influx": lambda: "" if self.influx is None else influx_trouble(self.influx.status()),
+            "notify": self.notify.trouble,
             "damage": lambda: damage(self.journal, self.log.status(), self.embedded.status()),
         }
         return SelfCheck(self.clock, lambda: self.parts.alarms, checks, DiskCheck(self.options.data))
@@ -747,6 +787,12 @@ class Controller:
             base_limits=self._base_limits,
             limit_change=self._limit_change,
             calendar=self._calendar_view(),
+            notify=NotifyView(
+                plan=lambda: self.configuration.notify,
+                desk=self.notify,
+                change=lambda duty: self._change(roster_key(duty)),
+                set_roster=self._set_roster,
+            ),
             schedules=self._schedule_view(),
             strategies=self._strategy_view(),
             energy=lambda: self.configuration.energy,
@@ -792,6 +838,7 @@ class Controller:
             self.jobs,
             self.clock,
             product_version(),
+            (ReportDelivery(self.options.data / "reports", lambda: self.configuration.notify, self.notify.notifier),),
         )
         self.timetable = Timetable(self.reports, self.clock)
         self.timetable.use(self.configuration.report, ZoneInfo(self.configuration.site.timezone))
@@ -808,6 +855,7 @@ class Controller:
     def _metrics(self) -> Mapping[str, float]:
         return {
             **cycle_gauges(self.cycle.counts, self.parts, self.inbox),
+            **self.notify.gauges(),
             **store_gauges(self.log.status(), self.embedded.status(), self.influx),
             "loop_slowest_seconds": self._loop_slowest_s,
             "announcement_faults_total": self.recorder.faults,

@@ -29,7 +29,7 @@ from controller.journal.entry import (
 from controller.journal.entry import SlotRow as JournalSlotRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -67,6 +67,8 @@ class Recorder:
         self.field: Field | None = None
         self.parts: Parts | None = None
         self.drills: DrillEngine | None = None
+        self.notify: Callable[[Sequence[Alarm]], None] = lambda _alarms: None
+        """Takes alarms that changed, when the journal has them."""
         self.fire: FireWatch | None = None
         self._journal = journal
         self._log = log
@@ -321,6 +323,7 @@ class Recorder:
             self._silent = False
             if self.fire is not None:
                 self.fire.confirm(fire)
+        self.notify(alarms)
         if self.hub is None:
             return
         for alarm in alarms:

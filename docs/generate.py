@@ -34,11 +34,15 @@ from controller.identity import permission
 from controller.identity.permission import ROLES, Action
 from controller.rule import parse
 from controller.rule.window import AGGREGATES
+from controller.settings import charging as settings_charging
+from controller.settings import contact as settings_contact
 from controller.settings import file as settings_file
 from controller.settings import fire as settings_fire
 from controller.settings import report as settings_report
+from controller.settings import roster as settings_roster
 from controller.settings import scenario as settings_scenario
 from controller.settings import schedule_row
+from controller.settings import strategy as settings_strategy
 from controller.settings import tariff as settings_tariff
 from controller.settings.library import Library
 from controller.settings.problem import Problem
@@ -212,6 +216,32 @@ _FILES = (
     ),
     ("energy.toml", (("the file", "EnergyFile"), ("[[carbon]]", "CarbonRow"), ("[[use]]", "UseRow"))),
     (
+        "strategy.toml",
+        (
+            ("[demand]", "DemandRow"),
+            ("[[demand.shed]]", "ShedRow"),
+            ("[reset]", "ResetRow"),
+            ("[[reset.chillers]]", "MachineRow"),
+            ("[charging]", "ChargingRow"),
+            ("[charging.assumed]", "AssumedRow"),
+        ),
+    ),
+    (
+        "notify.toml",
+        (
+            ("the file", "NotifyFile"),
+            ("[[channel]]", "ChannelRow"),
+            ("[[contact]]", "ContactRow"),
+            ("ways = [ … ]", "WayRow"),
+            ("quiet = { … }", "QuietRow"),
+            ("[[duty]]", "DutyRow"),
+            ("[[duty.shifts]]", "ShiftRow"),
+            ("[[duty.substitutes]]", "SubstituteRow"),
+            ("[[route]]", "RouteRow"),
+            ("steps = [ … ]", settings_contact.StepRow),
+        ),
+    ),
+    (
         "tariff.toml",
         (
             ("[account]", "AccountRow"),
@@ -242,7 +272,19 @@ _FILES = (
     ),
 )
 
-_ROWS = (settings_file, settings_fire, schedule_row, settings_tariff, settings_report, settings_scenario)
+
+_ROWS = (
+    settings_file,
+    settings_fire,
+    schedule_row,
+    settings_strategy,
+    settings_tariff,
+    settings_report,
+    settings_charging,
+    settings_scenario,
+    settings_contact,
+    settings_roster,
+)
 
 
 def _settings() -> str:
@@ -264,7 +306,9 @@ def _settings() -> str:
     for name, tables in _FILES:
         parts.append(f"## {name}")
         for head, model in tables:
-            cls = next(found for module in _ROWS if (found := getattr(module, model, None)) is not None)
+            cls = (
+                model if isinstance(model, type) else next(getattr(one, model) for one in _ROWS if hasattr(one, model))
+            )
             parts += [f"### `{head}`", _model(cls)]
     secrets = ", ".join(f"`{key}_env`, `{key}_file`" for key in KEYS)
     parts += [
@@ -293,7 +337,7 @@ def _model(cls: Any) -> str:
 def _default(value: object) -> str:
     if value is None or value in ("", [], {}):
         return ""
-    if hasattr(value, "model_fields"):
+    if hasattr(type(value), "model_fields"):
         return "as below"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from controller.energy.meter import Metering
 from controller.energy.tariff import TariffPlan
 from controller.errors import NotFoundError, UnavailableError
+from controller.notify.plan import NotifyPlan
 from controller.report.timetable import ReportPlan
 from controller.schedule.timetable import Timetable
 from controller.settings.calendar import Calendar
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from controller.job import Jobs
     from controller.journal.journal import Journal
     from controller.maintenance.works import Works
+    from controller.notify.desk import NotifyDesk
     from controller.plan.plan import Plan
     from controller.plan.store import DrawingStore
     from controller.point.model import Limits, Site
@@ -60,6 +62,7 @@ __all__ = [
     "CalendarView",
     "FieldView",
     "LimitChange",
+    "NotifyView",
     "Runtime",
     "ScheduleView",
     "StrategyView",
@@ -191,6 +194,24 @@ class CalendarView:
     """Have an entry (kind, id) be as the files say again; durable when it returns."""
 
 
+async def _no_roster(duty: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("rosters cannot be changed here")
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyView:
+    """What the routers need of notification."""
+
+    plan: Callable[[], NotifyPlan] = NotifyPlan
+    desk: NotifyDesk | None = None
+    """None where nothing is sent: phones and links do not work there."""
+    change: Callable[[str], LimitChange | None] = lambda _duty: None
+    """Who changed the roster of a duty on a screen; None when it is as in the files."""
+    set_roster: Callable[[str, Mapping[str, Any] | None, str, str], Awaitable[None]] = _no_roster
+    """Keep a roster (duty, roster or None for that of the files, owner, reason) and put it into effect; durable when
+    it returns."""
+
+
 async def _no_schedule(kind: str, id_: str, value: Mapping[str, Any] | None, owner: str, reason: str) -> None:  # noqa: ARG001
     raise UnavailableError("schedules cannot be changed here")
 
@@ -289,6 +310,7 @@ class Runtime:
     limit_change: Callable[[str], LimitChange | None] = lambda _: None
     """The change that lies over the files' limits of a point; None when there is none."""
     calendar: CalendarView = dataclass_field(default_factory=CalendarView)
+    notify: NotifyView = dataclass_field(default_factory=NotifyView)
     schedules: ScheduleView = dataclass_field(default_factory=ScheduleView)
     strategies: StrategyView = dataclass_field(default_factory=StrategyView)
     energy: Callable[[], EnergyPlan] = EnergyPlan

@@ -4,7 +4,7 @@
     journal.post(update(overlay)…, insert(…)…)    # together, or not at all
     await journal.commit()                        # now durable, or UnavailableError: then nothing of it will be
 
-The typed appends of facts (`alarm`, `event`, results of commands) never raise for a failing disk: they wait in memory
+The appends of facts (`alarm`, `event`, `fact`, results of commands) never raise for a failing disk: they wait in memory
 and are written when it is back. Whoever needs to know looks at `healthy`.
 """
 
@@ -249,6 +249,13 @@ class Journal:
             rows.append((_alarm_delete, {"of_definition": state.definition}))
         elif state is not None:
             rows.append((_alarm_upsert, _columns(state)))
+        self._add_fact(Unit(rows=rows, fact=True))
+
+    def fact(self, *rows: tuple[Executable, dict[str, Any]]) -> None:
+        """Append prepared statements with their parameters, in one transaction. Never raises for a failing disk.
+
+        For what has happened and must be known later (a message was handed over); `commit` tells when it is durable.
+        """
         self._add_fact(Unit(rows=rows, fact=True))
 
     def command(self, row: CommandRow | None, *slots: SlotRow, lost: Callable[[Exception], None] | None = None) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "acknowledge_link",
     "alarm_entry",
     "alarm_state",
     "audit_entry",
@@ -37,9 +38,12 @@ __all__ = [
     "fire_entry",
     "fire_state",
     "metadata",
+    "notification",
+    "notify_person",
     "overlay",
     "point_number",
     "point_rename",
+    "push_subscription",
     "session",
     "setting",
     "sign_in_link",
@@ -360,3 +364,74 @@ setting = Table(
     Column("time_ns", BigInteger, nullable=False, default=0),
 )
 """Single values of the controller itself: applied generation, head of the audit chain."""
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("message", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("occurrence", String, nullable=False, default=""),
+    Column("alarm", String, nullable=False, default=""),
+    Column("area", String, nullable=False, default=""),
+    Column("priority", Integer, nullable=False),
+    Column("life_safety", Boolean(create_constraint=False), nullable=False),
+    Column("state", String, nullable=False),
+    Column("way", Integer, nullable=False),
+    Column("only", String, nullable=False, default=""),
+    Column("channel", String, nullable=False, default=""),
+    Column("attempt", Integer, nullable=False),
+    Column("repeat", Boolean(create_constraint=False), nullable=False),
+    Column("text", Text, nullable=False, default=""),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("due_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    Column("data", JSON, nullable=False, default=dict),
+    Column("history", JSON, nullable=False, default=list),
+    Index(None, "alarm", "id"),
+    Index(None, "occurrence", "id"),
+    Index(None, "state", "id"),
+    Index(None, "created_ns"),
+    sqlite_autoincrement=True,
+)
+"""The outbox: every message to every contact, from the intent to what became of it. Never a secret or an address."""
+
+push_subscription = Table(
+    "push_subscription",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("user", String, ForeignKey("user.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("label", String, nullable=False, default=""),
+    Column("endpoint", String, nullable=False, unique=True),
+    Column("p256dh", String, nullable=False),
+    Column("auth", String, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("sent_ns", BigInteger),
+    Column("received_ns", BigInteger),
+    Column("receipt", String, nullable=False, default="", index=True),
+    Column("gone_ns", BigInteger),
+)
+"""Phones that get push messages. One that its vendor's service has ended keeps its row, without keys, to be told of."""
+
+notify_person = Table(
+    "notify_person",
+    metadata,
+    Column("user", String, ForeignKey("user.name", ondelete="CASCADE"), primary_key=True),
+    Column("language", String, nullable=False),
+)
+"""What a user chose for the own messages."""
+
+acknowledge_link = Table(
+    "acknowledge_link",
+    metadata,
+    Column("hash", String, primary_key=True),
+    Column("user", String, ForeignKey("user.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("alarm", String, nullable=False),
+    Column("occurrence", String, nullable=False),
+    Column("message", String, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger),
+)
+"""Single-use links that acknowledge one occurrence of one alarm with the rights of one user; hashes alone."""

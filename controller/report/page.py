@@ -199,7 +199,8 @@ def _bill(bill: Mapping[str, Any], language: str) -> dict[str, Any]:
     rows = []
     for line in bill["lines"]:
         unit = "kWh" if line["kind"] == "energy" else "kW"
-        quantity = f"{number(line['quantity'], 0 if line['quantity'] == round(line['quantity']) else 1)} {unit}"
+        whole = unit == "kWh" or line["quantity"] == round(line["quantity"])
+        quantity = f"{number(line['quantity'], 0 if whole else 1)} {unit}"
         rows.append(_cells(bill_line(line, language), quantity, number(line["price"], 2), number(line["amount"], 2)))
     known = bill["power_factor_percent"]
     power = (

@@ -10,7 +10,6 @@ import fnmatch
 import math
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -50,11 +49,15 @@ class PriceRow(_Row):
     """`[[charging.price]]`: one price of the time-of-use table."""
 
     nt_kwh: Annotated[FiniteFloat, Field(ge=0, le=1000)]
+    """Price of energy, NT$/kWh."""
     first: MonthDay
     """First day of its part of the year, `MM-DD`."""
     last: MonthDay
+    """Last day, `MM-DD`; before `first` where the part goes over New Year."""
     days: Literal["weekday", "saturday", "sunday"]
+    """Kind of day."""
     begin: Time
+    """From this time on, `HH:MM`."""
     end: Time
     """`24:00` for midnight."""
 
@@ -63,41 +66,64 @@ class AssumedRow(_Row):
     """`[charging.assumed]`: what is taken where nobody says."""
 
     fleet_charge_percent: Annotated[FiniteFloat, Field(ge=0, le=100)] = 40.0
+    """State of charge with which an official car comes back."""
     fleet_departure: Clock = "08:00"
+    """Of an official car without a time of its own, on the next workday."""
     commuter_from: Clock = "06:00"
+    """Who plugs in from this time on a workday is taken to work here."""
     commuter_until: Clock = "10:00"
+    """… and before this time."""
     commuter_departure: Clock = "17:30"
+    """When they leave."""
     visit_h: Annotated[FiniteFloat, Field(gt=0, le=24)] = 2.0
+    """Stay of everybody else, h."""
     kwh: Annotated[FiniteFloat, Field(ge=0, le=200)] = 15.0
+    """What a car that nobody knows wants."""
     kw: Annotated[FiniteFloat, Field(ge=4, le=350)] = 7.0
+    """What it takes of alternating current, until it takes more."""
     battery_kwh: Annotated[FiniteFloat, Field(gt=0, le=500)] = 60.0
+    """Its battery, where the charger tells its state of charge."""
 
 
 class ChargingRow(_Row):
     """`[charging]`: charging of cars under the contract and the circuits that feed them."""
 
     mode: Literal["run", "dry_run", "off"] = "dry_run"
+    """`run`, `dry_run` or `off`, until it is switched on the screen."""
     chargers: Annotated[list[Pattern], Field(min_length=1, max_length=100)]
+    """Chargers that are planned, by pattern."""
     priority: Annotated[list[Pattern], Field(max_length=100)] = []
     """Chargers at bays for childcare or disabled people."""
     meter: Pattern
+    """Point with the power of the whole supply, kW."""
     contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)]
+    """Contract capacity (契約容量)."""
     margin_percent: Annotated[FiniteFloat, Field(ge=0, le=50)] = 2.0
+    """So far below the contract cars and building stay."""
     transformer_percent: Annotated[FiniteFloat, Field(gt=0, le=150)] = 90.0
     """Of its rated kVA, all load together."""
     branch_a: Annotated[FiniteFloat, Field(ge=6, le=10_000)]
     """What the chargers on one feeder may take together, of each phase."""
     safe_a: Annotated[FiniteFloat, Field(ge=6, le=63)] = 8.0
+    """For each car of a circuit whose meter is not to be believed."""
     unbalance_a: Annotated[FiniteFloat, Field(ge=6, le=10_000)] = 40.0
+    """Between any two phases, by cars on one phase."""
     ramp_kw: Annotated[FiniteFloat, Field(ge=10, le=100_000)] | None = None
+    """Change of all cars together from quarter to quarter; without it any."""
     dwell_s: Annotated[FiniteFloat, Field(ge=60, le=7200)] = 900.0
+    """A car that begins or pauses does so for at least this long."""
     least_dc_kw: Annotated[FiniteFloat, Field(gt=0, le=100)] = 5.0
+    """Least power of a charger with direct current."""
     period_s: Annotated[FiniteFloat, Field(ge=5, le=60)] = 15.0
+    """How often it decides."""
     replan_s: Annotated[FiniteFloat, Field(ge=60, le=3600)] = 300.0
+    """How old a plan may get."""
     search_s: Annotated[FiniteFloat, Field(gt=0, le=30)] = 1.0
     """Time of one plan."""
     assumed: AssumedRow = AssumedRow()
+    """What is taken where nobody says."""
     price: Annotated[list[PriceRow], Field(min_length=1, max_length=200)]
+    """The time-of-use table; each hour of each kind of day once, all year."""
 
 
 def charging(
@@ -259,12 +285,10 @@ class _Maker:
             if not begin < end <= 1440:
                 self._say(("price", at, "end"), f"{one.begin} to {one.end}", "an end after its begin, 24:00 at most")
             rows.append(Price(float(one.nt_kwh), _month_day(one.first), _month_day(one.last), days, begin, end))
-        # A leap year: every date that there is.
-        every = (date(2028, 1, 1) + timedelta(days=at) for at in range(366 + 7))
-        wrong = uncovered(rows, every)
+        wrong = uncovered(rows)
         if wrong is not None:
-            day, minute, what = wrong
-            got = f"{what} on {day:%m-%d} ({day:%A}) at {minute // 60:02}:{minute % 60:02}"
+            (month, day), kind, minute, what = wrong
+            got = f"{what} on {month:02}-{day:02} ({kind}) at {minute // 60:02}:{minute % 60:02}"
             self._say(("price",), got, "each hour of each kind of day once, all year")
         return PriceTable(tuple(rows), self.timezone)
 

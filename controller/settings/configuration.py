@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from controller.energy.tariff import TariffPlan
+from controller.notify.plan import NotifyPlan
 from controller.report.timetable import ReportPlan
 from controller.safety.cause import FireTable
 from controller.schedule.timetable import Timetable
@@ -65,6 +66,8 @@ class Configuration:
     """Official vehicles: `fleet.find("EAA-0001")` is what a charger asks with a plate or a card number."""
     scenarios: Mapping[str, Scenario] = field(default_factory=dict)
     """Fire drills as they are written down, by id."""
+    notify: NotifyPlan = field(default_factory=NotifyPlan)
+    """Who is told of alarms, and how."""
     fire: FireTable = field(default_factory=FireTable)
     """Who says fire, and what is held back and expected then."""
     strategies: tuple[Entry, ...] = ()

@@ -46,6 +46,8 @@ class Difference:
     scenarios of fire drills too."""
     """Venues, bookings, feeds, works and inspections, as `works 114-0231`; schedules, their exceptions and days, carbon
     factors, uses, tariffs, times of reports and vehicles too."""
+    notify: Change
+    """Channels, contacts, duties and routes of notify.toml, as `route fire`; its other keys as `notify`."""
     fire: Change
     """Causes of fire.toml, as `cause floor-3f`, and `fire` for its panel, zones and times."""
     links: tuple[str, ...]
@@ -67,6 +69,7 @@ class Difference:
                 self.plans,
                 self.strategies,
                 self.calendar,
+                self.notify,
                 self.fire,
             )
         )
@@ -99,6 +102,7 @@ def compare(old: Configuration, new: Configuration) -> Difference:
             {item.strategy.id: item for item in old.strategies}, {item.strategy.id: item for item in new.strategies}
         ),
         calendar=_change(_entries(old), _entries(new)),
+        notify=_change(_told(old), _told(new)),
         fire=_change(_causes(old), _causes(new)),
         links=tuple(sorted(touched)),
         restart=_restart(old.server.model_dump(), new.server.model_dump()),
@@ -139,6 +143,18 @@ def _entries(configuration: Configuration) -> dict[str, Any]:
         **({"report schedule": configuration.report} if configuration.report.kinds else {}),
         **{f"vehicle {item.id}": item for item in configuration.fleet.vehicles},
         **{f"drill scenario {item.id}": item for item in configuration.scenarios.values()},
+    }
+
+
+def _told(configuration: Configuration) -> dict[str, Any]:
+    plan = configuration.notify
+    return {
+        "notify": (plan.pace, plan.address, plan.gateway, plan.hosts, plan.reports, plan.cleared),
+        # The whole of it, secrets too: `repr` leaves them out, and a new password is a change.
+        **{f"channel {item.id}": (item, item.url, item.user, item.password) for item in plan.channels.values()},
+        **{f"contact {item.id}": (item, [way.to for way in item.ways]) for item in plan.contacts.values()},
+        **{f"duty {item.id}": item for item in plan.duties.values()},
+        **{f"route {item.id}": item for item in plan.routes},
     }
 
 

@@ -75,6 +75,7 @@ Endpoint = Annotated[
 FORMS = {
     "^[a-z0-9][a-z0-9_-]{0,62}$": "lower-case letters, digits, - and _, at most 63, such as tx1-meter",
     r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+$": "building.system.equipment, such as main.electrical.tx1",
+    "^(duty|contact):[a-z0-9][a-z0-9_-]{0,62}$": "duty:<id> or contact:<id> of notify.toml",
     "^[a-z][a-z0-9_]{0,47}$": "a tag: a lower-case letter, then letters, digits and _, at most 48, such as power_l1",
     r"^[a-z][a-z0-9_]{0,40}\*?$": "the beginning of tags, such as ch_1, or with a number for * such as zone_*",
     r"^[a-z0-9][a-z0-9_-]*\.[a-z0-9_-]+\.[a-z0-9_-]+\*?$": (

@@ -13,6 +13,7 @@ from controller.settings.amendment import amended, blamed
 from controller.settings.build import Builder, Endpoints
 from controller.settings.calendar import Frame, build_calendar
 from controller.settings.configuration import Configuration, Retirement
+from controller.settings.contact import notify_plan
 from controller.settings.document import with_documents
 from controller.settings.drill import scenarios
 from controller.settings.energy import energy_plan, vehicles
@@ -205,6 +206,9 @@ class _Maker:
             equipment=equipment,
             points=with_limits(builder.points, alarms.values()),
         )
+        said = list(builder.notices)
+        notify = notify_plan(rows.notify, rows.notify_places, site, folder, self.environment, problems, said)
+        _raise(problems)
         _raise(check_rules(definitions, site, self.clock))
         return Configuration(
             folder=self.files.folder,
@@ -221,9 +225,10 @@ class _Maker:
             report=report_plan(rows.report),
             fleet=fleet,
             scenarios=drills,
+            notify=notify,
             fire=fire,
             strategies=programs,
-            notices=(*builder.notices, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
+            notices=(*said, *(f"{key} is set aside: {said[0]}" for key, said in laid.aside.items())),
             retired=tuple(
                 Retirement(device, change.who, change.why, change.time_ns)
                 for device in builder.devices

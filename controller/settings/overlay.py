@@ -3,8 +3,8 @@
 A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away),
 `plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it),
 `calendar/<kind>/<id>` (see `controller.settings.calendar`), `schedule/<kind>/<id>` (see
-`controller.settings.schedule`), or `strategy/<id>` (a mode). Those of equipment and devices are in
-`controller.settings.amendment`.
+`controller.settings.schedule`), `strategy/<id>` (a mode), or `roster/<duty>` (see `controller.settings.roster`). Those
+of equipment and devices are in `controller.settings.amendment`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from controller.journal.schema import overlay
 from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
 from controller.settings.calendar import lay_calendar
+from controller.settings.roster import lay_rosters
 from controller.settings.schedule import lay_timetable
 from controller.settings.strategy import lay_strategies
 
@@ -159,6 +160,7 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
         site=site,
         plans=apply_plans(base, live),
         calendar=lay_calendar(base.calendar, live, base.site),
+        notify=lay_rosters(base.notify, live),
         timetable=lay_timetable(base.timetable, live, base.site),
         strategies=lay_strategies(base.strategies, live),
     )

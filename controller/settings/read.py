@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from controller.settings.contact import NotifyFile
 from controller.settings.file import (
     FORMS,
     AlarmFile,
@@ -61,6 +62,7 @@ _FILES = (
     "schedule.toml",
     "energy.toml",
     "drill.toml",
+    "notify.toml",
     "tariff.toml",
     "report.toml",
     "fire.toml",
@@ -175,6 +177,8 @@ class Rows:
     vehicles: list[Placed[VehicleRow]] = field(default_factory=list)
     assembly: list[Placed[AssemblyRow]] = field(default_factory=list)
     scenarios: list[Placed[ScenarioRow]] = field(default_factory=list)
+    notify: NotifyFile = field(default_factory=NotifyFile)
+    notify_places: Source = field(default_factory=lambda: Source("notify.toml", {}))
     fire: FireHeadRow | None = None
     fire_places: Source = field(default_factory=lambda: Source("fire.toml", {}))
     fire_holds: list[Placed[HoldRow]] = field(default_factory=list)
@@ -221,6 +225,8 @@ def read_site(folder: Path) -> Rows:
         rows.days += _expanded(source, "day", DayRow, problems, len(rows.days), _SCHEDULE)
     energy, rows.energy_places = _whole(folder, "energy.toml", EnergyFile, problems)
     rows.energy = energy or EnergyFile()
+    notify, rows.notify_places = _whole(folder, "notify.toml", NotifyFile, problems)
+    rows.notify = notify or NotifyFile()
     tariff, rows.tariff_places = _whole(folder, "tariff.toml", TariffFile, problems)
     rows.tariff = tariff or TariffFile()
     report, _ = _whole(folder, "report.toml", ReportFile, problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from controller.settings.contact import NotifyFile
 from controller.settings.file import (
     AlarmFile,
     BookingRow,
@@ -56,6 +57,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "documents": _rows(document=DocumentRow),
         "energy": EnergyFile.model_json_schema(by_alias=True),
         "drill": DrillFile.model_json_schema(by_alias=True),
+        "notify": NotifyFile.model_json_schema(by_alias=True),
         "report": ReportFile.model_json_schema(by_alias=True),
         "tariff": TariffFile.model_json_schema(by_alias=True),
         "strategy": StrategyFile.model_json_schema(by_alias=True),

@@ -56,6 +56,7 @@ class ShedRow(_Row):
     id: Word
     name: NameRow
     points: PointPatterns
+    """Points that are set, by pattern; each must be commandable and have a relinquish default."""
     priority: Annotated[int, Field(ge=1, le=100)]
     """Lower ones are shed first."""
     higher: Levels | None = None
@@ -75,26 +76,42 @@ class ShedRow(_Row):
     guards: Annotated[list[Pattern], Field(max_length=100)] = []
     """Other equipment whose rooms suffer with it, by pattern; for chillers all air handlers."""
     step: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    """Largest change of one action, in the unit of the levels."""
     step_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0.0
+    """Between two actions on one item."""
     minutes_per_hour: Annotated[FiniteFloat, Field(gt=0, le=60)] = 20.0
+    """Of shed in any hour; at most 30 where people sit. 60: without end."""
     times_per_day: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Sheds of a day; at most 3 where people sit."""
     least_s: Annotated[FiniteFloat, Field(ge=0, le=3600)] = 300.0
+    """An item stays shed so long, unless comfort or a limit ends it."""
     rest_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 900.0
+    """An item rests so long after a shed."""
     last: bool = False
+    """Given back after all others and level by level."""
 
 
 class DemandRow(_Row):
     """`[demand]`: demand limiting against the contract capacity."""
 
     mode: Literal["run", "dry_run", "off"] = "dry_run"
+    """`run`, `dry_run` or `off`, until it is switched on the screen."""
     meter: PointPattern
+    """Point with the power of the whole supply, kW."""
     check: Annotated[list[PointPattern], Field(max_length=50)] = []
+    """Points whose sum must agree with the meter; else it steps back."""
     check_percent: Annotated[FiniteFloat, Field(gt=0, le=100)] = 10.0
+    """How far apart they may be."""
     contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)]
+    """Contract capacity (契約容量)."""
     margin_percent: Annotated[FiniteFloat, Field(ge=0, le=20)] = 2.0
+    """So far below the contract it aims."""
     price_per_kw: Annotated[FiniteFloat, Field(ge=0, le=100_000)] = 0.0
+    """Basic price of a kW and month, NT$, for the cost in the alarm; 0: not said."""
     restore_s: Annotated[FiniteFloat, Field(ge=60, le=600)] = 90.0
+    """Between two items given back."""
     period_s: Annotated[FiniteFloat, Field(ge=1, le=20)] = 5.0
+    """How often it decides."""
     never: Annotated[list[Word], Field(max_length=50)] = []
     """Areas in which nothing is ever shed."""
     shed: Annotated[list[ShedRow], Field(min_length=1, max_length=30)]
@@ -112,9 +129,12 @@ class ResetRow(_Row):
     """`[reset]`: chilled-water reset by trim and respond."""
 
     mode: Literal["run", "dry_run", "off"] = "dry_run"
+    """`run`, `dry_run` or `off`, until it is switched on the screen."""
     chillers: Annotated[list[MachineRow], Field(min_length=1, max_length=20)]
     coils: Annotated[list[Pattern], Field(min_length=1, max_length=100)]
+    """Air handlers whose valves ask for colder water, by pattern."""
     pressure: Short = ""
+    """Point of the header's pressure set-point; without it the water alone is reset."""
     coldest_c: Annotated[FiniteFloat, Field(ge=5, le=12)] = 7.0
     warmest_c: Annotated[FiniteFloat, Field(ge=5, le=12)] = 10.0
     least_kpa: Annotated[FiniteFloat, Field(ge=30, le=200)] = 60.0

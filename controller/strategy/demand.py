@@ -208,7 +208,9 @@ class Demand:
         memory, left = self._shed(view, memory, verdicts, seen, need)
         if need <= 0.0:
             memory = self._restore(memory, seen, now)
-        return self._decision(view, memory, seen, verdicts, left), memory
+        # What was done in this very decision counts for what is said of it.
+        after = forecast(memory.track or track, self.limit_kw, self._unseen(memory, now))
+        return self._decision(view, memory, after, verdicts, left), memory
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

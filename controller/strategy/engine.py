@@ -228,6 +228,7 @@ class StrategyEngine:
 
     def statuses(self) -> list[StrategyStatus]:
         """Return every strategy as its page shows it, in the order of the configuration."""
+        self.look()
         return [self._status(run) for run in self._runs.values()]
 
     def status(self, strategy: str) -> StrategyStatus:
@@ -236,6 +237,7 @@ class StrategyEngine:
         Raises:
             NotFoundError: the site has no such strategy.
         """
+        self.look()
         if strategy not in self._runs:
             raise NotFoundError(f"no strategy {strategy[:60]!r}; this site has {', '.join(self._runs) or 'none'}")
         return self._status(self._runs[strategy])

@@ -72,11 +72,11 @@ def shed(item: Item, level: int, why: Name) -> Name:
         zh, en = f"設定值 +{given:g} {group.unit}", f"set-point +{given:g} {group.unit}"
     else:
         zh, en = f"上限 {given:g} {group.unit}", f"at most {given:g} {group.unit}"
-    minutes = f"{group.minutes_per_hour:g}"
-    return Name(
-        f"需量控制卸載：{zh}；{why.zh}；每小時最多 {minutes} 分",
-        f"demand limiting: {en}; {why.en}; at most {minutes} min an hour",
-    )
+    most = Name("", "")
+    if math.isfinite(group.minutes_per_hour):
+        minutes = f"{group.minutes_per_hour:g}"
+        most = Name(f"；每小時最多 {minutes} 分", f"; at most {minutes} min an hour")
+    return Name(f"需量控制卸載：{zh}；{why.zh}{most.zh}", f"demand limiting: {en}; {why.en}{most.en}")
 
 
 def sentence(
@@ -90,17 +90,17 @@ def sentence(
         return Name(
             f"本時段預測 {mean} kW，超過契約 {over} kW；可卸載項目已用盡（已卸載 {len(holds)} 項，約 {kw} kW）",
             f"This window will reach {mean} kW, {over} kW over contract, and nothing is left to shed "
-            f"({len(holds)} items shed, about {kw} kW)",
+            f"({_items(holds)} shed, about {kw} kW)",
         )
     if holds and seen.mean_kw > limit_kw:
         return Name(
             f"本時段預測 {mean} kW，超過上限 {limit} kW；已卸載 {len(holds)} 項，約 {kw} kW",
-            f"This window would reach {mean} kW, above the limit of {limit} kW; {len(holds)} items shed, about {kw} kW",
+            f"This window would reach {mean} kW, above the limit of {limit} kW; {_items(holds)} shed, about {kw} kW",
         )
     if holds:
         return Name(
             f"已卸載 {len(holds)} 項，約 {kw} kW；本時段預測 {mean} kW，在上限 {limit} kW 以內",
-            f"{len(holds)} items shed, about {kw} kW; this window will reach {mean} kW, within the limit of {limit} kW",
+            f"{_items(holds)} shed, about {kw} kW; this window will reach {mean} kW, within the limit of {limit} kW",
         )
     if seen.mean_kw > limit_kw:
         return Name(
@@ -111,6 +111,10 @@ def sentence(
         f"本時段預測 {mean} kW，低於上限 {limit} kW，不需卸載",
         f"This window will reach {mean} kW, below the limit of {limit} kW: nothing to shed",
     )
+
+
+def _items(holds: Mapping[str, Hold]) -> str:
+    return "1 item" if len(holds) == 1 else f"{len(holds)} items"
 
 
 def excess(seen: Forecast, contract_kw: float, price_per_kw: float) -> str:

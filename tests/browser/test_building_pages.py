@@ -29,7 +29,7 @@ def client(whole_city: City, people: Callable[[str], Client]) -> Iterator[Client
         whole_city.sim("fault", "event", device, *event)
     for device in ("fire-panel", "em002-meter"):
         whole_city.sim("fault", "clear", device)
-    if client.get("/fire")["response"]:
+    if (client.get("/fire")["response"] or {}).get("phase") == "active":
         stand_down(people("safety_officer"))
     mine = re.compile(r"cityhall\.(lift|fire|standby)\.|^fire#|em002-meter|cityhall\.meter\.em002")
 

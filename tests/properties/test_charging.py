@@ -144,11 +144,11 @@ def test_set_points_keep_every_limit_and_charge_with_6_a_or_not_at_all(asked: Pr
         wishes.append(Wish(charger, one, kw, value, spare=spare))
     found = settle(wishes, asked.circuits)
     power = np.array([one.charger.kw(value, sum(one.demand.phases)) for one, value in zip(wishes, found, strict=True)])
-    for one, value in zip(wishes, found, strict=True):
-        assert value == 0.0 or value >= one.charger.least - 1e-9
-        amperes = one.charger.kw(value, sum(one.demand.phases)) / one.demand.kw_a
+    for wish, value in zip(wishes, found, strict=True):
+        assert value == 0.0 or value >= wish.charger.least - 1e-9
+        amperes = wish.charger.kw(value, sum(wish.demand.phases)) / wish.demand.kw_a
         assert amperes == 0.0 or amperes >= LEAST_A - 1e-6
-        assert not one.charger.values or value in (0.0, *one.charger.values)
+        assert not wish.charger.values or value in (0.0, *wish.charger.values)
     for circuit in asked.circuits:
         on = [i for i, one in enumerate(wishes) if one.charger.id in circuit.chargers]
         assert power[on].sum() <= max(circuit.room_kw[0], 0.0) + 1e-6

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "CHARGERS", "CONTRACT_KW", "DAY_NS", "FEEDER_A", "HOURS", "MAIN", "Model", "Post", "Visit", "base_kw", "draw_visits",
-    "feeder_of", "posts", "price_at", "read_visits", "write_visits",
+    "CHARGERS", "CONTRACT_KW", "DAY_NS", "FEEDER_A", "HOURS", "MAIN", "Model", "Post", "Visit", "base_kw",
+    "draw_visits", "feeder_of", "posts", "price_at", "read_visits", "write_visits",
 ]  # fmt: skip
 
 CHARGERS = 18
@@ -130,7 +130,7 @@ def base_kw(seed: int, day: int = 0) -> NDArray[np.float64]:
 
 
 def draw_visits(seed: int) -> list[Visit]:
-    """Return the cars of a day (control reference, 9): staff and fleet by normal times, visitors by a Poisson process."""
+    """Return the cars of a day (control reference, 9): normal times, visitors by a Poisson process."""
     random = np.random.default_rng([seed, 18])
     found: list[Visit] = []
 
@@ -148,8 +148,8 @@ def draw_visits(seed: int) -> list[Visit]:
         battery = float(random.choice((50.0, 60.0, 77.0)))
         charge = float(max(min(0.95 - kwh / battery, random.uniform(0.3, 0.7)), 0.02))
         row = Visit(
-            seed, charger, kind, *(round(one, 4) for one in (comes, leaves, kwh, most)), phases, round(less, 3), battery,
-            round(charge, 3),
+            seed, charger, kind, round(comes, 4), round(leaves, 4), round(kwh, 4), most, phases, round(less, 3),
+            battery, round(charge, 3),
         )  # fmt: skip
         found.append(row)
 
@@ -244,6 +244,11 @@ class Model:
     def now_ns(self) -> int:
         """Calendar time."""
         return DAY_NS + round(self.now_s * 1e9)
+
+    @property
+    def dry(self) -> bool:
+        """Tell whether nothing is written; here everything is."""
+        return False
 
     @property
     def now(self) -> float:

@@ -450,6 +450,12 @@ class FireHouse:
             if array[0] is not None or array[1] is not None:
                 self.wrong.append(f"{address}: a slot of the fire panel is filled")
 
+    def commanded(self) -> int:
+        """Return how many commands have reached the machines that a fire may hold."""
+        machines = {name for name, floor in MACHINES.items() if floor}
+        written = self.plant.ledger.written
+        return sum(entry.device in machines and entry.address not in self._keepalives for entry in written)
+
     def done(self) -> None:
         """Check what only the end can tell."""
         if self.cycle.counts.faults:

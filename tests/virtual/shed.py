@@ -16,6 +16,7 @@ from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Outcome
+from controller.job import InlineJobs
 from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.settings.load import load
@@ -155,7 +156,12 @@ class StrategyBuilding:
 
     def _engine(self) -> StrategyEngine:
         return StrategyEngine(
-            lambda: self.entries, lambda: self.table, lambda: self.arbiter, lambda: self.alarms, self.clock
+            lambda: self.entries,
+            lambda: self.table,
+            lambda: self.arbiter,
+            lambda: self.alarms,
+            self.clock,
+            jobs=InlineJobs(),
         )
 
     def set_mode(self, strategy: str, mode: str) -> None:

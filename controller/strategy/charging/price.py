@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date
 
 __all__ = ["DAYS", "Days", "Price", "PriceTable", "uncovered"]
 
@@ -33,11 +33,17 @@ class Price:
     """Minutes after midnight."""
     end: int
 
+    def has(self, month_day: tuple[int, int], days: Days) -> bool:
+        """Tell whether it is of a kind of day on a date."""
+        if self.first <= self.last:
+            inside = self.first <= month_day <= self.last
+        else:
+            inside = month_day >= self.first or month_day <= self.last
+        return inside and days == self.days
+
     def on(self, day: date) -> bool:
         """Tell whether it is of a day."""
-        at = (day.month, day.day)
-        inside = self.first <= at <= self.last if self.first <= self.last else at >= self.first or at <= self.last
-        return inside and DAYS[max(day.weekday() - 4, 0)] == self.days
+        return self.has((day.month, day.day), DAYS[max(day.weekday() - 4, 0)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +63,19 @@ class PriceTable:
         return math.nan
 
 
-def uncovered(rows: Iterable[Price], days: Iterable[date]) -> tuple[date, int, str] | None:
-    """Return the first day and minute that has no price, or two, and which of these: `gap` or `overlap`."""
+def uncovered(rows: Iterable[Price]) -> tuple[tuple[int, int], Days, int, str] | None:
+    """Return the first date, kind of day and minute that has no price, or two, and which of these.
+
+    Any date may be any kind of day in some year.
+    """
     known = tuple(rows)
-    for day in days:
+    year = [date(2028, 1, 1) + timedelta(days=at) for at in range(366)]
+    for month_day, days in itertools.product(((one.month, one.day) for one in year), DAYS):
         reached = 0
-        for begin, end in sorted((row.begin, row.end) for row in known if row.on(day)):
+        for begin, end in sorted((row.begin, row.end) for row in known if row.has(month_day, days)):
             if begin != reached:
-                return day, min(begin, reached), "gap" if begin > reached else "overlap"
+                return month_day, days, min(begin, reached), "gap" if begin > reached else "overlap"
             reached = end
         if reached != _DAY_MINUTES:
-            return day, reached, "gap"
+            return month_day, days, reached, "gap"
     return None

@@ -99,11 +99,11 @@ class Row:
     short_kwh: float = 0.0
 
     def state(self) -> str:
-        """Return its word: `unknown`, `operator`, `free`, `short`, `charging`, `waiting` or `content`."""
+        """Return its word: `unknown`, `held`, `free`, `short`, `charging`, `waiting` or `content`."""
         if self.there is None:
             return "unknown"
         if self.masked:
-            return "operator"
+            return "held"
         if not self.there or self.session is None:
             return "free"
         if self.demand is None:

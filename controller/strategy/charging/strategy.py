@@ -180,7 +180,7 @@ class ChargingStrategy:
         asked = memory.asked
         decision = Decision(
             "acting" if targets else "watching",
-            sentence(len(demands), given, room, outlook, waits=asked is not None),
+            sentence(len(demands), given, room, outlook, waits=asked is not None and not memory.trouble),
             targets,
             figures(len(demands), given, room, outlook),
             self._parts(view, memory, seen, masked, demands, plan),
@@ -217,7 +217,8 @@ class ChargingStrategy:
         sessions = {}
         for charger in self.chargers:
             before = memory.sessions.get(charger.id)
-            told = memory.values.get(charger.id, charger.most)
+            # In a dry run nothing is told: chargers give what they would without it.
+            told = charger.most if view.dry else memory.values.get(charger.id, charger.most)
             phases = 3 if before is None else sum(charger.phases(single=before.draw.single))
             steady = not masked[charger.id] and view.now - memory.changed.get(charger.id, view.now) >= PACE_S
             limit_kw = charger.kw(told, phases)

@@ -1,6 +1,8 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { begin } from './lib/push';
 
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no element with id "app"');
 mount(App, { target });
+begin();

@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from controller.alarm.definition import AlarmDefinition, AlarmEntry
 from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
-from controller.api.runtime import ApiSettings, CalendarView, LimitChange, Runtime, StrategyView
+from controller.api.runtime import ApiSettings, CalendarView, LimitChange, NotifyView, Runtime, StrategyView
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.order import Command, SlotRow
@@ -35,6 +35,11 @@ from controller.job import InlineJobs
 from controller.journal import entry as row
 from controller.journal.journal import InlineExecutor, Journal
 from controller.maintenance.works import outages
+from controller.notify.desk import NotifyDesk
+from controller.notify.plan import ChannelSpec, Contact, NotifyPlan, Route, Target, Way
+from controller.notify.plan import Step as RouteStep
+from controller.notify.push import VapidKey
+from controller.notify.roster import Duty, Hours, Shift
 from controller.plan.plan import Drawing, Plan, Zone
 from controller.plan.store import DrawingStore, digest
 from controller.point.model import Area, Building, Document, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
@@ -50,6 +55,7 @@ from controller.schedule.booking import Venue, in_use
 from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
 from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle, books_of
 from controller.settings.overlay import Change, forget, store
+from controller.settings.roster import lay_rosters, roster_key
 from controller.strategy.demand import Demand
 from controller.strategy.engine import StrategyEngine
 from controller.strategy.shed import Comfort, Group, Item
@@ -255,6 +261,24 @@ class MemoryHistory:
         return found
 
 
+def build_notify(hook: str = "http://127.0.0.1:9/hook") -> NotifyPlan:
+    """Phones and a webhook that nobody answers; a duty by day, and operators the rest of the time."""
+    channels = {
+        "phone": ChannelSpec("phone", "push", Name("推播", "Push")),
+        "hook": ChannelSpec("hook", "webhook", Name("網路", "Hook"), url=hook),
+        "mail": ChannelSpec("mail", "mail", Name("郵件", "Mail"), missing="environment variable X is not set"),
+    }
+    ways = (Way("phone"), Way("hook"), Way("mail", "secret-box@hall.invalid"))
+    contacts = {
+        "room": Contact("room", Name("中控室", "Control room"), ways, role="operator"),
+        "engineer": Contact("engineer", Name("工程師", "Engineer"), ways[1:], user="u.operator"),
+    }
+    shifts = (Shift(Hours(("workday",), 480, 1080), ("engineer",)),)
+    duty = Duty("plant", Name("機電值勤", "Plant duty"), shifts, ("room",))
+    route = Route("all", Name("全部", "All"), (RouteStep(0, (Target("duty", "plant"),)),))
+    return NotifyPlan(contacts, {"plant": duty}, (route,), channels, hosts=("127.0.0.1",))
+
+
 @dataclass
 class House:
     """Everything that a test touches."""
@@ -276,6 +300,7 @@ class House:
     site: Site = dataclass_field(default_factory=build_site)
     plans: dict[tuple[str, str], tuple[Plan, LimitChange]] = dataclass_field(default_factory=dict)
     """Those that were changed, over the one of the files."""
+    notify: NotifyPlan = dataclass_field(default_factory=build_notify)
 
     def browser(self, address: str = "127.0.0.1") -> Browser:
         return Browser(self, address)
@@ -541,6 +566,27 @@ async def open_house(
         record=record_drill,
         tell=tell_drill,
     )
+    notify_desk = NotifyDesk(
+        lambda: house.notify,
+        lambda: house.site,
+        lambda: house.runtime.alarms,
+        identity,
+        journal,
+        clock,
+        VapidKey(path / "vapid.pem"),
+    )
+
+    async def set_roster(duty: str, value: Any, owner: str, reason: str) -> None:
+        key = roster_key(duty)
+        changes.pop(key, None)
+        if value is not None:
+            changes[key] = Change(key, value, owner, reason, None, clock.now_ns())
+        house.notify = lay_rosters(replace(house.notify, duties=build_notify().duties), changes.values())
+
+    def roster_change(duty: str) -> LimitChange | None:
+        change = changes.get(roster_key(duty))
+        return None if change is None else LimitChange(change.who, change.why, change.time_ns, None)
+
     entries = build_strategies()
     switched: dict[str, LimitChange] = {}
 
@@ -563,6 +609,7 @@ async def open_house(
         drills=drills,
         scenarios=lambda: {SCENARIO.id: SCENARIO},
         jobs=InlineJobs(),
+        notify=NotifyView(lambda: house.notify, notify_desk, roster_change, set_roster),
         fire=FireWatch(FireTable, parts, clock, record=record_fire, changed=lambda: None),
         strategies=StrategyView(engine.statuses, engine.status, switched.get, set_mode),
         calendar=CalendarView(

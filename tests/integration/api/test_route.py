@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PUBLIC = {
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/session/link"),
+    ("POST", "/api/v1/acknowledge-links/look"),
+    ("POST", "/api/v1/acknowledge-links/use"),
+    ("POST", "/api/v1/phone/receipts"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -31,6 +34,11 @@ ANYBODY_SIGNED_IN = {
     ("GET", "/api/v1/session"),
     ("DELETE", "/api/v1/session"),
     ("POST", "/api/v1/session/password"),
+    ("GET", "/api/v1/phone"),
+    ("PUT", "/api/v1/phone/language"),
+    ("POST", "/api/v1/phone/subscriptions"),
+    ("DELETE", "/api/v1/phone/subscriptions/{phone_id}"),
+    ("POST", "/api/v1/phone/test"),
 }
 
 WEST = AlarmDefinition(
@@ -56,6 +64,9 @@ VALUES = {
     "digest": "0" * 64,
     "drill_id": "d-1",
     "inject": "detector",
+    "duty_id": "plant",
+    "channel_id": "hook",
+    "phone_id": "0" * 16,
     "report_id": "month-2025-12-01",
     "language": "zh",
     "format": "pdf",
@@ -118,6 +129,9 @@ BEYOND_VIEW = {
     ("POST", "/api/v1/calendar/inspection/{entry_id}/done"): Action.CONFIGURE,
     ("POST", "/api/v1/calendar/{kind}/{entry_id}/remove"): Action.CONFIGURE,
     ("POST", "/api/v1/calendar/{kind}/{entry_id}/reset"): Action.CONFIGURE,
+    ("PUT", "/api/v1/duties/{duty_id}"): Action.CONFIGURE,
+    ("POST", "/api/v1/duties/{duty_id}/reset"): Action.CONFIGURE,
+    ("POST", "/api/v1/notification-channels/{channel_id}/test"): Action.CONFIGURE,
     ("PUT", "/api/v1/schedules/plan/{plan_id}"): Action.CONFIGURE,
     ("PUT", "/api/v1/schedules/exception/{exception_id}"): Action.CONFIGURE,
     ("POST", "/api/v1/schedules/exception/{exception_id}/remove"): Action.CONFIGURE,

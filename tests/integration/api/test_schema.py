@@ -62,7 +62,7 @@ async def test_every_model_has_a_true_example(house: Any) -> None:
         for example in examples:
             TypeAdapter(model).validate_json(orjson.dumps(example))
     # These are lists of things that have examples of their own.
-    assert sorted(without) == ["HistoryReply", "SiteReply", "TokenMade"]
+    assert sorted(without) == ["HistoryReply", "LinkReply", "SiteReply", "TokenMade"]
 
 
 HOURS = {
@@ -149,6 +149,7 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
         "/drills/{drill_id}/entries": ["/drills/d-1/entries"],
         "/drills/{drill_id}/muster": ["/drills/d-1/muster"],
         "/drills/{drill_id}/report": ["/drills/d-1/report?language=en"],
+        "/duties/{duty_id}": ["/duties/plant"],
         "/schedules/plan/{plan_id}": ["/schedules/plan/office"],
         "/schedules/exception/{exception_id}": ["/schedules/exception/cleaning"],
         "/schedules/points/{address}": [
@@ -193,8 +194,25 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
     path = "/calendar/works/w1"
     assert (await engineer("PUT", path, json=changed, headers=await match(path))).status_code == 200
     user = {"name": "chen", "display_name": "陳", "role": "viewer", "areas": ["west"]}
+    state = house.runtime.alarms.get(alarm.replace("%23", "#")).state
+    links = house.runtime.notify.desk.links
+    look, use = (links.make("u.engineer", state.definition, state.occurrence, "m") for _ in range(2))
+    roster = {"shifts": [], "substitutes": [], "reason": "x"}
+    phone = {"endpoint": "https://fcm.googleapis.com/fcm/send/1", "keys": {"p256dh": "B" * 87, "auth": "A" * 22}}
     officer = await house.user(Role.SAFETY_OFFICER)
     calls: dict[tuple[str, str], tuple[Any, str, dict[str, Any]]] = {
+        ("PUT", "/duties/{duty_id}"): (engineer, "/duties/plant", {"json": roster}),
+        ("POST", "/duties/{duty_id}/reset"): (engineer, "/duties/plant/reset", {"json": {"reason": "x"}}),
+        ("POST", "/notification-channels/{channel_id}/test"): (
+            engineer,
+            "/notification-channels/hook/test",
+            {"json": {"contact": "room"}},
+        ),
+        ("PUT", "/phone/language"): (engineer, "", {"json": {"language": "en"}}),
+        ("POST", "/phone/subscriptions"): (engineer, "", {"json": phone}),
+        ("POST", "/phone/test"): (engineer, "", {}),
+        ("POST", "/acknowledge-links/look"): (house.browser(), "", {"json": {"token": look}}),
+        ("POST", "/acknowledge-links/use"): (house.browser(), "", {"json": {"token": use}}),
         ("POST", "/fire/stand-down"): (officer, "", {"json": {"response": "fire-1", "reason": "false alarm"}}),
         ("POST", "/alarms/acknowledge"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
         ("POST", "/alarms/reset"): (engineer, "", {"json": {"ids": [alarm.replace("%23", "#")]}}),
@@ -348,6 +366,8 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                     more = {**more, "headers": {"If-Match": read.headers["etag"]}}
                 if method == "PATCH":
                     more = {**more, "headers": {"If-Match": (await admin("GET", "/users/chen")).headers["etag"]}}
+                if address.startswith("/duties"):
+                    more = {**more, "headers": await match("/duties/plant")}
                 if address.startswith(("/calendar", "/schedules")) and method == "POST":
                     more = {**more, "headers": await match(address.rpartition("/")[0])}
                 reply = await person(method, address or path, **more)
@@ -356,7 +376,9 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                 checked.add((method, path))
             elif method not in {"GET", "HEAD", "DELETE"} and route.include_in_schema:
                 # A drill goes through its phases one by one: test_drill.py does that, with the same look at the models.
-                elsewhere = path in {"/session/password", "/session/link"} or path.startswith("/drills")
+                elsewhere = path in {"/session/password", "/session/link", "/phone/receipts"} or path.startswith(
+                    "/drills"
+                )
                 assert elsewhere, f"{method} {path} is not tried here"
     assert checked == calls.keys()
 

@@ -97,13 +97,13 @@ async def running(site: Path, data: Path) -> AsyncIterator[House]:
         await controller.close()
 
 
-def make_site(folder: Path, *, more: str = "", equipment: str = "") -> Path:
+def make_site(folder: Path, *, more: str = "", equipment: str = "", panel: str = "127.0.0.1:1") -> Path:
     site = folder / "site"
     shutil.copytree(MINIMAL, site)
     (site / "equipment").mkdir()
     (site / "equipment" / "fire.toml").write_text(PANEL + equipment, "utf-8")
     # Nothing listens there: readings come from the test, through the inbox like those of a link.
-    devices = DEVICES.replace("192.0.2.20:502", "127.0.0.1:1").replace("192.0.2.21:4840", "127.0.0.1:2")
+    devices = DEVICES.replace("192.0.2.20:502", panel).replace("192.0.2.21:4840", "127.0.0.1:2")
     (site / "devices" / "fire.toml").write_text(devices + more, "utf-8")
     meter = site / "devices" / "meter.toml"
     meter.write_text(meter.read_text("utf-8").replace("192.0.2.10:502", "127.0.0.1:3"), "utf-8")

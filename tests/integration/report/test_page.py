@@ -24,7 +24,7 @@ async def test_a_report_is_four_files_and_the_same_each_time() -> None:
             assert 20_000 < len(file.content) < 400_000
 
 
-async def test_a_month_is_two_pages_and_a_day_is_one() -> None:
+async def test_a_month_of_one_use_is_two_pages_and_a_day_is_one() -> None:
     month, day = await data("month", date(2025, 9, 1)), await data("day", date(2025, 10, 9))
     for language in ("zh", "en"):
         assert [len(pictures(one, language)) for one in (month, day)] == [2, 1]

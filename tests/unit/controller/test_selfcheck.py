@@ -70,6 +70,7 @@ def test_every_alarm_of_the_controller_tells_in_both_languages_what_to_do() -> N
         "shifu#log",
         "shifu#disk",
         "shifu#influx",
+        "shifu#notify",
         "shifu#damage",
     ]
     for definition in DEFINITIONS:

@@ -57,3 +57,53 @@ export function verdict(state: number, vehicle: Vehicle | undefined, kwh: number
   if (!Number.isFinite(kwh) || !Number.isFinite(limitKw) || !Number.isFinite(state)) return 'unknown';
   return kwh <= (Math.min(limitKw, vehicle.max_kw) * (leaves - now)) / 3_600_000 ? 'in-time' : 'at-risk';
 }
+
+// -- the plan beside what was drawn, as the API tells it ----------------------------------------------------------------
+
+export type Rank = 'fleet' | 'priority' | 'staff' | 'visitor';
+export interface PlannedCar {
+  charger: string; rank: Rank; wanted_kwh: number; leaves: string | null; short_kwh: number; hopeless_kwh: number; power_kw: number[];
+}
+export interface PlanStep { begin: string; end: string; planned_kw: number; room_kw: number; others_kw: number | null; price: number }
+export interface Quarter { begin: string; planned_kw: number; actual_kw: number; room_kw: number }
+export interface ChargingPlan {
+  time: string; steps: PlanStep[]; cars: PlannedCar[]; cost: number; method: 'optimal' | 'stopped' | 'rounded'; gap_percent: number | null; relaxed: string[];
+}
+export interface Charging { configured: boolean; past: Quarter[]; plan: ChargingPlan | null }
+
+/** A missing energy that is worth a word, kWh. */
+export const SHORT_KWH = 0.5;
+
+/** Points of a step line, each value held until the next begins; [time ms, kW], gaps as NaN. */
+export type Steps = [number, number][];
+
+/** What is planned of one charger, or of all, from the past quarters and the plan in force. */
+export function planned(charging: Charging, charger: string): Steps {
+  const found: Steps = [];
+  const plan = charging.plan;
+  const now = plan ? Date.parse(plan.time) : Infinity;
+  if (!charger) for (const q of charging.past) if (Date.parse(q.begin) < now) found.push([Date.parse(q.begin), q.planned_kw]);
+  if (!plan) return found;
+  const car = plan.cars.find((c) => c.charger === charger);
+  plan.steps.forEach((step, at) => found.push([Date.parse(step.begin), charger ? (car?.power_kw[at] ?? 0) : step.planned_kw]));
+  const last = plan.steps[plan.steps.length - 1];
+  if (last) found.push([Date.parse(last.end), 0]);
+  return found;
+}
+
+/** Spans of one price: [begin ms, end ms, NT$/kWh]. */
+export function priceSpans(steps: PlanStep[]): [number, number, number][] {
+  const found: [number, number, number][] = [];
+  for (const step of steps) {
+    const last = found[found.length - 1];
+    if (last && last[2] === step.price) last[1] = Date.parse(step.end);
+    else found.push([Date.parse(step.begin), Date.parse(step.end), step.price]);
+  }
+  return found;
+}
+
+/** When a car of the plan begins to charge, ms; NaN when it never does, and the plan's beginning when it does now. */
+export function begins(plan: ChargingPlan, car: PlannedCar): number {
+  const at = car.power_kw.findIndex((kw) => kw > 0);
+  return at < 0 ? Number.NaN : Date.parse(plan.steps[at]?.begin ?? '');
+}

@@ -7,7 +7,7 @@ export interface Route {
   params: Record<string, string>;
 }
 
-const PATTERNS: [string, string][] = [...PAGES.map(({ id, path }): [string, string] => [id, path]), ['sign-in', '/sign-in'], ['link', '/link']];
+const PATTERNS: [string, string][] = [...PAGES.map(({ id, path }): [string, string] => [id, path]), ['sign-in', '/sign-in'], ['link', '/link'], ['ack', '/ack']];
 
 function decode(part: string): string | null {
   try {

@@ -181,7 +181,7 @@ def test_a_default_of_the_site_is_where_a_point_goes_back_to(house: Folder) -> N
         ('guards = ["main.hvac.ahu*"]', 'guards = ["main.plant.ch1"]', "main.plant.ch1 without a point zone_temp"),
         ("kw = 12", "", 'demand.shed.kw: got nothing, wanted what it gives: "kw", or "power" with "kw_per_unit"'),
         ('power = "power"', 'power = "watts"', "demand.shed.power: got main.plant.ch1 without a point watts"),
-        ("priority = 1", "priorty = 1", 'demand.shed.priorty: got an unknown key'),
+        ("priority = 1", "rank = 1", 'demand.shed.rank: got an unknown key'),
         ('id = "rooms"', 'id = "rooms"\nstep_s = -1', "demand.shed.step_s: got -1, wanted at least 0"),
         ('coils = ["main.hvac.ahu*"]', 'coils = ["main.hvac.nobody*"]', 'reset.coils: got "main.hvac.nobody*"'),
         ("running = [2]", 'running = [2]\n[reset.more]\nx = 1', "reset.more: got an unknown key"),

@@ -39,6 +39,9 @@ def test_above_the_limit_it_sheds_enough_once_and_no_more_than_enough() -> None:
 
     kw = sum(hold.kw for hold in toy.memory.holds.values())
     assert 30.0 <= kw <= 60.0
+    first = next(decision for decision in toy.said if decision.targets)
+    assert first.why.zh.startswith("已卸載"), "what it has just done counts for what it says"
+    assert not any(decision.trouble["excess"] for decision in toy.said)
     decision = toy.run(600.0)
     assert sum(hold.kw for hold in toy.memory.holds.values()) == kw, "what was shed suffices"
     assert figure(toy, "forecast") <= 1000.0 + 10.0

@@ -30,7 +30,7 @@ def car(
 
 
 def problem(demands: list[Demand], price: list[float], room: float | list[float] | None = None, **more: Any) -> Problem:
-    circuits = ()
+    circuits: tuple[Circuit, ...] = ()
     if room is not None:
         row = tuple(room) if isinstance(room, list) else (room,) * len(price)
         circuits = (Circuit("contract", frozenset(one.charger for one in demands), row),)
@@ -120,7 +120,7 @@ def test_the_fleet_is_served_before_a_visitor() -> None:
 
 def test_the_ranks_give_way_one_after_the_other() -> None:
     cars = [car(rank.name, 1.5, 0.5, rank) for rank in Rank]
-    # Each fills a quarter at 6 kW. What is less than that serves the fleet in two quarters, above its least, and no more.
+    # Each fills a quarter at 6 kW. Less than that serves the fleet in two quarters, above its least, and nobody else.
     for room, short, relaxed in (
         ([12.0, 12.0], [0, 0, 0, 0], 0),
         ([12.0, 6.0], [0, 0, 0, 1.5], 3),
@@ -136,7 +136,7 @@ def test_the_ranks_give_way_one_after_the_other() -> None:
 
 
 def test_equals_are_short_by_the_same_share() -> None:
-    single = {"least_kw": 6.0 * PHASE_KV, "most_kw": 32.0 * PHASE_KV, "phases": (True, False, False)}
+    single: dict[str, Any] = {"least_kw": 6.0 * PHASE_KV, "most_kw": 32.0 * PHASE_KV, "phases": (True, False, False)}
     plan = make_plan(problem([car("a", 6.0, 1.0, **single), car("b", 3.0, 1.0, **single)], [1.0] * 4, 6.0))
     # 6 kWh for 9: a third of each.
     assert plan.short_kwh == pytest.approx([2.0, 1.0], abs=0.12)

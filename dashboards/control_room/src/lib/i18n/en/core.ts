@@ -28,7 +28,7 @@ export const core: Words<typeof zh> = {
   'page.energy': 'Energy and carbon',
   'page.reports': 'Reports',
   'page.strategies': 'Strategies',
-  'page.strategy': 'Strategies',
+  'page.strategy': 'Strategy',
   'page.standby': 'Standby power',
   'page.fire': 'Fire',
   'page.security': 'Security',

@@ -26,7 +26,7 @@ export const core = {
   'page.energy': '能源與碳',
   'page.reports': '報表',
   'page.strategies': '最佳化策略',
-  'page.strategy': '最佳化策略',
+  'page.strategy': '策略',
   'page.standby': '備援電力',
   'page.fire': '消防',
   'page.security': '保全',

@@ -9,6 +9,7 @@ import { fire } from './fire';
 import { lift } from './lift';
 import { maintenance } from './maintenance';
 import { meters } from './meters';
+import { notify } from './notify';
 import { overview } from './overview';
 import { parking } from './parking';
 import { plan } from './plan';
@@ -18,6 +19,6 @@ import { security } from './security';
 import { strategy } from './strategy';
 import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...drill, ...meters, ...events, ...maintenance, ...energy, ...commissioning, ...plan, ...overview, ...schedule, ...strategy, ...system };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...drill, ...meters, ...events, ...maintenance, ...energy, ...commissioning, ...plan, ...notify, ...overview, ...schedule, ...strategy, ...system };
 
 export type MessageKey = keyof typeof zh;

@@ -1,0 +1,213 @@
+"""Sends what the outbox says is due: life safety first, each attempt durable before it is made.
+
+With the journal down, messages of life safety go out unrecorded; all others wait until they can be kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from controller.errors import ConflictError, NotFoundError, UnavailableError
+from controller.notify.notice import OVER_TEXT, Notice, Outcome, after, sending, withdrawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from controller.notify.courier import Courier
+    from controller.notify.outbox import Outbox
+    from controller.notify.plan import NotifyPlan, Way
+    from controller.point.model import Name
+    from drivers.driver import Clock
+
+__all__ = ["Dispatcher"]
+
+_log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+MOST_AT_ONCE = 64
+"""Attempts under way at once; of one channel at most `_PER_CHANNEL`."""
+_PER_CHANNEL = 8
+_CLOSE_S = 3.0
+
+
+class Dispatcher:
+    """One a controller."""
+
+    def __init__(self, plan: Callable[[], NotifyPlan], outbox: Outbox, courier: Courier, clock: Clock) -> None:
+        """Prepare; `plan` is asked anew each time, for `shifu apply` replaces it."""
+        self._plan = plan
+        self._outbox = outbox
+        self._courier = courier
+        self._clock = clock
+        self.wanted: Callable[[str], bool] = lambda _occurrence: False
+        """Whether an alarm still waits for somebody; the notifier sets it."""
+        self.gave_up: Callable[[Notice], None] = lambda _notice: None
+        """Told of a message that no way took; the notifier sets it."""
+        self._unreached: set[str] = set()
+        """Contacts whose last message no way took."""
+        self._under_way: dict[str, str] = {}
+        """Channel by id of the notices that are being sent."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self.trouble: dict[str, str] = {}
+        """Channels whose last message failed for good, and why."""
+        self.sent = 0
+        self.failed = 0
+
+    def wake(self) -> None:
+        """Have the outbox looked at now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send what is due, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick())
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._look()
+
+    async def close(self) -> None:
+        """Wait for what is under way, at most 3 s, and let the channels go; what is cut off is of unknown fate."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_S)
+        for task in self._tasks:
+            task.cancel()
+        self._courier.close()
+
+    def ways(self, notice: Notice) -> list[Way]:
+        """Return the ways of a notice that can be used here, in their order."""
+        plan = self._plan()
+        contact = plan.contacts.get(notice.contact)
+        ways = [] if contact is None else list(contact.ways)
+        if notice.only:
+            ways = [way for way in ways if way.channel == notice.only]
+        return [way for way in ways if way.channel in plan.channels and not plan.channels[way.channel].missing]
+
+    async def test(self, channel: str, contact: str, title: Name, body: Name) -> Outcome:
+        """Send one message by one channel now and return what came of it; it is in the outbox like any other.
+
+        Raises:
+            NotFoundError: there is no such contact, or it is not reached by this channel.
+            UnavailableError: the outbox cannot be written.
+        """
+        plan, now_ns = self._plan(), self._clock.now_ns()
+        if contact not in plan.contacts:
+            raise NotFoundError(f"no contact {contact[:40]!r} in notify.toml")
+        way = next((way for way in plan.contacts[contact].ways if way.channel == channel), None)
+        if way is None:
+            raise NotFoundError(f"contact {contact!r} is not reached by {channel[:40]!r}")
+        data = {"title": {"zh": title.zh, "en": title.en}, "body": {"zh": body.zh, "en": body.en}}
+        notice = Notice(f"test~{now_ns}~{contact}~{channel}", "test", contact, now_ns, now_ns, only=channel, data=data)
+        begun = sending(notice, channel, now_ns)
+        self._under_way[notice.id] = channel
+        try:
+            self._outbox.put(begun)
+            await self._outbox.commit()
+            outcome = await self._courier.deliver(begun, plan.contacts[contact], way)
+            self._said(channel, outcome)
+            end: Any = outcome.state if outcome.state in ("sent", "unknown") else "failed"
+            line = {"time_ns": self._clock.now_ns(), "state": end, "channel": channel, "text": outcome.text}
+            done = replace(begun, state=end, text=outcome.text, changed_ns=line["time_ns"])
+            self._outbox.put(replace(done, history=(*begun.history, line)))
+            await self._outbox.commit()
+        finally:
+            self._under_way.pop(notice.id, None)
+        return outcome
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(TICK_S)
+            self._wake.set()
+
+    def _look(self) -> None:
+        """Begin every attempt that is due; nothing here waits."""
+        now_ns = self._clock.now_ns()
+        waiting = [n for n in self._outbox.open.values() if n.state == "queued" and n.due_ns <= now_ns]
+        waiting.sort(key=lambda notice: (not notice.life_safety, notice.priority, notice.created_ns, notice.id))
+        for notice in waiting:
+            if len(self._under_way) >= MOST_AT_ONCE:
+                return
+            if notice.id in self._under_way:
+                continue
+            ways = self.ways(notice)
+            name = ways[min(notice.way, len(ways) - 1)].channel if ways else ""
+            if name and sum(used == name for used in self._under_way.values()) >= _PER_CHANNEL:
+                continue
+            self._under_way[notice.id] = name
+            task = asyncio.create_task(self._send(notice, ways), name=f"notify {notice.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, notice: Notice, ways: Sequence[Way]) -> None:
+        try:
+            await self._attempt(notice, ways)
+        except Exception:  # noqa: BLE001 - the notice stays in the outbox; the task's owner says what broke
+            _log.exception("notification %s could not be handled", notice.id)
+        finally:
+            self._under_way.pop(notice.id, None)
+            self._wake.set()
+
+    async def _attempt(self, notice: Notice, ways: Sequence[Way]) -> None:
+        contact = self._plan().contacts.get(notice.contact)
+        if notice.kind in ("raised", "escalated") and not notice.life_safety and not self.wanted(notice.occurrence):
+            self._outbox.put(withdrawn(notice, self._clock.now_ns(), OVER_TEXT))
+            return
+        if contact is None or not ways:
+            text = "no way to this contact is set up" if contact else "this contact is no longer in notify.toml"
+            begun = sending(notice, "", self._clock.now_ns())
+            done = after(begun, Outcome("refused", text), self._clock.now_ns(), ways=0, wanted=False)
+            self._outbox.put(done)
+            self._fail(done)
+            return
+        way = ways[min(notice.way, len(ways) - 1)]
+        begun = sending(notice, way.channel, self._clock.now_ns())
+        self._outbox.put(begun)
+        if not await self._durable(begun):
+            # Not sent: the attempt does not count. It is tried again at the next second.
+            self._outbox.put(replace(notice, due_ns=self._clock.now_ns() + 1_000_000_000))
+            return
+        outcome = await self._courier.deliver(begun, contact, way)
+        done = after(begun, outcome, self._clock.now_ns(), ways=len(ways), wanted=self.wanted(begun.occurrence))
+        self._outbox.put(done)
+        self._count(begun, done, outcome)
+
+    async def _durable(self, notice: Notice) -> bool:
+        """Wait until the attempt is kept; life safety does not wait for a journal that is down."""
+        try:
+            await self._outbox.commit()
+        except (UnavailableError, ConflictError) as error:
+            if notice.life_safety:
+                _log.error("message %s goes out unrecorded: %s", notice.id, error)
+            return notice.life_safety
+        return True
+
+    def _count(self, begun: Notice, done: Notice, outcome: Outcome) -> None:
+        if outcome.state == "sent":
+            self.sent += 1
+        gave_up = done.state in ("failed", "unknown") or done.way != begun.way or done.attempt < begun.attempt
+        if outcome.state == "sent" or gave_up:
+            self._said(begun.channel, outcome)
+        if done.state == "failed":
+            self._fail(done)
+        elif outcome.state == "sent" and done.contact in self._unreached:
+            self._unreached.discard(done.contact)
+            _log.info("contact %s is reached again", done.contact)
+
+    def _fail(self, notice: Notice) -> None:
+        """Count a message that no way took; a contact that cannot be reached is logged once, until it is again."""
+        self.failed += 1
+        if notice.contact not in self._unreached:
+            self._unreached.add(notice.contact)
+            _log.warning("contact %s cannot be reached by any way: %s", notice.contact, notice.text)
+        self.gave_up(notice)
+
+    def _said(self, channel: str, outcome: Outcome) -> None:
+        """Remember channels that do not work; one that takes a message again is well."""
+        if outcome.state == "sent":
+            self.trouble.pop(channel, None)
+        elif outcome.state in ("failed", "unknown"):
+            self.trouble[channel] = f"{channel}: {outcome.text}"

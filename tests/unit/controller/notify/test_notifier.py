@@ -1,0 +1,294 @@
+"""Alarms to messages with time in the test's hand: steps, storms, quiet hours, what is over, a journal that is down."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from controller.alarm.definition import AlarmDefinition
+from controller.alarm.engine import AlarmEngine
+from controller.clock import VirtualClock
+from controller.errors import NotFoundError, UnavailableError
+from controller.journal.journal import InlineExecutor, Journal
+from controller.notify.dispatcher import Dispatcher
+from controller.notify.notice import Notice, Outcome
+from controller.notify.notifier import Notifier
+from controller.notify.outbox import Outbox
+from controller.notify.plan import ChannelSpec, Contact, NotifyPlan, Route, Step, Target, Way
+from controller.notify.roster import Quiet
+from controller.point.model import Area, Building, Equipment, Name, Site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+NAME = Name("名", "name")
+SITE = Site(
+    "s", NAME, "Asia/Taipei", 1, {"b": Building("b", NAME, ())}, {"west": Area("west", NAME, "b")},
+    {"b.plant.e": Equipment("b.plant.e", "plant", NAME, "b", "plant")}, {},
+)  # fmt: skip
+FIRE, HOT = "fire#state", "p1#high"
+
+
+def definition(number: int, **values: Any) -> AlarmDefinition:
+    shared = {"equipment": "b.plant.e", "system": "plant", "area": "west", "priority": 2, "text": NAME, "action": NAME}
+    return AlarmDefinition(f"p{number}#high", "high", number, f"p{number}", limit=10.0, **{**shared, **values})
+
+
+class Courier:
+    """Takes every message and says what the test wants."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.notices: list[Notice] = []
+        self.outcome = Outcome("sent")
+        self.of_channel: dict[str, Outcome] = {}
+
+    async def deliver(self, notice: Notice, contact: Contact, way: Way) -> Outcome:
+        self.sent.append((contact.id, way.channel))
+        self.notices.append(notice)
+        return self.of_channel.get(way.channel, self.outcome)
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    """An alarm engine, a real state database, and everything between it and the courier."""
+
+    def __init__(self, journal: Journal, clock: VirtualClock) -> None:
+        self.clock, self.journal, self.courier = clock, journal, Courier()
+        definitions = [
+            AlarmDefinition(FIRE, "state", 900, "fire", states=(1,), life_safety=True, priority=3, text=NAME)
+        ]
+        definitions += [definition(number) for number in range(600)]
+        self.alarms = AlarmEngine(definitions, clock, lambda _entry: None)
+        ways = (Way("phone"), Way("mail", "x"))
+        self.plan = NotifyPlan(
+            {name: Contact(name, NAME, ways) for name in ("duty", "chief")},
+            {},
+            (Route("r", NAME, (Step(0, (Target("contact", "duty"),)), Step(600, (Target("contact", "chief"),)))),),
+            {"phone": ChannelSpec("phone", "push", NAME), "mail": ChannelSpec("mail", "mail", NAME)},
+        )
+        self.begin()
+
+    def begin(self) -> None:
+        """Make the parts anew, as a restart does."""
+        self.outbox = Outbox(self.journal)
+        self.dispatcher = Dispatcher(lambda: self.plan, self.outbox, self.courier, self.clock)  # type: ignore[arg-type]
+        self.notifier = Notifier(
+            lambda: self.plan, lambda: SITE, lambda: self.alarms, lambda day: day.weekday() < 5, self.outbox,
+            self.dispatcher, self.clock,
+        )  # fmt: skip
+
+    async def put(self, *values: tuple[int, float]) -> None:
+        """Read values, tell what changed, and let everything that is due happen."""
+        number = np.array([one for one, _ in values], np.int32)
+        version = self.alarms.version
+        self.alarms.check(number, np.array([value for _, value in values]), np.zeros(len(values), np.uint8))
+        self.alarms.tick()
+        await self.told(version)
+
+    async def told(self, version: int) -> None:
+        self.notifier.tell(self.alarms.changed_since(version)[1])
+        await self.pass_s(0)
+
+    async def pass_s(self, seconds: float) -> None:
+        """Let time pass, with a look each second."""
+        for _ in range(max(1, round(seconds))):
+            if seconds:
+                self.clock.move(1.0)
+            self.notifier.look()
+            for _ in range(3):
+                self.dispatcher._look()
+                await asyncio.gather(*self.dispatcher._tasks)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    clock = VirtualClock()
+    journal = await Journal.open(tmp_path / "state.db", clock, InlineExecutor())
+    bench = Bench(journal, clock)
+    await bench.notifier.start()
+    yield bench
+    await journal.close()
+
+
+async def test_the_next_step_comes_when_nobody_acknowledges(bench: Bench) -> None:
+    await bench.put((1, 20.0))
+    assert bench.courier.sent == [("duty", "phone")]
+    await bench.pass_s(599)
+    assert len(bench.courier.sent) == 1
+    await bench.pass_s(2)
+    assert bench.courier.sent[1:] == [("chief", "phone")]
+    assert bench.courier.notices[1].kind == "escalated"
+
+
+async def test_who_acknowledges_ends_it(bench: Bench) -> None:
+    await bench.put((1, 20.0))
+    version = bench.alarms.version
+    bench.alarms.acknowledge(["p1#high"], "wang")
+    await bench.told(version)
+    await bench.pass_s(700)
+    assert bench.courier.sent == [("duty", "phone")]
+
+
+async def test_a_calendar_that_jumps_hurries_no_step(bench: Bench) -> None:
+    await bench.put((1, 20.0))
+    bench.clock.jump(7200)
+    await bench.pass_s(5)
+    assert len(bench.courier.sent) == 1
+    bench.clock.jump(-14_400)
+    await bench.pass_s(600)
+    assert ("chief", "phone") in bench.courier.sent
+
+
+async def test_life_safety_goes_by_every_way_at_once_and_without_a_route_for_its_priority(bench: Bench) -> None:
+    await bench.put((900, 1.0))
+    assert sorted(bench.courier.sent) == [("duty", "mail"), ("duty", "phone")]
+    assert len({notice.id for notice in bench.courier.notices}) == 2
+
+
+async def test_a_storm_is_one_message_with_a_count_and_life_safety_comes_first_and_alone(bench: Bench) -> None:
+    await bench.put(*((number, 20.0) for number in range(500)), (900, 1.0))
+    assert sorted(bench.courier.sent) == [("duty", "mail"), ("duty", "phone")]
+    await bench.pass_s(2)
+    group = bench.courier.notices[-1]
+    assert (group.kind, group.data["count"], len(bench.courier.sent)) == ("group", 500, 3)
+    await bench.put(*((number, 20.0) for number in range(500, 560)))
+    await bench.pass_s(300)
+    assert len(bench.courier.sent) == 3
+    rows = await bench.journal.fetch(_states())
+    assert {row.state: row.n for row in rows} == {"grouped": 500, "queued": 60, "sent": 3}
+
+
+def _states() -> Any:
+    from sqlalchemy import func, select
+
+    from controller.journal.schema import notification
+
+    return select(notification.c.state, func.count().label("n")).group_by(notification.c.state)
+
+
+async def test_what_waits_for_the_count_is_told_after_a_restart(bench: Bench) -> None:
+    await bench.put(*((number, 20.0) for number in range(10)))
+    assert bench.courier.sent == []
+    bench.begin()
+    await bench.notifier.start()
+    await bench.pass_s(3)
+    (group,) = bench.courier.notices
+    assert (group.kind, group.data["count"]) == ("group", 10)
+
+
+async def test_a_restart_tells_nobody_twice_and_what_nobody_was_told_once(bench: Bench) -> None:
+    await bench.put((1, 20.0))
+    version = bench.alarms.version
+    bench.alarms.check(np.array([2], np.int32), np.array([20.0]), np.zeros(1, np.uint8))
+    assert bench.alarms.version > version  # raised and recorded, but the controller died before it told anybody
+    bench.begin()
+    await bench.notifier.start()
+    await bench.pass_s(3)
+    assert [notice.alarm for notice in bench.courier.notices] == ["p1#high", "p2#high"]
+    # The next step of the first one comes at its own time.
+    await bench.pass_s(600)
+    assert [notice.kind for notice in bench.courier.notices[2:]] == ["escalated", "escalated"]
+
+
+async def test_what_is_over_is_told_by_push_to_who_was_told_that_it_is_not(bench: Bench) -> None:
+    await bench.put((1, 20.0))
+    await bench.put((1, 5.0))
+    assert [(notice.kind, notice.contact) for notice in bench.courier.notices] == [
+        ("raised", "duty"),
+        ("cleared", "duty"),
+    ]
+    bench.plan = replace(bench.plan, cleared="none")
+    await bench.put((2, 20.0))
+    await bench.put((2, 5.0))
+    assert bench.courier.notices[-1].kind == "raised"
+
+
+async def test_a_message_that_waits_is_not_sent_when_the_alarm_is_over(bench: Bench) -> None:
+    bench.courier.outcome = Outcome("failed", "down")
+    await bench.put((1, 20.0))
+    bench.courier.outcome = Outcome("sent")
+    await bench.put((1, 5.0))
+    await bench.pass_s(60)
+    assert bench.courier.sent == [("duty", "phone")]
+    assert not bench.outbox.open
+
+
+async def test_quiet_hours_hold_low_priorities_until_morning_and_never_life_safety(bench: Bench) -> None:
+    quiet = Quiet(("every",), 8 * 60, 9 * 60, (2, 3, 4))  # the clock begins at 08:00 in Taipei
+    contacts = {name: replace(contact, quiet=quiet) for name, contact in bench.plan.contacts.items()}
+    bench.plan = replace(bench.plan, contacts=contacts)
+    await bench.put((1, 20.0), (900, 1.0))
+    assert {notice.alarm for notice in bench.courier.notices} == {FIRE}
+    bench.clock.move(3599)
+    await bench.pass_s(2)
+    assert "p1#high" in {notice.alarm for notice in bench.courier.notices}
+
+
+async def test_the_second_channel_is_tried_within_a_minute_and_the_trouble_is_told(bench: Bench) -> None:
+    bench.courier.of_channel = {"phone": Outcome("failed", "down")}
+    await bench.put((1, 20.0))
+    await bench.pass_s(25)
+    assert bench.courier.sent == [("duty", "phone")] * 3 + [("duty", "mail")]
+    assert bench.dispatcher.trouble == {"phone": "phone: down"}
+    bench.courier.of_channel = {}
+    await bench.put((2, 20.0))
+    assert bench.dispatcher.trouble == {}
+
+
+async def test_a_final_failure_is_counted_and_a_contact_that_is_not_set_up_is_no_trouble(bench: Bench) -> None:
+    bench.plan = replace(bench.plan, channels={"phone": ChannelSpec("phone", "push", NAME, missing="not set")})
+    await bench.put((1, 20.0))
+    assert (bench.courier.sent, bench.dispatcher.failed, bench.dispatcher.trouble) == ([], 1, {})
+
+
+async def test_when_nobody_can_be_reached_the_next_step_comes_at_once(bench: Bench) -> None:
+    contacts = {**bench.plan.contacts, "duty": Contact("duty", NAME, (Way("away"),))}
+    bench.plan = replace(bench.plan, contacts=contacts)
+    await bench.put((1, 20.0))
+    await bench.pass_s(2)
+    assert bench.courier.sent == [("chief", "phone")]
+
+
+async def test_with_the_journal_down_life_safety_goes_out_and_the_rest_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down() -> None:
+        raise UnavailableError("disk full")
+
+    monkeypatch.setattr(bench.outbox, "commit", down)
+    await bench.put((1, 20.0), (900, 1.0))
+    await bench.pass_s(3)
+    assert {notice.alarm for notice in bench.courier.notices} == {FIRE}
+    monkeypatch.undo()
+    await bench.pass_s(3)
+    assert [notice.alarm for notice in bench.courier.notices].count("p1#high") == 1
+
+
+async def test_a_report_is_sent_once_to_each_contact_whatever_happens(bench: Bench) -> None:
+    to = [Target("contact", "duty"), Target("contact", "chief"), Target("contact", "duty")]
+    made = await bench.notifier.post("report/2026-01", to, NAME, NAME, attachments=["/x/report.pdf"])
+    assert len(made) == 2
+    await bench.pass_s(1)
+    assert sorted(bench.courier.sent) == [("chief", "phone"), ("duty", "phone")]
+    bench.begin()
+    await bench.notifier.start()
+    assert await bench.notifier.post("report/2026-01", to, NAME, NAME) == []
+    with pytest.raises(NotFoundError):
+        await bench.notifier.post("x", [Target("duty", "nobody")], NAME, NAME)
+
+
+async def test_more_than_can_wait_is_counted_and_life_safety_is_not_among_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.notify.outbox.MOST_OPEN", 3)
+    await bench.put(*((number, 20.0) for number in range(10)), (900, 1.0))
+    assert bench.outbox.dropped > 0
+    assert {notice.alarm for notice in bench.courier.notices} == {FIRE}

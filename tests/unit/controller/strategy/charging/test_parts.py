@@ -1,0 +1,195 @@
+"""The small parts: values of chargers, what a car draws, room and its forecast, quarters, prices."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from controller.strategy.charging.charger import Charger
+from controller.strategy.charging.course import Course, learnt, usual
+from controller.strategy.charging.demand import PHASE_KV, Circuit, Demand
+from controller.strategy.charging.draw import Draw, watched
+from controller.strategy.charging.ledger import booked
+from controller.strategy.charging.price import Price, PriceTable, uncovered
+from controller.strategy.charging.room import Room, forecast, grid
+from controller.strategy.charging.session import Weekdays
+from controller.strategy.charging.setpoint import Wish, laxity_h, settle
+
+ZONE = timezone(timedelta(hours=8))
+AMPERE = Charger("a", "a.limit", "A", 32.0, 6.0)
+FINITE = Charger("f", "f.limit", "A", 32.0, 8.0, values=(8.0, 16.0, 24.0, 32.0))
+POWER = Charger("p", "p.limit", "kW", 22.0, 6.0 * PHASE_KV, step=0.1)
+KW_A = 3.0 * PHASE_KV
+
+
+@pytest.mark.parametrize(
+    ("charger", "kw", "phases", "value"),
+    [
+        (AMPERE, 6.0 * KW_A, 3, 6.0),
+        (AMPERE, 5.99 * KW_A, 3, 0.0),
+        (AMPERE, 10.9 * KW_A, 3, 10.0),
+        (AMPERE, 99.0, 3, 32.0),
+        (AMPERE, 2.0, 1, 9.0),
+        (FINITE, 15.9 * KW_A, 3, 8.0),
+        (FINITE, 7.9 * KW_A, 3, 0.0),
+        (POWER, 3.94, 3, 0.0),
+        (POWER, 4.08, 3, 4.0),
+        (POWER, 1.45, 1, 1.4),
+        (POWER, 30.0, 3, 22.0),
+    ],
+)
+def test_a_charger_rounds_down_and_never_below_6_a(charger: Charger, kw: float, phases: int, value: float) -> None:
+    assert charger.down(kw, phases) == pytest.approx(value)
+
+
+def test_the_next_value_up_begins_at_the_least_and_ends_at_the_most() -> None:
+    assert [AMPERE.up(0.0), AMPERE.up(6.0), AMPERE.up(32.0)] == [6.0, 7.0, 32.0]
+    assert [FINITE.up(0.0), FINITE.up(8.0), FINITE.up(32.0)] == [8.0, 16.0, 32.0]
+    assert POWER.up(0.0) == pytest.approx(4.0)
+    assert POWER.up(0.0, 1) == pytest.approx(1.4)
+    assert AMPERE.kw(5.0) == 0.0
+
+
+def test_a_car_that_takes_less_twice_is_planned_with_that_and_a_little_more() -> None:
+    draw = watched(Draw(), 21.0, 11.0, 16.7)
+    assert math.isinf(draw.cap_kw)
+    draw = watched(draw, 21.0, 11.0, 16.7)
+    assert draw.cap_kw == pytest.approx(11.0 + 2.5 * KW_A)
+    same = watched(watched(draw, draw.cap_kw, 11.0, 16.7), draw.cap_kw, 11.0, 16.7)
+    assert same.cap_kw == pytest.approx(draw.cap_kw), "no creeping down"
+    more = watched(draw, draw.cap_kw, 12.0, 18.2)
+    assert more.cap_kw == pytest.approx(12.0 + 2.5 * KW_A)
+
+
+def test_an_assumed_cap_is_given_up_when_the_car_takes_it_all() -> None:
+    draw = watched(Draw(7.0), 7.0, 6.4, 9.7)
+    assert draw.cap_kw == pytest.approx(10.5)
+    assert not draw.measured
+
+
+def test_one_phase_is_seen_by_power_and_current() -> None:
+    assert watched(Draw(), 7.0, 6.6, 30.0).single
+    assert not watched(Draw(), 7.0, 6.6, 10.0).single
+    assert watched(Draw(single=True), 7.0, 6.6).single, "unknown current changes nothing"
+
+
+def test_a_paused_car_tells_nothing_and_one_that_takes_nothing_is_idle() -> None:
+    assert watched(Draw(7.0, below=1), 0.0, 0.0) == Draw(7.0, below=0)
+    assert watched(Draw(), 7.0, math.nan) == Draw()
+    idle = Draw()
+    for _ in range(3):
+        idle = watched(idle, 7.0, 0.0)
+    assert idle.idle == 3
+    assert watched(idle, 7.0, 6.0).idle == 0
+
+
+def test_steps_go_to_the_next_quarter_and_then_by_quarters() -> None:
+    assert grid(900.0 * 10, 900.0 * 12) == (0.25, 0.25)
+    assert grid(900.0 * 10 + 300.0, 900.0 * 12) == pytest.approx((600.0 / 3600.0, 0.25))
+    assert grid(900.0 * 10 + 870.0, 900.0 * 12) == pytest.approx((930.0 / 3600.0,)), "no sliver of a step"
+    assert len(grid(0.0, 1e9, most=8)) == 8
+    assert grid(0.0, 1.0) == (0.25,)
+
+
+def test_a_forecast_is_the_usual_and_what_is_more_now_fading() -> None:
+    expected = forecast(np.array([100.0, 100.0, math.nan]), (1.0, 1.0, 1.0), 120.0)
+    assert expected == pytest.approx([100 + 20 * math.exp(-0.25), 100 + 20 * math.exp(-0.75), 120.0])
+
+
+def test_the_usual_course_is_learnt_by_quarter_and_kind_of_day() -> None:
+    course, calendar = Course(), Weekdays()
+    monday = round(datetime(2026, 7, 13, 10, tzinfo=ZONE).timestamp() * 1e9)
+    for minute in range(31):
+        course = learnt(course, monday + minute * 60_000_000_000, 100.0 + minute, ZONE, calendar)
+    kw = usual(course, monday, (0.25, 0.25, 0.25), ZONE, calendar)
+    assert kw[:2] == pytest.approx([107.0, 122.0])
+    assert math.isnan(kw[2])
+    again = course
+    for minute in range(31):
+        again = learnt(again, monday + 86_400_000_000_000 + minute * 60_000_000_000, 207.0, ZONE, calendar)
+    assert usual(again, monday, (0.25,), ZONE, calendar)[0] == pytest.approx(107.0 + 0.3 * 100.0)
+    sunday = monday - 86_400_000_000_000
+    assert math.isnan(usual(course, sunday, (0.25,), ZONE, calendar)[0])
+
+
+def test_quarters_are_means_and_a_day_is_kept() -> None:
+    past = booked((), 0, 10.0, 8.0, 50.0)
+    past = booked(past, 60_000_000_000, 20.0, 10.0, 60.0)
+    assert (past[0].planned_kw, past[0].actual_kw, past[0].room_kw) == (15.0, 9.0, 55.0)
+    for quarter in range(1, 120):
+        past = booked(past, quarter * 900_000_000_000, 1.0, 1.0, 1.0)
+    assert len(past) == 96
+    assert past[-1].begin_ns == 119 * 900_000_000_000
+
+
+def test_room_is_the_smallest_of_all_circuits_and_phases() -> None:
+    one = Demand("a", 1.0, 1.0, 11.0, phases=(True, False, False), least_kw=1.3)
+    circuits = (
+        Circuit("x", frozenset("a"), (10.0,)),
+        Circuit("y", frozenset("a"), (math.inf,), 20.0),
+        Circuit("z", frozenset("b"), (0.0,)),
+    )
+    room = Room([one], circuits)
+    assert room.left(0) == pytest.approx(20.0 * PHASE_KV)
+    room.take(0, 3.0)
+    assert room.left(0) == pytest.approx(20.0 * PHASE_KV - 3.0)
+    assert math.isinf(Room([one], ()).left(0))
+
+
+def _wish(name: str, kw: float, kwh: float, **more: float) -> Wish:
+    charger = Charger(name, f"{name}.limit", "A", 32.0, 6.0)
+    return Wish(charger, Demand(name, kwh, 2.0, 21.0), kw, more.get("value", 0.0), more.get("changed_s", math.inf))
+
+
+def test_what_rounding_leaves_goes_to_who_has_least_time() -> None:
+    # 10.5 A each: 10 A, and the ampere that is left to the one with more to charge.
+    wishes = [_wish("a", 10.5 * KW_A, 5.0), _wish("b", 10.5 * KW_A, 20.0)]
+    assert laxity_h(wishes[1].demand) < laxity_h(wishes[0].demand)
+    found = settle(wishes, [Circuit("x", frozenset("ab"), (21.0 * KW_A + 1e-6,))])
+    assert found == [10.0, 11.0]
+
+
+def test_a_change_waits_for_half_a_minute_unless_a_limit_takes_it_back() -> None:
+    room = Circuit("x", frozenset("a"), (20.0,))
+    assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=20.0)], [room]) == [10.0]
+    assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=30.0)], [room]) == [30.0]
+    tight = Circuit("x", frozenset("a"), (5.0,))
+    assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=4.0)], [tight]) == [10.0]
+    assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=6.0)], [tight]) == [7.0]
+
+
+def _price(
+    kwh: float, begin: int, end: int, first: tuple[int, int] = (1, 1), last: tuple[int, int] = (12, 31)
+) -> list[Price]:
+    return [Price(kwh, first, last, days, begin, end) for days in ("weekday", "saturday", "sunday")]
+
+
+def test_a_price_has_its_season_day_and_hours() -> None:
+    table = PriceTable(
+        (
+            Price(9.39, (5, 16), (10, 15), "weekday", 960, 1320),
+            Price(2.60, (5, 16), (10, 15), "saturday", 540, 1440),
+            Price(2.32, (10, 16), (5, 15), "sunday", 0, 1440),
+        )
+    )
+
+    def price(*when: int) -> float:
+        return table.at(round(datetime(*when, tzinfo=ZONE).timestamp() * 1e9))  # type: ignore[arg-type,misc]
+
+    assert price(2026, 7, 13, 16) == 9.39
+    assert math.isnan(price(2026, 7, 13, 22))
+    assert price(2026, 7, 18, 23, 59) == 2.60
+    assert price(2026, 1, 4, 3) == 2.32, "over New Year"
+    assert math.isnan(price(2026, 7, 12, 3))
+
+
+def test_a_gap_and_an_overlap_of_prices_are_found() -> None:
+    first = ((1, 1), "weekday")
+    assert uncovered(_price(1.0, 0, 1440)) is None
+    assert uncovered(_price(1.0, 0, 600) + _price(2.0, 660, 1440)) == (*first, 600, "gap")
+    assert uncovered(_price(1.0, 0, 700) + _price(2.0, 660, 1440)) == (*first, 660, "overlap")
+    assert uncovered(_price(1.0, 0, 1440, (1, 2))) == (*first, 0, "gap")
+    assert uncovered(_price(1.0, 0, 1440)[:2]) == ((1, 1), "sunday", 0, "gap")
