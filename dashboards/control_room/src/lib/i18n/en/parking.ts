@@ -86,7 +86,7 @@ export const parking: Words<typeof zh> = {
   'ev.plan.relax.fleet': 'energy of official cars',
   'ev.plan.made': 'made at {time}',
   'ev.plan.sum': 'Charged before they leave',
-  'ev.plan.in-time': '{count} of {count} in time',
+  'ev.plan.in-time': 'all {count} in time',
   'ev.plan.short': '{count} will be short',
   'ev.plan.short.note': '{count} cars in the plan',
   'ev.plan.idle': 'no car wants energy',
