@@ -15,7 +15,7 @@ import numpy as np
 from controller.safety.alarm import EFFECTS, RESPONSE, STATUS, effects_reason, response_reason, status_reason
 from controller.safety.cause import FireTable
 from controller.safety.effect import Sight, SightState, deviations, expected, look
-from controller.safety.fire import FireInputs, FireMemory, FirePicture, FireStatus, judge
+from controller.safety.fire import FireInputs, FireMemory, FirePicture, FireStatus, Reason, judge
 from controller.safety.response import Note, Phase, Response, advance, held_points, holds, stand_down, steps
 
 if TYPE_CHECKING:
@@ -34,9 +34,12 @@ _log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 """Patience and times of effects are looked at this often when nothing changes."""
+START_S = 15.0
+"""So long after a start a panel that was not read yet is not an alarm: every device is read by then. Shown it is."""
 PATIENCE_S = 60.0
 """After a start nothing is sent to what the table holds until the status was known twice, but no longer than this."""
 _RETRY_S = 1.0
+_UNREAD = frozenset({Reason.NOT_READ, Reason.LINK_LOST})
 _PANEL = ("heartbeat", "fire", "pre_alarm", "fault", "test", "zones_in_fire")
 _RELAY = ("fire", "fault")
 _UNCERTAIN = np.uint8(64)
@@ -116,6 +119,8 @@ class FireWatch:
         self._waiting: set[float] | None = set()
         """Heartbeats seen with a known status since the start; None when commands go out."""
         self._until = clock.monotonic() + PATIENCE_S
+        self._silent_until = clock.monotonic() + START_S
+        """Until when a panel that was never read is no alarm."""
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -355,7 +360,11 @@ class FireWatch:
     def _raise(self) -> None:
         """Say to the alarms what is known; they know what is new."""
         alarms, picture = self._parts.alarms, self.picture
-        alarms.device(STATUS, picture.status is FireStatus.UNKNOWN, status_reason(picture))
+        unknown = picture.status is FireStatus.UNKNOWN
+        if not unknown:
+            self._silent_until = -np.inf
+        early = self._clock.monotonic() < self._silent_until and _UNREAD.issuperset(picture.reasons)
+        alarms.device(STATUS, unknown and not early, status_reason(picture))
         alarms.device(RESPONSE, self.response.phase is Phase.ACTIVE, response_reason(self.response, self.table))
         wrong = deviations(self.sights) if self.response.phase is Phase.ACTIVE else ()
         alarms.device(EFFECTS, bool(wrong), effects_reason(wrong))
