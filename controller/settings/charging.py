@@ -96,8 +96,8 @@ class ChargingRow(_Row):
     """Chargers at bays for childcare or disabled people."""
     meter: Pattern
     """Point with the power of the whole supply, kW."""
-    contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)]
-    """Contract capacity (契約容量)."""
+    contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)] | None = None
+    """Contract capacity (契約容量); without it the `regular_kw` of tariff.toml."""
     margin_percent: Annotated[FiniteFloat, Field(ge=0, le=50)] = 2.0
     """So far below the contract cars and building stay."""
     transformer_percent: Annotated[FiniteFloat, Field(gt=0, le=150)] = 90.0
@@ -128,6 +128,7 @@ class ChargingRow(_Row):
 
 def charging(
     row: ChargingRow,
+    contract_kw: float,
     places: Source,
     equipment: Mapping[str, Equipment],
     points: Mapping[str, Point],
@@ -136,12 +137,13 @@ def charging(
     problems: list[Problem],
 ) -> ChargingStrategy:
     """Return the strategy; what is wrong is appended to `problems`."""
-    return _Maker(row, places, equipment, points, fleet, timezone, problems).strategy()
+    return _Maker(row, contract_kw, places, equipment, points, fleet, timezone, problems).strategy()
 
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
     row: ChargingRow
+    contract_kw: float
     places: Source
     equipment: Mapping[str, Equipment]
     points: Mapping[str, Point]
@@ -220,7 +222,7 @@ class _Maker:
         row = self.row
         safe_kw = 3.0 * PHASE_KV * float(row.safe_a)
         every = frozenset(one.id for one in chargers)
-        limit_kw = float(row.contract_kw) * (1.0 - float(row.margin_percent) / 100.0)
+        limit_kw = self.contract_kw * (1.0 - float(row.margin_percent) / 100.0)
         found = [Supply("contract", Name("契約容量", "Contract"), every, limit_kw, row.meter, safe_kw=safe_kw)]
         below: dict[str, set[str]] = {}
         for one in chargers:

@@ -102,8 +102,8 @@ class DemandRow(_Row):
     """Points whose sum must agree with the meter; else it steps back."""
     check_percent: Annotated[FiniteFloat, Field(gt=0, le=100)] = 10.0
     """How far apart they may be."""
-    contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)]
-    """Contract capacity (契約容量)."""
+    contract_kw: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)] | None = None
+    """Contract capacity (契約容量); without it the `regular_kw` of tariff.toml."""
     margin_percent: Annotated[FiniteFloat, Field(ge=0, le=20)] = 2.0
     """So far below the contract it aims."""
     price_per_kw: Annotated[FiniteFloat, Field(ge=0, le=100_000)] = 0.0
@@ -183,7 +183,8 @@ def strategies(
     if (reset := rows.strategy.reset) is not None:
         found.append(Entry(maker.reset(reset), reset.mode))
     if (cars := rows.strategy.charging) is not None:
-        made = charging(cars, rows.strategy_places, equipment, points, fleet, timezone, problems)
+        contract_kw = maker.contract(cars.contract_kw, "charging")
+        made = charging(cars, contract_kw, rows.strategy_places, equipment, points, fleet, timezone, problems)
         found.append(Entry(made, cars.mode))
     maker.alone(found)
     return tuple(found)
@@ -212,7 +213,7 @@ class _Maker:
             items += self._shed(row, shed, (*path, "shed", at))
         return Demand(
             meter=meter,
-            contract_kw=float(row.contract_kw),
+            contract_kw=self.contract(row.contract_kw, "demand"),
             items=tuple(items),
             timezone=self.timezone,
             check=tuple(check),
@@ -222,6 +223,16 @@ class _Maker:
             restore_s=float(row.restore_s),
             period_s=float(row.period_s),
         )
+
+    def contract(self, own: float | None, section: str) -> float:
+        """Return the contract capacity of a section, kW: its own, or that of the account; 1 where neither says."""
+        account = self.rows.tariff.account
+        if own is not None:
+            return float(own)
+        if account is not None:
+            return float(account.regular_kw)
+        self._say((section,), f"{section}.contract_kw", "nothing", "this key, or an [account] in tariff.toml")
+        return 1.0
 
     def _shed(self, demand: DemandRow, row: ShedRow, path: tuple[str | int, ...]) -> list[Item]:
         if (row.higher is None) == (row.at_most is None):

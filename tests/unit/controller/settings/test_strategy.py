@@ -10,6 +10,7 @@ import pytest
 from controller.settings.difference import compare
 from controller.settings.overlay import Change, lay_over
 from controller.settings.strategy import strategy_key
+from controller.share import share_dir
 from controller.strategy.demand import Demand
 from controller.strategy.reset import Reset
 
@@ -141,7 +142,7 @@ def test_a_default_of_the_site_is_where_a_point_goes_back_to(house: Folder) -> N
     [
         ("contract_kw = 500", "contract_kw = 0", "strategy.toml:4: demand.contract_kw: got 0, wanted more than 0"),
         ("contract_kw = 500", 'contract_kw = "500"', 'demand.contract_kw: got "500", wanted a number'),
-        ("contract_kw = 500", "", "demand.contract_kw: got nothing, wanted this key"),
+        ("contract_kw = 500", "", "demand.contract_kw: got nothing, wanted this key, or an [account] in tariff.toml"),
         ("meter1.power", "meter1.powr", "strategy.toml:3: demand.meter"),
         (
             'meter = "main.electrical.meter1.power"',
@@ -235,3 +236,12 @@ def test_apply_tells_what_a_changed_file_would_change(house: Folder) -> None:
     assert difference.strategies.changed == ("demand",)
     assert bool(difference)
     assert not compare(before, replace(before, notices=("x",)))
+
+
+def test_the_contract_is_that_of_the_account_unless_the_section_has_its_own(house: Folder) -> None:
+    tariff = (share_dir("config") / "taipei-city-hall" / "tariff.toml").read_text("utf-8")
+    house.write("tariff.toml", tariff.replace("regular_kw = 5000", "regular_kw = 640"))
+    house.change("strategy.toml", "contract_kw = 500\n", "")
+    demand = house.load().strategies[0].strategy
+    assert isinstance(demand, Demand)
+    assert demand.contract_kw == 640.0
