@@ -46,10 +46,7 @@ from controller.errors import ConflictError, InvalidError, ShifuError, Unavailab
 from controller.field.field import Field, Idle
 from controller.field.inbox import Inbox
 from controller.gauge import cycle_gauges, store_gauges
-from controller.history.delivery import Influx
 from controller.history.embedded import EmbeddedHistory
-from controller.history.flux import InfluxHistory
-from controller.history.influx import InfluxWriter
 from controller.history.log import FrameLog
 from controller.identity.identity import Identity
 from controller.job import JobProcess
@@ -87,6 +84,9 @@ if TYPE_CHECKING:
 
     from controller.alarm.definition import AlarmDefinition
     from controller.energy.statement import Books
+    from controller.history.delivery import Influx
+    from controller.history.flux import InfluxHistory
+    from controller.history.influx import InfluxWriter
     from controller.history.log import Committed
     from controller.point.model import Site
     from controller.schedule.timetable import Use
@@ -174,7 +174,7 @@ class Controller:
         with _opening(options.data / "influx"):
             self.influx = None if server is None else self._influx_writer(server)
         asked = self.configuration.server.history.reads == "influx"
-        self.reader = InfluxHistory(server, _addresses(site)) if asked and server is not None else None
+        self.reader = self._influx_reader(server) if asked and server is not None else None
         if self.reader is not None:
             self._exit.push_async_callback(asyncio.to_thread, self.reader.close)
         self.log = FrameLog(
@@ -468,11 +468,20 @@ class Controller:
         if "token" not in found:
             reason = missing[0] if missing else "give token_env or token_file"
             raise InvalidError(f"server.toml: [history.influx] has no token: {reason}")
+        from controller.history.delivery import Influx  # noqa: PLC0415 - 13 MB that a site without a server does without
+
         return Influx(row.url, row.org, row.bucket, found["token"])
 
     def _influx_writer(self, server: Influx) -> InfluxWriter:
+        from controller.history.influx import InfluxWriter  # noqa: PLC0415 - the same
+
         data = self.options.data
         return InfluxWriter(data / "influx", data / "log", server, _addresses(self.configuration.site), self.clock)
+
+    def _influx_reader(self, server: Influx) -> InfluxHistory:
+        from controller.history.flux import InfluxHistory  # noqa: PLC0415 - the same
+
+        return InfluxHistory(server, _addresses(self.configuration.site))
 
     def _committed(self, item: Committed) -> None:
         """Tell both readers of the log about a durable frame (on the log's thread)."""

@@ -15,7 +15,6 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid02
-from pywebpush import WebPushException, webpush
 
 from controller.errors import InvalidError
 from controller.notify.channel import Parcel, Threads
@@ -86,6 +85,9 @@ class PushChannel:
         self._threads.close()
 
     def _post(self, parcel: Parcel) -> Outcome:
+        # 12 MB that a site without phones does without.
+        from pywebpush import WebPushException, webpush  # noqa: PLC0415
+
         data = orjson.dumps(parcel.payload)
         if len(data) > PUSH_LIMIT:
             return Outcome("refused", f"the message has {len(data)} bytes; {PUSH_LIMIT} are the most")

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import highspy
 import numpy as np
-from highspy._core import _Highs  # the public class prints a banner when it is made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from highspy import HighsLp
     from numpy.typing import NDArray
 
 __all__ = ["INFEASIBLE", "OPTIMAL", "STOPPED", "Model", "Solution", "solve"]
@@ -66,8 +65,10 @@ class Model:
         self._start.append(len(self._index))
         return len(self.row_lower) - 1
 
-    def program(self, cost: NDArray[np.float64], *, whole: bool) -> highspy.HighsLp:
+    def program(self, cost: NDArray[np.float64], *, whole: bool) -> HighsLp:
         """Return it as HiGHS takes it."""
+        import highspy  # noqa: PLC0415 - wanted in the job process alone
+
         found = highspy.HighsLp()
         found.num_col_, found.num_row_ = len(self.lower), len(self.row_lower)
         found.col_cost_ = cost
@@ -112,6 +113,9 @@ def solve(
     Raises:
         RuntimeError: HiGHS refused the programme, which is a mistake of ours.
     """
+    import highspy  # noqa: PLC0415 - wanted in the job process alone
+    from highspy._core import _Highs  # noqa: PLC0415 - the public class prints a banner when it is made
+
     engine = _Highs()
     settings: dict[str, bool | int | str] = {"output_flag": False, "threads": 1, "random_seed": 1, "parallel": "off"}
     for name, setting in (*settings.items(), ("mip_rel_gap", gap), ("mip_abs_gap", slack)):
