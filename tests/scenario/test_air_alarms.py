@@ -38,7 +38,9 @@ async def opened(folder: Path, *devices: str) -> VirtualBuilding:
 
 def active(building: VirtualBuilding) -> set[str]:
     """Alarms of the air; the rest of the building is silent here, and says so in time."""
-    return {alarm.id for alarm in building.parts.alarms.active() if not alarm.id.startswith("cityhall.fire.")}
+    return {
+        alarm.id for alarm in building.parts.alarms.active() if not alarm.id.startswith(("cityhall.fire.", "fire#"))
+    }
 
 
 def happen(building: VirtualBuilding, device: str, what: str) -> Callable[[], None]:
