@@ -180,7 +180,8 @@ class ChargerBank:
         table[rows["voltage"]] = np.where(dc, np.where(self.connected, 400.0, 0.0), 219.4)
         table[rows["energy"]] = self.total_kwh
         table[rows["session_energy"]] = self.session_kwh
-        table[rows["session_time"]] = self.session_s
+        # The register of the HYC has 16 bits and stays at its end.
+        table[rows["session_time"]] = np.where(dc, np.minimum(self.session_s, 65_535.0), self.session_s)
         alfen = self.kind == ALFEN
         unset = np.isnan(self.setpoint)
         # KEBA shows what is in effect; Alfen shows the set-point apart.

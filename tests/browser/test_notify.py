@@ -78,9 +78,9 @@ def test_a_fault_is_acknowledged_on_the_phone_and_the_page_says_whom_it_was_told
     expect(told).to_contain_text(ZH["notify.cause.no-phone"])
     assert not room.axe()
     room.picture("notify-alarm-phone")
-    page.get_by_label(ZH["alarm.comment"]).fill("保全前往")
+    page.get_by_label(ZH["alarm.comment"]).fill("guard 2 is on the way")
     page.get_by_role("button", name=ZH["alarm.comment.add"]).click()
-    expect(page.locator(".timeline")).to_contain_text("保全前往")
+    expect(page.locator(".timeline")).to_contain_text("guard 2 is on the way")
     page.locator(".page-head").get_by_role("button", name=ZH["action.acknowledge"], exact=True).click()
     wait_for(lambda: state_of(pressed, SOS) == "acknowledged", 10, lambda: state_of(pressed, SOS))
 
@@ -109,7 +109,7 @@ def test_the_link_of_a_message_acknowledges_once_after_a_tap_and_never_by_being_
         assert state_of(pressed, SOS) == "unacknowledged"
     assert not room.axe()
     room.picture("notify-link-phone")
-    page.get_by_label(ZH["alarm.link.comment"]).fill("前往查看")
+    page.get_by_label(ZH["alarm.link.comment"]).fill("on my way")
     page.get_by_role("button", name=ZH["alarm.link.button"]).tap()
     expect(page.get_by_role("status").filter(has_text=ZH["alarm.link.done"])).to_be_visible()
     assert state_of(pressed, SOS) == "acknowledged"
