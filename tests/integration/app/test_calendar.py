@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from controller.app import Controller, Options
-from controller.identity.permission import Role
+from controller.app import Controller
 from drivers.reading import Quality, Readings
+from tests.services.controller import running, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    pass
 
 METER = "main.electrical.meter1"
 POWER = f"{METER}.power"
@@ -45,38 +43,6 @@ def folder(tmp_path: Path) -> Path:
     # Nothing listens there: readings come from the test, through the inbox like those of a link.
     device.write_text(device.read_text("utf-8").replace("192.0.2.10:502", "127.0.0.1:1"), "utf-8")
     return tmp_path
-
-
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Controller, httpx.AsyncClient]]:
-    controller = Controller(Options(folder / "site", folder / "data", port=0, demo=True))
-    await controller.start()
-    url = controller.server.url
-    http = httpx.AsyncClient(base_url=f"{url}/api/v1", headers={"Origin": url}, timeout=10)
-    try:
-        await until(lambda: _signed_in(controller, http))
-        yield controller, http
-    finally:
-        await http.aclose()
-        await controller.close()
-
-
-async def _signed_in(controller: Controller, http: httpx.AsyncClient) -> bool:
-    try:
-        if (await http.get(controller.server.url + "/healthz")).status_code != 200:
-            return False
-    except httpx.TransportError:
-        return False
-    reply = await http.post("/session/link", json={"token": controller.identity.demo_links()[Role.ENGINEER]})
-    http.headers["X-CSRF-Token"] = reply.json()["csrf"]
-    return True
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
-    async with asyncio.timeout(seconds):
-        while not (found := await condition()):  # noqa: ASYNC110 - it is asked over HTTP
-            await asyncio.sleep(0.05)
-        return found
 
 
 def read(controller: Controller, power: float) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from controller.app import Controller, Options
-from controller.identity.permission import Role
+from tests.services.controller import running, until
 from tests.services.modbus import serving, tcp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
 FAN = "main.carpark.fan1"
 MINIMAL = Path(__file__).parents[3] / "config" / "minimal"
@@ -110,38 +107,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Controller, httpx.AsyncClient]]:
-    controller = Controller(Options(folder / "site", folder / "data", port=0, demo=True))
-    await controller.start()
-    url = controller.server.url
-    http = httpx.AsyncClient(base_url=f"{url}/api/v1", headers={"Origin": url}, timeout=10)
-    try:
-        await until(lambda: _signed_in(controller, http))
-        yield controller, http
-    finally:
-        await http.aclose()
-        await controller.close()
-
-
-async def _signed_in(controller: Controller, http: httpx.AsyncClient) -> bool:
-    try:
-        if (await http.get(controller.server.url + "/healthz")).status_code != 200:
-            return False
-    except httpx.TransportError:
-        return False
-    reply = await http.post("/session/link", json={"token": controller.identity.demo_links()[Role.ENGINEER]})
-    http.headers["X-CSRF-Token"] = reply.json()["csrf"]
-    return True
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 30.0) -> Any:
-    async with asyncio.timeout(seconds):
-        while not (found := await condition()):  # noqa: ASYNC110 - it is asked over HTTP
-            await asyncio.sleep(0.05)
-        return found
-
-
 async def speed(http: httpx.AsyncClient, wanted: float | None) -> bool:
     found = (await http.get(f"/schedules/points/{FAN}.speed_cmd")).json()
     return bool((found["slot"], found["present"]) == ((15, wanted) if wanted is not None else (0, None)))
@@ -157,17 +122,17 @@ async def _written(drive: Drive, times: int) -> bool:
 
 async def test_files_screen_apply_restart_and_works(folder: Path, drive: Drive) -> None:
     async with running(folder) as (controller, http):
-        await until(lambda: speed(http, 30.0))
-        await until(lambda: _holds(drive, 30.0))
+        await until(lambda: speed(http, 30.0), 30.0)
+        await until(lambda: _holds(drive, 30.0), 30.0)
         made = await http.put("/schedules/exception/event", json=PEAK)
         assert made.status_code == 200, made.text
         assert await speed(http, 60.0)  # at once, not with the next minute
-        await until(lambda: _holds(drive, 60.0))
+        await until(lambda: _holds(drive, 60.0), 30.0)
         assert drive.registers[0] == 0x047F  # and it runs
 
     # A restart keeps what the screen said.
     async with running(folder) as (controller, http):
-        await until(lambda: _written(drive, 3))
+        await until(lambda: _written(drive, 3), 30.0)
         assert await speed(http, 60.0)
         entry = await http.get("/schedules/exception/event")
         assert (entry.json()["phase"], entry.json()["change"]["reason"]) == ("on", "活動換氣")
@@ -184,7 +149,7 @@ async def test_files_screen_apply_restart_and_works(folder: Path, drive: Drive) 
         difference = await controller.apply()
         assert difference.calendar.changed == ("schedule park",)
         assert await speed(http, 70.0)
-        await until(lambda: _holds(drive, 70.0))
+        await until(lambda: _holds(drive, 70.0), 30.0)
 
         # Works take it out of service: the schedule lets go of it, and has it again afterwards.
         works = {
@@ -205,16 +170,16 @@ async def test_files_screen_apply_restart_and_works(folder: Path, drive: Drive) 
         )
         assert ended.status_code == 200
         assert await speed(http, 70.0)
-        await until(lambda: _written(drive, 5))
+        await until(lambda: _written(drive, 5), 30.0)
 
         gone = await http.post(
             "/schedules/exception/event/remove", json={"reason": "取消"}, headers={"If-Match": entry.headers["etag"]}
         )
         assert gone.json() == {"id": "event", "gone": True}
         assert await speed(http, 30.0)
-        await until(lambda: _holds(drive, 30.0))
+        await until(lambda: _holds(drive, 30.0), 30.0)
     async with running(folder) as (_, http):
-        await until(lambda: _written(drive, 7))
+        await until(lambda: _written(drive, 7), 30.0)
         assert (await http.get("/schedules/exception/event")).status_code == 404
     # Once a change, once more at each start and when it is back from works; never because somebody looked.
     assert [speed / 200 for speed in drive.speeds] == [30.0, 60.0, 60.0, 70.0, 70.0, 30.0, 30.0]
