@@ -298,6 +298,7 @@ def _without_devices(room: Room, people: Callable[[str], Client]) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(400)
 def test_every_row_with_devices_from_the_wire_to_the_screen(
     room: Room, whole_city: City, people: Callable[[str], Client], influx_server: InfluxServer, faulty: dict[str, int]
 ) -> None:
