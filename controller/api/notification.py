@@ -104,8 +104,8 @@ class ChannelReply(Item):
     kind: Literal["push", "mail", "webhook", "app"]
     name: NameReply
     ready: bool
-    missing: str
-    """Why it cannot be used here; empty when it can."""
+    missing: NameReply | None
+    """Why it cannot be used here; null when it can."""
     trouble: str
     """Why its last message failed; empty while it works."""
     contacts: list[str]
@@ -130,7 +130,7 @@ class ChannelsReply(Item):
                             "kind": "mail",
                             "name": {"zh": "電子郵件", "en": "E-mail"},
                             "ready": True,
-                            "missing": "",
+                            "missing": None,
                             "trouble": "",
                             "contacts": ["engineer"],
                         }
@@ -240,7 +240,7 @@ async def list_channels(runtime: RuntimeDep, principal: Viewer) -> Json:  # noqa
                     "kind": spec.kind,
                     "name": name_json(spec.name),
                     "ready": not spec.missing,
-                    "missing": spec.missing,
+                    "missing": name_json(spec.missing) if spec.missing else None,
                     "trouble": trouble.get(spec.id, ""),
                     "contacts": [
                         contact.id

@@ -140,11 +140,14 @@ def month_parts(plan: TariffPlan, month: date) -> list[Part]:
 
 
 def bill_of(plan: TariffPlan, month: date, load: Load, zone: ZoneInfo) -> Bill | None:
-    """Return the bill of the windows of a month that `load` has; None without an account or a price table.
+    """Return the bill of the windows of a month that `load` has.
+
+    None without an account, a price table or one window that is known: the basic charge of a month that nobody measured
+    would look like its bill.
 
     `load` holds quarter hours of the month alone, in order; of a month that is not over those that have been.
     """
-    if plan.account is None:
+    if plan.account is None or load.missing == len(load):
         return None
     parts = month_parts(plan, month)
     if not parts:

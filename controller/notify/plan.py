@@ -99,8 +99,8 @@ class ChannelSpec:
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     url: str = field(default="", repr=False)
-    missing: str = ""
-    """Why it cannot be used here, such as a secret that is not set; empty when it can."""
+    missing: Name | None = None
+    """Why it cannot be used here, such as a secret that is not set; None when it can."""
 
 
 @dataclass(frozen=True, slots=True)

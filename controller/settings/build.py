@@ -239,7 +239,7 @@ class Builder:
         laid = self._endpoints.secrets.get(row.endpoint)
         if laid is None:
             for sentence in missing:
-                self._missing.setdefault(sentence, []).append(row.id)
+                self._missing.setdefault(sentence.en, []).append(row.id)
         else:
             secrets |= laid
         period_s = row.period_s or profile.period_s

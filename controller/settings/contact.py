@@ -176,7 +176,7 @@ def notify_plan(
             tell(issue._replace(path=("channel", at, *issue.path)))
         channels[channel.id] = spec
         if spec.missing:
-            notices.append(f"notify.toml: channel {channel.id} is not set up: {spec.missing}")
+            notices.append(f"notify.toml: channel {channel.id} is not set up: {spec.missing.en}")
     contacts: dict[str, Contact] = {}
     for at, contact in enumerate(row.contact):
         issues = _contact_issues(contact, channels)
@@ -248,7 +248,7 @@ def _channel(
     row: ChannelRow, hosts: tuple[str, ...], folder: Path, environment: Mapping[str, str]
 ) -> tuple[ChannelSpec, list[Issue]]:
     issues: list[Issue] = []
-    missing: list[str] = []
+    missing: list[Name] = []
 
     def secret(key: str) -> str:
         named = {f"token_{kind}": where for kind in ("env", "file") if (where := getattr(row, f"{key}_{kind}"))}
@@ -256,7 +256,9 @@ def _channel(
             issues.append(Issue((f"{key}_file",), "both", f'one of "{key}_env" and "{key}_file"'))
             return ""
         found, _, lacking = resolve(named, environment, folder)
-        missing.extend(said.replace("(token)", f"({key})") for said in lacking)
+        missing.extend(
+            Name(said.zh.replace("（token）", f"（{key}）"), said.en.replace("(token)", f"({key})")) for said in lacking
+        )
         return found.get("token", "")
 
     spec = ChannelSpec(
@@ -285,7 +287,9 @@ def _channel(
     elif spec.url:
         key = "url" if row.url else "url_env" if row.url_env else "url_file"
         issues += _target(row.kind, spec.url, hosts, key)
-    return replace(spec, missing="; ".join(missing)), issues
+    if missing:
+        spec = replace(spec, missing=Name("；".join(one.zh for one in missing), "; ".join(one.en for one in missing)))
+    return spec, issues
 
 
 def _target(kind: str, url: str, hosts: tuple[str, ...], key: str) -> list[Issue]:

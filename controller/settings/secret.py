@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from controller.point.model import Name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,7 +22,7 @@ _PATHS = ("certificate", "private_key", "ca")
 
 def resolve(
     named: Mapping[str, str], environment: Mapping[str, str], folder: Path
-) -> tuple[dict[str, str], list[str], list[str]]:
+) -> tuple[dict[str, str], list[str], list[Name]]:
     """Look the secrets up; relative paths are below the site's folder.
 
     Returns:
@@ -28,7 +30,7 @@ def resolve(
     """
     found: dict[str, str] = {}
     wrong: list[str] = []
-    missing: list[str] = []
+    missing: list[Name] = []
     for key, where in named.items():
         name, _, source = key.rpartition("_")
         if name not in KEYS or source not in ("env", "file") or name in found:
@@ -38,17 +40,24 @@ def resolve(
             if value:
                 found[name] = value
             else:
-                missing.append(f"environment variable {where} ({name}) is not set")
+                missing.append(
+                    Name(f"環境變數 {where}（{name}）未設定", f"environment variable {where} ({name}) is not set")
+                )
         else:
             path = folder / where if not Path(where).is_absolute() else Path(where)
             if not path.is_file():
-                missing.append(f"file {path} ({name}) does not exist")
+                missing.append(Name(f"檔案 {path}（{name}）不存在", f"file {path} ({name}) does not exist"))
             elif name in _PATHS:
                 found[name] = str(path)
             elif value := _first_line(path):
                 found[name] = value
             else:
-                missing.append(f"file {path} ({name}) cannot be read, or its first line is empty")
+                missing.append(
+                    Name(
+                        f"檔案 {path}（{name}）無法讀取，或第一行是空的",
+                        f"file {path} ({name}) cannot be read, or its first line is empty",
+                    )
+                )
     return found, wrong, missing
 
 

@@ -266,7 +266,9 @@ def build_notify(hook: str = "http://127.0.0.1:9/hook") -> NotifyPlan:
     channels = {
         "phone": ChannelSpec("phone", "push", Name("推播", "Push")),
         "hook": ChannelSpec("hook", "webhook", Name("網路", "Hook"), url=hook),
-        "mail": ChannelSpec("mail", "mail", Name("郵件", "Mail"), missing="environment variable X is not set"),
+        "mail": ChannelSpec(
+            "mail", "mail", Name("郵件", "Mail"), missing=Name("環境變數 X 未設定", "environment variable X is not set")
+        ),
     }
     ways = (Way("phone"), Way("hook"), Way("mail", "secret-box@hall.invalid"))
     contacts = {

@@ -32,7 +32,7 @@ export interface Baseline {
 /** A share as per cent, cut and not rounded up: what is not all is never shown as 100. */
 export function percent(share: number, decimals = 1): string {
   const cut = share < 1 ? Math.min(share, 1 - 10 ** -(decimals + 2)) : share;
-  return `${number(cut * 100, decimals)} %`;
+  return `${number(cut * 100, decimals)}\u00a0%`;
 }
 
 /** How much more than before, as a share; null where one of the two is not known as a whole. */

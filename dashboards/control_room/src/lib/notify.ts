@@ -25,7 +25,7 @@ export interface Message {
   state: MessageState; channel: string; attempt: number; repeat: boolean; text: string; count: number | null;
   created_at: string | null; changed_at: string | null; due_at: string | null; history: Step[];
 }
-export interface Channel { id: string; kind: WayKind; name: Name; ready: boolean; missing: string; trouble: string; contacts: string[] }
+export interface Channel { id: string; kind: WayKind; name: Name; ready: boolean; missing: Name | null; trouble: string; contacts: string[] }
 export interface Channels { items: Channel[]; gateway: boolean; links: boolean; waiting: number }
 export interface Outcome { state: 'sent' | 'failed' | 'unknown' | 'refused'; text: string }
 

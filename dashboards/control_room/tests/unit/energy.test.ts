@@ -10,10 +10,10 @@ const statement = (kwh: number | null, uses: ReturnType<typeof use>[], whole = t
 
 describe('figures of energy', () => {
   it('never shows a share as whole that is not', () => {
-    expect(percent(0.9997)).toBe('99.9 %');
-    expect(percent(1)).toBe('100.0 %');
-    expect(percent(0.25)).toBe('25.0 %');
-    expect(percent(-0.061)).toBe('\u22126.1 %');
+    expect(percent(0.9997)).toBe('99.9\u00a0%');
+    expect(percent(1)).toBe('100.0\u00a0%');
+    expect(percent(0.25)).toBe('25.0\u00a0%');
+    expect(percent(-0.061)).toBe('\u22126.1\u00a0%');
   });
   it('compares only what is known', () => {
     expect(change(use(110), use(100))).toBeCloseTo(0.1);

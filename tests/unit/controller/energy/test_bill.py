@@ -137,6 +137,13 @@ def test_windows_that_are_missing_are_said_and_not_invented() -> None:
     assert (bill.power_factor_percent, bill.adjustment) == (None, Decimal(0))
 
 
+def test_a_month_that_nobody_measured_has_no_bill() -> None:
+    start = quarters(date(2025, 8, 1))
+    unknown = Load(start, np.full(len(start), np.nan), np.full(len(start), np.nan))
+    assert bill_of(plan(), date(2025, 8, 1), unknown, TAIPEI) is None
+    assert bill_of(plan(), date(2025, 8, 1), Load(start[:0], unknown.kwh[:0], unknown.kvarh[:0]), TAIPEI) is None
+
+
 def test_prices_that_nobody_compared_are_said() -> None:
     for month, unchecked in ((date(2025, 10, 1), False), (date(2025, 11, 1), True), (date(2026, 8, 1), True)):
         start = quarters(month)

@@ -244,7 +244,9 @@ async def test_the_second_channel_is_tried_within_a_minute_and_the_trouble_is_to
 
 
 async def test_a_final_failure_is_counted_and_a_contact_that_is_not_set_up_is_no_trouble(bench: Bench) -> None:
-    bench.plan = replace(bench.plan, channels={"phone": ChannelSpec("phone", "push", NAME, missing="not set")})
+    bench.plan = replace(
+        bench.plan, channels={"phone": ChannelSpec("phone", "push", NAME, missing=Name("未設定", "not set"))}
+    )
     await bench.put((1, 20.0))
     assert (bench.courier.sent, bench.dispatcher.failed, bench.dispatcher.trouble) == ([], 1, {})
 

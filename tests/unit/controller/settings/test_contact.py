@@ -74,7 +74,11 @@ def test_a_good_file_amounts_to_a_plan(folder: Folder) -> None:
 def test_secrets_that_are_not_set_here_are_said_and_never_shown(folder: Folder) -> None:
     folder.write("notify.toml", GOOD)
     configuration = folder.load()
-    assert "MAIL_PASSWORD" in configuration.notify.channels["mail"].missing
+    missing = configuration.notify.channels["mail"].missing
+    assert missing is not None
+    assert "MAIL_PASSWORD" in missing.en
+    assert "MAIL_PASSWORD" in missing.zh
+    assert "未設定" in missing.zh
     assert sum("notify.toml" in notice for notice in configuration.notices) >= 2
     assert "hush" not in repr(folder.load(environment=SECRETS).notify)
 

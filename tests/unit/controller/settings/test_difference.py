@@ -108,14 +108,14 @@ def test_secrets_come_from_the_environment_or_files_and_are_named_when_missing(t
 
     assert found == {"user": "me", "password": "geheim", "ca": str(tmp_path / "word"), "private_key": "/k.pem"}
     assert wrong == ["colour_env"]
-    assert missing == [
+    assert [one.en for one in missing] == [
         "environment variable NONE (token) is not set",
         f"file {tmp_path / 'gone'} (certificate) does not exist",
     ]
     for name in ("empty", "binary"):
         found, _, missing = resolve({"password_file": name}, {}, tmp_path)
         assert found == {}
-        assert "cannot be read, or its first line is empty" in missing[0]
+        assert "cannot be read, or its first line is empty" in missing[0].en
 
 
 def test_endpoints_are_laid_over_and_bring_their_secrets(folder: Folder) -> None:

@@ -17,6 +17,7 @@ export const energy: Words<typeof zh> = {
   'energy.quality.none': 'There are no readings of this period',
   'energy.resets': 'The counter began again {count} times; what lies between is not counted',
   'energy.until': 'Data up to {time}',
+  'energy.bill.missing': '{missing} quarter hours without data are not in it',
   'energy.pick': 'Month',
   'energy.partial': 'incomplete',
   'energy.none': 'no data',

@@ -14,6 +14,7 @@ export const energy = {
   'energy.quality.none': '此期間沒有讀值',
   'energy.resets': '電表歸零 {count} 次，歸零前後之間未計',
   'energy.until': '資料至 {time}',
+  'energy.bill.missing': '缺值的 {missing} 個時段未計入',
   'energy.pick': '月份',
   'energy.partial': '資料不全',
   'energy.none': '無資料',
