@@ -68,6 +68,7 @@ from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date
 
     from controller.alarm.definition import AlarmDefinition
     from controller.energy.statement import Books
@@ -163,7 +164,7 @@ class Controller:
         self.jobs = JobProcess()
         self._exit.push_async_callback(self.jobs.close)
         self.strategies = await self._strategy_engine()
-        rules = RuleEngine(self.configuration.rules, site, clock)
+        rules = RuleEngine(self.configuration.rules, site, clock, self._workday)
         self.parts = Parts(table, rules, alarms, arbiter, self.strategies)
         self.cycle = Cycle(self.parts, clock, self.recorder)
         self.inbox = Inbox(self.cycle.wake)
@@ -200,6 +201,7 @@ class Controller:
                 options.data,
                 lambda: self.configuration.notify,
                 lambda: self.configuration.site,
+                lambda: self.configuration.timetable.office,
                 lambda: self.parts.alarms,
                 self.identity,
                 self.journal,
@@ -288,7 +290,7 @@ class Controller:
     async def swap(self, new: Configuration, use: Callable[[], None]) -> None:
         """Put another configuration into effect between two turns; `use` makes it the one that is asked for."""
         # Everything that can fail is made before anything is changed; the changes themselves do not wait.
-        rules = RuleEngine(new.rules, new.site, self.clock)
+        rules = RuleEngine(new.rules, new.site, self.clock, self._workday)
         alarms = self.parts.alarms.migrate(_alarms(new))
         use()
         self.parts.table = self.parts.table.migrate(new.site)
@@ -339,6 +341,9 @@ class Controller:
     def _used(self, start_ns: int, end_ns: int) -> list[Use]:
         calendar = self.configuration.calendar
         return uses(calendar.all_bookings(start_ns, end_ns), calendar.venues)
+
+    def _workday(self, day: date) -> bool:
+        return self.configuration.timetable.office.workday(day)
 
     def _tried(self, device: str) -> bool:
         status = self.field.status(device)
