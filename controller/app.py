@@ -1,17 +1,15 @@
 """The composition root: builds everything from a site's folder and a data folder, runs it, and takes it apart again.
 
-Only here are concrete stores and servers named (drivers: `controller.connection`). Reading `Controller.start` from top
-to bottom shows the house.
+Concrete parts are named here and in the modules beside it: stores in `historian`, drivers in `connection`, what the API
+sees in `view`. Reading `Controller.start` from top to bottom shows the house.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-import sqlite3
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -24,14 +22,7 @@ from controller.alarm.engine import AlarmEngine
 from controller.almanac import Almanac
 from controller.api.app import create_app
 from controller.api.drill_record import musters_of, open_drills
-from controller.api.runtime import (
-    ApiSettings,
-    CalendarView,
-    NotifyView,
-    Runtime,
-    ScheduleView,
-    StrategyView,
-)
+from controller.api.runtime import ApiSettings, Runtime
 from controller.api.server import HttpSettings, Server, build_server
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
@@ -42,12 +33,11 @@ from controller.drill.engine import DrillEngine
 from controller.drill.presence import Presence
 from controller.drill.signal import Watch, fire_signals
 from controller.enrolment import enrolment
-from controller.errors import ConflictError, InvalidError, ShifuError, UnavailableError
+from controller.errors import ConflictError, ShifuError
 from controller.field.field import Field, Idle
 from controller.field.inbox import Inbox
-from controller.gauge import cycle_gauges, store_gauges
-from controller.history.embedded import EmbeddedHistory
-from controller.history.log import FrameLog
+from controller.gauge import cycle_gauges
+from controller.historian import Historian, opening
 from controller.identity.identity import Identity
 from controller.job import JobProcess
 from controller.journal.entry import AuditRow
@@ -66,29 +56,22 @@ from controller.safety.alarm import definitions as fire_alarms
 from controller.safety.watch import FireWatch
 from controller.schedule.engine import ScheduleEngine
 from controller.schedule.timetable import uses
-from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage, influx_trouble, log_trouble
+from controller.selfcheck import DEFINITIONS, DiskCheck, SelfCheck, damage
 from controller.settings.build import Endpoints
-from controller.settings.calendar import entry_key
 from controller.settings.energy import books_of
-from controller.settings.roster import roster_key
-from controller.settings.schedule import schedule_key
-from controller.settings.secret import resolve
-from controller.settings.strategy import strategy_key
 from controller.share import product_version, share_dir
 from controller.strategy.engine import StrategyEngine, definitions
+from controller.task import LoopWatch, Tasks
 from controller.trial import Trials
+from controller.view import calendar_view, notify_view, overview, schedule_view, strategy_view
 from drivers.reading import Quality, Readings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+    from datetime import date
 
     from controller.alarm.definition import AlarmDefinition
     from controller.energy.statement import Books
-    from controller.history.delivery import Influx
-    from controller.history.flux import InfluxHistory
-    from controller.history.influx import InfluxWriter
-    from controller.history.log import Committed
-    from controller.point.model import Site
     from controller.schedule.timetable import Use
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
@@ -124,7 +107,8 @@ class Controller:
         self.revision: Revision
         self.server: Server
         self.identity: Identity
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._tasks = Tasks()
+        self._loop_watch = LoopWatch(self.clock)
         self._stopping = asyncio.Event()
         self._exit = AsyncExitStack()
         """Closes what was opened, the last first."""
@@ -166,25 +150,11 @@ class Controller:
         site = self.configuration.site
 
         history = self.configuration.server.history
-        with _opening(options.data / "history.db"):
-            self.embedded = EmbeddedHistory(
-                options.data / "history.db", options.data / "log", clock, keep_days=history.retention_days
-            )
-        server = self._influx()
-        with _opening(options.data / "influx"):
-            self.influx = None if server is None else self._influx_writer(server)
-        asked = self.configuration.server.history.reads == "influx"
-        self.reader = self._influx_reader(server) if asked and server is not None else None
-        if self.reader is not None:
-            self._exit.push_async_callback(asyncio.to_thread, self.reader.close)
-        self.log = FrameLog(
-            options.data / "log",
-            clock,
-            generation=site.generation,
-            committed=self._committed,
-            needed=lambda: self.embedded.cursor,
-        )
-        self.recorder = Recorder(self.journal, self.log, clock, lambda: self.configuration.site)
+        if options.influx is not None:
+            history = history.model_copy(update={"influx": options.influx})
+        self.historian = Historian(options.data, options.site, history, site, clock)
+        self._exit.push_async_callback(asyncio.to_thread, self.historian.close)
+        self.recorder = Recorder(self.journal, self.historian.log, clock, lambda: self.configuration.site)
 
         alarms = AlarmEngine(_alarms(self.configuration), clock, self.recorder.alarm_entry)
         alarms.restore(await recall.alarm_states(self.journal))
@@ -194,7 +164,7 @@ class Controller:
         self.jobs = JobProcess()
         self._exit.push_async_callback(self.jobs.close)
         self.strategies = await self._strategy_engine()
-        rules = RuleEngine(self.configuration.rules, site, clock)
+        rules = RuleEngine(self.configuration.rules, site, clock, self._workday)
         self.parts = Parts(table, rules, alarms, arbiter, self.strategies)
         self.cycle = Cycle(self.parts, clock, self.recorder)
         self.inbox = Inbox(self.cycle.wake)
@@ -226,11 +196,12 @@ class Controller:
         await self._prepare_drills()
         self.identity = await Identity.open(self.journal, clock, demo=options.demo)
         self._exit.callback(self.identity.close)
-        with _opening(options.data / "vapid.pem"):
+        with opening(options.data / "vapid.pem"):
             self.notify = NotifyDesk.open(
                 options.data,
                 lambda: self.configuration.notify,
                 lambda: self.configuration.site,
+                lambda: self.configuration.timetable.office,
                 lambda: self.parts.alarms,
                 self.identity,
                 self.journal,
@@ -242,13 +213,7 @@ class Controller:
         self.server = self._serve()
         self._report()
 
-        self.log.start()
-        self.embedded.start()
-        self._exit.push_async_callback(asyncio.to_thread, self.embedded.close)
-        if self.influx is not None:
-            self.influx.start()
-            self._exit.push_async_callback(asyncio.to_thread, self.influx.close)
-        self._exit.push_async_callback(asyncio.to_thread, self.log.close)
+        self.historian.start()
         self.local = LocalServer(
             options.data / "control.sock",
             {
@@ -258,20 +223,20 @@ class Controller:
             },
         )
         await self.local.start()
-        self._task(self.cycle.run(), "cycle")
-        self._task(self.recorder.run(), "recorder")
-        self._task(self.server.run_until_stopped(), "server")
-        self._task(self.notify.run(), "notify")
-        self._task(self._watch_loop(), "loop watch")
-        self._task(self._self_check().run(), "self check")
-        self._task(self.revision.run(), "change watch")
+        self._tasks.start(self.cycle.run(), "cycle")
+        self._tasks.start(self.recorder.run(), "recorder")
+        self._tasks.start(self.server.run_until_stopped(), "server")
+        self._tasks.start(self.notify.run(), "notify")
+        self._tasks.start(self._loop_watch.run(), "loop watch")
+        self._tasks.start(self._self_check().run(), "self check")
+        self._tasks.start(self.revision.run(), "change watch")
         self.almanac.look()
         self.schedules.look()
-        self._task(self.almanac.run(), "almanac")
-        self._task(self.schedules.run(), "schedules")
-        self._task(self._refill(), "window refill")
-        self._task(self.reports.run(), "reports")
-        self._task(self.timetable.run(), "report timetable")
+        self._tasks.start(self.almanac.run(), "almanac")
+        self._tasks.start(self.schedules.run(), "schedules")
+        self._tasks.start(self._refill(), "window refill", ends=True)
+        self._tasks.start(self.reports.run(), "reports")
+        self._tasks.start(self.timetable.run(), "report timetable")
         self._started = True
         await self._occupy()
         for notice in self.configuration.notices:
@@ -291,13 +256,7 @@ class Controller:
 
     async def run(self) -> None:
         """Return when `stop` was called, or when a task that must live has ended."""
-        stopped = asyncio.create_task(self._stopping.wait())
-        vital = [task for task in self._tasks if task.get_name() in ("cycle", "recorder", "server")]
-        done, _ = await asyncio.wait([stopped, *vital], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        for task in done - {stopped}:
-            if not task.cancelled() and (error := task.exception()):
-                raise error
+        await self._tasks.first_end(("cycle", "recorder", "server"), self._stopping)
 
     def stop(self) -> None:
         """Have `run` return; called by signal handlers."""
@@ -319,12 +278,9 @@ class Controller:
                     await self.field.close()
             except TimeoutError:
                 _log.warning("stopped without waiting for everything")
-        for task in self._tasks:
-            if task.get_name() != "server" or not self._started:
-                task.cancel()
         if self._started:
             self.strategies.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close(spared=("server",) if self._started else ())
         await self._exit.aclose()
         if self._started:
             self._say("stopped")
@@ -334,23 +290,20 @@ class Controller:
     async def swap(self, new: Configuration, use: Callable[[], None]) -> None:
         """Put another configuration into effect between two turns; `use` makes it the one that is asked for."""
         # Everything that can fail is made before anything is changed; the changes themselves do not wait.
-        rules = RuleEngine(new.rules, new.site, self.clock)
+        rules = RuleEngine(new.rules, new.site, self.clock, self._workday)
         alarms = self.parts.alarms.migrate(_alarms(new))
         use()
         self.parts.table = self.parts.table.migrate(new.site)
         self.parts.rules = rules
         self.parts.alarms = alarms
         self.parts.arbiter.migrate(new.site)
-        self.log.generation = new.site.generation
-        for server in (self.influx, self.reader):
-            if server is not None:
-                server.configure(_addresses(new.site))
+        self.historian.configure(new.site)
         self.runtime.alarms = alarms
         self.almanac.look()
         self.timetable.use(new.report, ZoneInfo(new.site.timezone))
         self.schedules.look()
         await self._occupy()
-        self._task(self._refill(), "window refill")
+        self._tasks.start(self._refill(), "window refill", ends=True)
 
     async def _occupy(self) -> None:
         """Run the links of the devices in service; the points of the others say that they are out of service."""
@@ -369,7 +322,7 @@ class Controller:
         self.runtime.alarms = self.parts.alarms = self.parts.alarms.migrate(_alarms(new))
         self.parts.table.site = new.site
         self.parts.arbiter.migrate(new.site)
-        self.log.generation = new.site.generation
+        self.historian.configure(new.site)
 
     def calendars(self) -> None:
         """Calendars, schedules or bookings are others: what is out of service or in use is looked at anew."""
@@ -389,40 +342,12 @@ class Controller:
         calendar = self.configuration.calendar
         return uses(calendar.all_bookings(start_ns, end_ns), calendar.venues)
 
+    def _workday(self, day: date) -> bool:
+        return self.configuration.timetable.office.workday(day)
+
     def _tried(self, device: str) -> bool:
         status = self.field.status(device)
         return status is not None and status.state != "starting"
-
-    def _schedule_view(self) -> ScheduleView:
-        return ScheduleView(
-            timetable=lambda: self.configuration.timetable,
-            base=lambda: self.revision.files.timetable,
-            used=self._used,
-            wishes=lambda: self.schedules.wishes,
-            refused=lambda: self.schedules.refused,
-            change=lambda kind, id_: self.revision.change(schedule_key(kind, id_)),
-            set=self.revision.set_schedule,
-            reset=self.revision.reset_schedule,
-        )
-
-    def _calendar_view(self) -> CalendarView:
-        return CalendarView(
-            calendar=lambda: self.configuration.calendar,
-            outages=lambda: self.almanac.outages,
-            in_use=lambda: self.almanac.in_use,
-            change=lambda kind, id_: self.revision.change(entry_key(kind, id_)),
-            of_files=lambda kind, id_: id_ in self.revision.files.calendar.entries(kind),
-            set_entry=self.revision.set_entry,
-            reset_entry=self.revision.reset_entry,
-        )
-
-    def _strategy_view(self) -> StrategyView:
-        return StrategyView(
-            statuses=self.strategies.statuses,
-            status=self.strategies.status,
-            change=lambda strategy: self.revision.change(strategy_key(strategy)),
-            set_mode=self.revision.set_mode,
-        )
 
     async def _strategy_engine(self) -> StrategyEngine:
         zone, now_ns = ZoneInfo(self.configuration.site.timezone), self.clock.now_ns()
@@ -459,46 +384,18 @@ class Controller:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _influx(self) -> Influx | None:
-        row = self.options.influx or self.configuration.server.history.influx
-        if row is None:
-            return None
-        named = {f"token_{kind}": where for kind, where in (("env", row.token_env), ("file", row.token_file)) if where}
-        found, _, missing = resolve(named, os.environ, self.options.site)
-        if "token" not in found:
-            reason = missing[0] if missing else "give token_env or token_file"
-            raise InvalidError(f"server.toml: [history.influx] has no token: {reason}")
-        from controller.history.delivery import Influx  # noqa: PLC0415 - 13 MB that a site without a server does without
-
-        return Influx(row.url, row.org, row.bucket, found["token"])
-
-    def _influx_writer(self, server: Influx) -> InfluxWriter:
-        from controller.history.influx import InfluxWriter  # noqa: PLC0415 - the same
-
-        data = self.options.data
-        return InfluxWriter(data / "influx", data / "log", server, _addresses(self.configuration.site), self.clock)
-
-    def _influx_reader(self, server: Influx) -> InfluxHistory:
-        from controller.history.flux import InfluxHistory  # noqa: PLC0415 - the same
-
-        return InfluxHistory(server, _addresses(self.configuration.site))
-
-    def _committed(self, item: Committed) -> None:
-        """Tell both readers of the log about a durable frame (on the log's thread)."""
-        self.embedded.on_committed(item)
-        if self.influx is not None:
-            self.influx.on_committed(item)
-
     def _self_check(self) -> SelfCheck:
+        history = self.historian
+
         def journal() -> str:
             return "" if self.journal.healthy else self.journal.reason
 
         checks: dict[str, Callable[[], str | None]] = {
             "journal": journal,
-            "log": lambda: log_trouble(self.log.status(), self.embedded.status()),
-            "influx": lambda: "" if self.influx is None else influx_trouble(self.influx.status()),
+            "log": history.log_trouble,
+            "influx": history.influx_trouble,
             "notify": self.notify.trouble,
-            "damage": lambda: damage(self.journal, self.log.status(), self.embedded.status()),
+            "damage": lambda: damage(self.journal, history.log.status(), history.embedded.status()),
         }
         return SelfCheck(self.clock, lambda: self.parts.alarms, checks, DiskCheck(self.options.data))
 
@@ -517,7 +414,7 @@ class Controller:
             alarms=self.parts.alarms,
             arbiter=self.parts.arbiter,
             field=self.field,
-            history=self.reader or self.embedded,
+            history=self.historian.store,
             journal=self.journal,
             identity=self.identity,
             clock=self.clock,
@@ -529,15 +426,10 @@ class Controller:
             test_read=Trials(self.clock, self.options.endpoints).read,
             base_limits=self.revision.base_limits,
             limit_change=self.revision.limit_change,
-            calendar=self._calendar_view(),
-            notify=NotifyView(
-                plan=lambda: self.configuration.notify,
-                desk=self.notify,
-                change=lambda duty: self.revision.change(roster_key(duty)),
-                set_roster=self.revision.set_roster,
-            ),
-            schedules=self._schedule_view(),
-            strategies=self._strategy_view(),
+            calendar=calendar_view(self.revision, self.almanac),
+            notify=notify_view(self.revision, self.notify),
+            schedules=schedule_view(self.revision, self.schedules, self._used),
+            strategies=strategy_view(self.revision, self.strategies),
             energy=lambda: self.configuration.energy,
             tariff=lambda: self.configuration.tariff,
             report_plan=lambda: self.configuration.report,
@@ -545,7 +437,7 @@ class Controller:
             drills=self.drills,
             jobs=self.jobs,
             scenarios=lambda: self.configuration.scenarios,
-            overview=self._overview,
+            overview=lambda: overview(self.configuration.site),
             folder=self.options.site,
             drawings=DrawingStore(self.options.data / "drawings"),
             plans=lambda: self.configuration.plans,
@@ -554,8 +446,8 @@ class Controller:
             set_plan=self.revision.set_plan,
             ready=lambda: {
                 "started": self._started,
-                "log": self.log.status().healthy,
-                "history": self.embedded.status().healthy,
+                "log": self.historian.log.status().healthy,
+                "history": self.historian.embedded.status().healthy,
             },
             metrics=self._metrics,
         )
@@ -586,21 +478,12 @@ class Controller:
         self.timetable = Timetable(self.reports, self.clock)
         self.timetable.use(self.configuration.report, ZoneInfo(self.configuration.site.timezone))
 
-    def _overview(self) -> Sequence[str]:
-        """Return the points of the overview: everything but the many meters and rooms."""
-        many = ("meter", "environment")
-        return [
-            point.address
-            for point in self.configuration.site.points.values()
-            if self.configuration.site.equipment[point.equipment].system not in many
-        ]
-
     def _metrics(self) -> Mapping[str, float]:
         return {
             **cycle_gauges(self.cycle.counts, self.parts, self.inbox),
             **self.notify.gauges(),
-            **store_gauges(self.log.status(), self.embedded.status(), self.influx),
-            "loop_slowest_seconds": self._loop_slowest_s,
+            **self.historian.gauges(),
+            "loop_slowest_seconds": self._loop_watch.slowest_s,
             "announcement_faults_total": self.recorder.faults,
             "schedule_faults_total": self.schedules.faults,
             "schedule_refused_points": len(self.schedules.refused),
@@ -612,29 +495,12 @@ class Controller:
 
     # -- tasks -------------------------------------------------------------------------------------------------------
 
-    _loop_slowest_s = 0.0
-
-    async def _watch_loop(self) -> None:
-        """Measure how late the loop wakes; more than 2 s is worth a line."""
-        while True:
-            before = self.clock.monotonic()
-            await self.clock.sleep(0.5)
-            late = self.clock.monotonic() - before - 0.5
-            self._loop_slowest_s = max(self._loop_slowest_s, late)
-            if late > 2.0:
-                _log.warning("the event loop stood still for %.1f s", late)
-
     async def _refill(self) -> None:
         """Fill the rules' windows from history; a rule whose window is not full says unknown until then."""
         try:
-            await self.parts.rules.refill(self.embedded)
+            await self.parts.rules.refill(self.historian.embedded)
         except ShifuError as error:
             _log.warning("windows begin empty: %s", error)
-
-    def _task(self, work: Any, name: str) -> None:
-        task: asyncio.Task[Any] = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-        task.add_done_callback(partial(_say_fault, self._tasks))
 
     # -- local socket ------------------------------------------------------------------------------------------------
 
@@ -647,6 +513,7 @@ class Controller:
 
     async def _local_status(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - handlers have one shape
         states: dict[str, int] = {}
+        influx = self.historian.influx
         for status in self.field.statuses():
             states[status.state] = states.get(status.state, 0) + 1
         return {
@@ -655,35 +522,11 @@ class Controller:
             "generation": self.configuration.site.generation,
             "url": self.server.url,
             "devices": states,
-            "influx": "" if self.influx is None else self.influx.status().reason or "takes lines",
+            "influx": "" if influx is None else influx.status().reason or "takes lines",
         }
-
-
-@contextmanager
-def _opening(path: Path) -> Iterator[None]:
-    """Say in a sentence what cannot be opened; what is damaged is set aside elsewhere and keeps nothing from starting.
-
-    Raises:
-        UnavailableError: no permission, no space, locked.
-    """
-    try:
-        yield
-    except (OSError, sqlite3.OperationalError) as error:
-        raise UnavailableError(f"{path}: cannot be opened: {error}") from error
 
 
 def _alarms(configuration: Configuration) -> list[AlarmDefinition]:
     """Return the alarms of the site's files, of its strategies, of fire, and those of the controller itself."""
     strategies = definitions(entry.strategy for entry in configuration.strategies)
     return [*configuration.alarms, *strategies, *DEFINITIONS, *fire_alarms(configuration.fire)]
-
-
-def _addresses(site: Site) -> dict[int, str]:
-    return {point.number: address for address, point in site.points.items()}
-
-
-def _say_fault(tasks: list[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
-    if task.get_name() == "window refill" and task in tasks:
-        tasks.remove(task)
-    if not task.cancelled() and (error := task.exception()):
-        _log.error("task %s ended: %r", task.get_name(), error)

@@ -19,12 +19,13 @@ from controller.api.limit import match
 from controller.api.problem import Problem
 from controller.api.render import Json, iso, name_json, parse_time
 from controller.api.runtime import Runtime
+from controller.api.schedule import day_json
+from controller.api.timetable import DayReply
 from controller.errors import NotFoundError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.notify.plan import NotifyPlan
 from controller.notify.roster import Duty, local, spans
-from controller.notify.workday import Workdays
 from controller.settings.roster import RosterFrame, roster_json
 
 __all__ = ["router"]
@@ -158,15 +159,6 @@ class ContactReply(Item):
     """One of its ways at least is set up here."""
 
 
-class DayReply(Item):
-    """One local day."""
-
-    day: str
-    workday: bool
-    holiday: str
-    """Its name, in zh-TW; empty on a day without one."""
-
-
 class DutiesReply(Item):
     """Who is on duty now and in the asked days."""
 
@@ -188,7 +180,16 @@ class DutiesReply(Item):
                             "reachable": True,
                         }
                     ],
-                    "days": [{"day": "2026-01-01", "workday": False, "holiday": "中華民國開國紀念日"}],
+                    "days": [
+                        {
+                            "date": "2026-01-01",
+                            "type": "holiday",
+                            "name": {"zh": "中華民國開國紀念日", "en": "Founding Day of the Republic of China"},
+                            "workday": False,
+                            "added": False,
+                            "published": True,
+                        }
+                    ],
                 }
             ]
         }
@@ -206,7 +207,8 @@ def _span(runtime: Runtime, start: str | None, days: int) -> tuple[int, int]:
     )  # type: ignore[return-value]
 
 
-def _entry(runtime: Runtime, duty: Duty, start_ns: int, end_ns: int, workday: Workdays) -> dict[str, Any]:
+def _entry(runtime: Runtime, duty: Duty, start_ns: int, end_ns: int) -> dict[str, Any]:
+    workday = runtime.schedules.timetable().office.workday
     zone = ZoneInfo(runtime.site().timezone)
     change = runtime.notify.change(duty.id)
     return {
@@ -250,14 +252,14 @@ async def read_duties(
     days: Annotated[int, Query(ge=1, le=31)] = 7,
 ) -> Json:
     """Return who is on duty now and on the asked days, with holidays and make-up workdays."""
-    plan, workday = runtime.notify.plan(), Workdays()
+    plan, office = runtime.notify.plan(), runtime.schedules.timetable().office
     start_ns, end_ns = _span(runtime, start, days)
     first = local(start_ns, ZoneInfo(runtime.site().timezone)).date()
     shown = [first + timedelta(days=number) for number in range(days)]
     return Json(
         {
             "time": iso(runtime.clock.now_ns()),
-            "duties": [_entry(runtime, duty, start_ns, end_ns, workday) for duty in plan.duties.values()],
+            "duties": [_entry(runtime, duty, start_ns, end_ns) for duty in plan.duties.values()],
             "contacts": [
                 {
                     "id": contact.id,
@@ -269,7 +271,7 @@ async def read_duties(
                 }
                 for contact in plan.contacts.values()
             ],
-            "days": [{"day": day.isoformat(), "workday": workday(day), "holiday": workday.name(day)} for day in shown],
+            "days": [day_json(office.day(day)) for day in shown],
         }
     )
 
@@ -277,7 +279,7 @@ async def read_duties(
 @router.get("/{duty_id}", response_model=DutyReply)
 async def read_duty(runtime: RuntimeDep, principal: Viewer, duty_id: Id) -> Json:  # noqa: ARG001
     """Return one duty with its next seven days, and an ETag for changing it."""
-    entry = _entry(runtime, _find(runtime.notify.plan(), duty_id), *_span(runtime, None, 7), Workdays())
+    entry = _entry(runtime, _find(runtime.notify.plan(), duty_id), *_span(runtime, None, 7))
     return Json(entry, headers={"ETag": _etag(entry)})
 
 
@@ -317,23 +319,23 @@ async def _put(
 ) -> Json:
     # A duty belongs to the whole house.
     may(principal, Action.CONFIGURE, "")
-    workday, span = Workdays(), _span(runtime, None, 7)
+    span = _span(runtime, None, 7)
     view = runtime.notify
     duty = _find(view.plan(), duty_id)
     if value is not None:
         RosterFrame(view.plan().contacts).read(duty, value)
     elif view.change(duty_id) is None:
         raise Problem(409, f"the roster of {duty_id} is as the files say already")
-    before = _entry(runtime, duty, *span, workday)
+    before = _entry(runtime, duty, *span)
     match(if_match, _etag(before))
     said = {key: before[key] for key in ("shifts", "substitutes")}
 
     async def act() -> tuple[dict[str, Any], dict[str, Any]]:
         async with runtime.changing:
             # Once more, now that nobody else can come between.
-            match(if_match, _etag(_entry(runtime, _find(view.plan(), duty_id), *span, workday)))
+            match(if_match, _etag(_entry(runtime, _find(view.plan(), duty_id), *span)))
             await view.set_roster(duty_id, value, principal.actor, reason)
-        after = _entry(runtime, _find(view.plan(), duty_id), *span, workday)
+        after = _entry(runtime, _find(view.plan(), duty_id), *span)
         return after, {"before": said, "after": {key: after[key] for key in said}}
 
     done = await audited(

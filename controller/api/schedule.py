@@ -27,8 +27,8 @@ from controller.command.priority import winner
 from controller.errors import NotFoundError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
+from controller.office import Day
 from controller.schedule.engine import SLOT
-from controller.schedule.office import Day
 from controller.schedule.schedule import Schedule, SpecialPeriod
 from controller.schedule.timetable import Cause, Interval, State, span_of, touching
 from controller.settings.schedule import clock, schedule_row
@@ -85,11 +85,12 @@ def _cause(cause: Cause) -> dict[str, Any]:
     return {"kind": cause.kind, "id": cause.id, "name": name_json(cause.name)}
 
 
-def _day(day: Day) -> dict[str, Any]:
+def day_json(day: Day) -> dict[str, Any]:
     return {
         "date": day.day.isoformat(),
         "type": day.type,
         "name": name_json(day.name),
+        "workday": day.workday,
         "added": day.added,
         "published": day.published,
     }
@@ -226,8 +227,8 @@ async def read_schedules(runtime: RuntimeDep, principal: Viewer) -> Json:
     return Json(
         {
             "time": iso(now_ns),
-            "today": _day(timetable.office.day(today)),
-            "special": [_day(day) for day in timetable.office.special(today, _SPECIAL_DAYS)],
+            "today": day_json(timetable.office.day(today)),
+            "special": [day_json(day) for day in timetable.office.special(today, _SPECIAL_DAYS)],
             "plans": plans,
             "exceptions": [special_json(runtime, principal, one) for one in exceptions if seen & set(one.schedules)],
         }
@@ -279,7 +280,7 @@ async def read_preview(
             }
         )
         await asyncio.sleep(0)
-    kinds = [_day(timetable.office.day(first + timedelta(days=place))) for place in range(days)]
+    kinds = [day_json(timetable.office.day(first + timedelta(days=place))) for place in range(days)]
     return Json({"start": iso(begin), "end": iso(end), "days": kinds, "lines": lines})
 
 

@@ -106,6 +106,9 @@ class DayReply(Item):
     date: str
     type: DayType
     name: NameReply
+    """Of the holiday, or of the make-up workday; empty on other days."""
+    workday: bool
+    """The offices are open: who is on duty on workdays is."""
     added: bool
     """The site's files say so, not the country's calendar."""
     published: bool

@@ -1,7 +1,8 @@
-"""Festivals of the moon and of the solar terms as days of the Gregorian calendar; the one module that asks `holidays`.
+"""Festivals of the moon and of the solar terms as days of the Gregorian calendar.
 
-Only the festivals themselves are taken from the library: which days are off, and what is substituted, is the office's
-calendar and not the tariff's.
+Only the festivals themselves are taken from `holidays`: which days are off, and what is substituted, is the office's
+calendar (`controller.office`) and not the tariff's. The off-peak days (離峰日) are a list of the tariff's own: a
+substitute day off, a make-up workday or a typhoon day changes no price, so the two are kept apart.
 """
 
 from __future__ import annotations

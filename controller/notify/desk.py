@@ -13,7 +13,6 @@ from controller.notify.notifier import Notifier
 from controller.notify.outbox import Outbox
 from controller.notify.phone import PhoneBook
 from controller.notify.push import VapidKey
-from controller.notify.workday import Workdays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from controller.journal.journal import Journal
     from controller.notify.courier import People
     from controller.notify.plan import Contact, NotifyPlan
+    from controller.office import OfficeCalendar
     from controller.point.model import Site
     from drivers.driver import Clock
 
@@ -65,6 +65,7 @@ class NotifyDesk:
         self,
         plan: Callable[[], NotifyPlan],
         site: Callable[[], Site],
+        office: Callable[[], OfficeCalendar],
         alarms: Callable[[], AlarmEngine],
         identity: Identity,
         journal: Journal,
@@ -77,14 +78,15 @@ class NotifyDesk:
         self._clock = clock
         self._tested: dict[str, float] = {}
         """When each user last sent a test."""
-        self.workday = Workdays()
         self.phones = PhoneBook(journal, clock)
         self.links = AcknowledgeLinks(journal, clock)
         self.outbox = Outbox(journal)
         self.people: People = _Accounts(identity)
         self.courier = Courier(plan, site, self.people, self.phones, self.links, key)
         self.dispatcher = Dispatcher(plan, self.outbox, self.courier, clock)
-        self.notifier = Notifier(plan, site, alarms, self.workday, self.outbox, self.dispatcher, clock)
+        self.notifier = Notifier(
+            plan, site, alarms, lambda day: office().workday(day), self.outbox, self.dispatcher, clock
+        )
 
     @classmethod
     def open(
@@ -92,6 +94,7 @@ class NotifyDesk:
         folder: Path,
         plan: Callable[[], NotifyPlan],
         site: Callable[[], Site],
+        office: Callable[[], OfficeCalendar],
         alarms: Callable[[], AlarmEngine],
         identity: Identity,
         journal: Journal,
@@ -103,7 +106,7 @@ class NotifyDesk:
             InvalidError: the file is no such key.
             OSError: it cannot be read or made.
         """
-        return cls(plan, site, alarms, identity, journal, clock, VapidKey(folder / "vapid.pem"))
+        return cls(plan, site, office, alarms, identity, journal, clock, VapidKey(folder / "vapid.pem"))
 
     async def start(self) -> None:
         """Take over the outbox of the last run.

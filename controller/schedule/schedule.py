@@ -15,14 +15,9 @@ if TYPE_CHECKING:
 
     from controller.point.model import Name
 
-__all__ = ["DAY_MIN", "DAY_TYPES", "HOLIDAY", "MAKEUP", "WEEKDAYS", "Mode", "Schedule", "Span", "SpecialPeriod"]
+__all__ = ["DAY_MIN", "Mode", "Schedule", "Span", "SpecialPeriod"]
 
 DAY_MIN = 1_440
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""In the order of `date.weekday()`."""
-HOLIDAY, MAKEUP = "holiday", "makeup"
-DAY_TYPES = (*WEEKDAYS, HOLIDAY, MAKEUP)
-"""What a pattern may speak of: the days of a week, public holidays, and workdays that make up for a bridge day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class Span:
     """A part of each day of some types."""
 
     days: tuple[str, ...]
-    """Of `DAY_TYPES`, in their order."""
+    """Of `controller.office.DAY_TYPES`, in their order."""
     start_min: int
     end_min: int
     """Later than `start_min`."""
@@ -67,7 +62,7 @@ class SpecialPeriod:
     start_min: int = 0
     end_min: int = DAY_MIN
     day_type: str = ""
-    """Of `DAY_TYPES`; empty where `mode` is given."""
+    """Of `controller.office.DAY_TYPES`; empty where `mode` is given."""
     patterns: tuple[str, ...] = ()
     """The schedules as they were asked for, with `*` for any text."""
 

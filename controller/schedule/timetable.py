@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from controller.office import HOLIDAY, MAKEUP, WEEKDAYS, Day, OfficeCalendar
 from controller.point.model import Name
 from controller.schedule.booking import between
-from controller.schedule.office import Day, OfficeCalendar
-from controller.schedule.schedule import DAY_MIN, HOLIDAY, MAKEUP, WEEKDAYS, Schedule, SpecialPeriod
+from controller.schedule.schedule import DAY_MIN, Schedule, SpecialPeriod
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

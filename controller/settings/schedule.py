@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from controller.command.admission import Request, admit
 from controller.errors import ForbiddenError, InvalidError
+from controller.office import DAY_TYPES, Day, OfficeCalendar
 from controller.point.model import Name
-from controller.schedule.office import Day, OfficeCalendar
-from controller.schedule.schedule import DAY_MIN, DAY_TYPES, Mode, Schedule, Span, SpecialPeriod
+from controller.schedule.schedule import DAY_MIN, Mode, Schedule, Span, SpecialPeriod
 from controller.schedule.timetable import Timetable
 from controller.settings.problem import Problem, nearest
 from controller.settings.schedule_row import ScheduleRow, SpecialPeriodRow

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.office import DAY_TYPES, WEEKDAYS, Day, OfficeCalendar
 from controller.point.model import Name
 from controller.schedule.booking import Booking
-from controller.schedule.office import Day, OfficeCalendar
-from controller.schedule.schedule import DAY_TYPES, WEEKDAYS, Mode, Schedule, Span, SpecialPeriod
+from controller.schedule.schedule import Mode, Schedule, Span, SpecialPeriod
 from controller.schedule.timetable import Timetable, Use
 
 if TYPE_CHECKING:

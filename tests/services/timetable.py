@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from controller.api.runtime import LimitChange, ScheduleView
+from controller.office import OfficeCalendar
 from controller.schedule.engine import ScheduleEngine
-from controller.schedule.office import OfficeCalendar
 from controller.schedule.timetable import Timetable, Use, uses
 from controller.settings.overlay import Change, forget, store
 from controller.settings.schedule import ScheduleFrame, lay_timetable, schedule_key

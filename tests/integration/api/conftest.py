@@ -571,6 +571,7 @@ async def open_house(
     notify_desk = NotifyDesk(
         lambda: house.notify,
         lambda: house.site,
+        lambda: desk.files.office,
         lambda: house.runtime.alarms,
         identity,
         journal,

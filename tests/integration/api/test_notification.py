@@ -75,7 +75,12 @@ async def test_the_roster_of_a_week_names_roles_and_no_address(house: Any) -> No
     reply = (await viewer("GET", "/duties")).json()
     (plant,) = reply["duties"]
     assert plant["now"] == ["room"]  # 2026-01-01 is a holiday
-    assert [day["holiday"] != "" for day in reply["days"][:2]] == [True, False]
+    assert [(day["type"], day["workday"], day["published"]) for day in reply["days"][:2]] == [
+        ("holiday", False, True),
+        ("fri", True, True),
+    ]
+    (later,) = (await viewer("GET", "/duties?start=2027-02-06T00:00:00Z&days=1")).json()["days"]
+    assert (later["date"], later["type"], later["published"]) == ("2027-02-06", "holiday", False), "of the Act alone"
     assert [span["contacts"] for span in plant["spans"]][:3] == [["room"], ["engineer"], ["room"]]
     assert {item["id"]: item["ways"] for item in reply["contacts"]} == {
         "room": ["push", "webhook", "mail"],

@@ -94,7 +94,7 @@ async def test_an_influxdb_that_was_away_for_ten_seconds_has_every_reading_once(
     small.history_server(restartable.url, "b", VARIABLE)
     data = tmp_path / "data"
     async with controlled(small, data) as controller:
-        influx = controller.influx
+        influx = controller.historian.influx
         assert influx is not None
         await until(lambda: influx.status().written > 50, 30)
         written = influx.status().written
@@ -105,16 +105,16 @@ async def test_an_influxdb_that_was_away_for_ten_seconds_has_every_reading_once(
         assert metric(text, "influx_healthy") == 0
         assert (await page(controller, "/readyz")).status_code == 200, "the controller does not need the server"
         turns = controller.cycle.counts.turns
-        logged = controller.log.status().written
+        logged = controller.historian.log.status().written
         await asyncio.sleep(10)
         assert controller.cycle.counts.turns >= turns + 9
-        assert controller.log.status().written > logged
-        assert controller.log.status().dropped == 0
+        assert controller.historian.log.status().written > logged
+        assert controller.historian.log.status().dropped == 0
 
         await asyncio.to_thread(restartable.start)
         await until(lambda: influx.status().healthy and influx.status().written > written, 40)
         await controller.field.close()
-        await asyncio.to_thread(controller.log.flush)
+        await asyncio.to_thread(controller.historian.log.flush)
         assert await asyncio.to_thread(influx.wait_until_sent, 40)
         text = (await page(controller, "/metrics")).text
         assert metric(text, "influx_healthy") == 1
@@ -122,7 +122,7 @@ async def test_an_influxdb_that_was_away_for_ten_seconds_has_every_reading_once(
         readings = committed(data)
         numbers = sorted({number for number, _ in readings})
         first, last = min(time for _, time in readings), max(time for _, time in readings) + 1
-        series = await controller.embedded.raw(numbers, first, last)
+        series = await controller.historian.embedded.raw(numbers, first, last)
         stored = {(one.number, time) for one in series for time in one.time_ns.tolist()}
     # Closing logs a few more: every point turns stale when its link is gone for ten seconds.
     assert readings == stored
@@ -170,8 +170,8 @@ async def test_an_influxdb_that_hangs_delays_neither_turns_nor_polls_nor_the_log
         assert max(turns.took) < 0.2, f"the slowest turn took {max(turns.took):.3f} s"
         assert max(np.diff(turns.at)) < 1.5
         assert all_good(controller)
-        assert controller.log.status().pending < 2000
-        influx = controller.influx
+        assert controller.historian.log.status().pending < 2000
+        influx = controller.historian.influx
         assert influx is not None
         await until(lambda: not influx.status().healthy, 15)
         assert "does not answer" in influx.status().reason
@@ -188,7 +188,7 @@ async def test_a_refused_token_is_said_and_loses_nothing(
     data = tmp_path / "data"
     monkeypatch.setenv(VARIABLE, "not the token")
     async with controlled(small, data) as controller:
-        influx = controller.influx
+        influx = controller.historian.influx
         assert influx is not None
         await until(lambda: not influx.status().healthy, 20)
         assert influx.status().code == 401
@@ -200,7 +200,7 @@ async def test_a_refused_token_is_said_and_loses_nothing(
 
     monkeypatch.setenv(VARIABLE, influx_server.token)
     async with controlled(small, data) as controller:
-        again = controller.influx
+        again = controller.historian.influx
         assert again is not None
         taken = again.status
         await until(lambda: taken().healthy and taken().written >= len(refused), 30)
@@ -215,17 +215,17 @@ async def test_trends_can_be_answered_by_influxdb_and_are_the_same(
     small.history_server(influx_server.url, bucket, VARIABLE, reads="influx")
     monkeypatch.setenv(VARIABLE, influx_server.token)
     async with controlled(small, tmp_path / "data") as controller:
-        influx = controller.influx
+        influx = controller.historian.influx
         assert influx is not None
         await until(lambda: influx.status().written > 50, 30)
         await controller.field.close()
-        await asyncio.to_thread(controller.log.flush)
+        await asyncio.to_thread(controller.historian.log.flush)
         assert await asyncio.to_thread(influx.wait_until_sent, 40)
-        assert controller.runtime.history is controller.reader
+        assert controller.runtime.history is controller.historian.reader
         number = min({number for number, _ in committed(tmp_path / "data")})
         now = controller.clock.now_ns()
         (remote,) = await controller.runtime.history.raw([number], now - 600 * 10**9, now)
-        (local,) = await controller.embedded.raw([number], now - 600 * 10**9, now)
+        (local,) = await controller.historian.embedded.raw([number], now - 600 * 10**9, now)
 
     assert len(remote.time_ns) > 0
     assert remote.time_ns.tolist() == local.time_ns.tolist()

@@ -2,6 +2,7 @@
 import type { Look } from '../components/StatusChip.svelte';
 import { clock, date, parseDate, type Language } from './format';
 import { t, type MessageKey } from './i18n';
+import type { OfficeDay } from './schedule';
 import type { Alarm, Name } from './types';
 
 export type DayWord = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun' | 'workday' | 'holiday' | 'every';
@@ -15,8 +16,7 @@ export interface Duty {
 }
 export type WayKind = 'push' | 'mail' | 'webhook' | 'app';
 export interface Contact { id: string; name: Name; ways: WayKind[]; reachable: boolean }
-export interface RosterDay { day: string; workday: boolean; holiday: string }
-export interface Duties { time: string; duties: Duty[]; contacts: Contact[]; days: RosterDay[] }
+export interface Duties { time: string; duties: Duty[]; contacts: Contact[]; days: OfficeDay[] }
 
 export type MessageState = 'queued' | 'sending' | 'sent' | 'failed' | 'unknown' | 'withdrawn' | 'grouped';
 export interface Step { time: string | null; state: MessageState; channel: string; text: string }

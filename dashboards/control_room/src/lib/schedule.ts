@@ -21,7 +21,7 @@ export interface Special {
   id: string; title: Name; schedules: string[]; patterns: string[]; from: string; to: string; mode: string; start: string; end: string;
   day: DayType | ''; phase: 'planned' | 'on' | 'over'; change: Change | null;
 }
-export interface OfficeDay { date: string; type: DayType; name: Name; added: boolean; published: boolean }
+export interface OfficeDay { date: string; type: DayType; name: Name; workday: boolean; added: boolean; published: boolean }
 export interface Schedules { time: string; today: OfficeDay; special: OfficeDay[]; plans: Plan[]; exceptions: Special[] }
 export interface Interval { start: string; end: string; mode: string; cause: Cause }
 export interface Booked { start: string; end: string; mode: string; booking: string; title: Name; equipment: string[] }

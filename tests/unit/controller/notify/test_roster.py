@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.notify.roster import DAYS, Duty, Hours, Quiet, Shift, Substitute, spans
-from controller.notify.workday import Workdays
+from controller.office import Day, OfficeCalendar
 from controller.point.model import Name
 
 ZONE = ZoneInfo("Asia/Taipei")
-WORKDAYS = Workdays()
+WORKDAYS = OfficeCalendar("TW").workday
 NAME = Name("值勤", "Duty")
 DAY = Shift(Hours(("workday",), 8 * 60, 18 * 60), ("engineer",))
 NIGHT = Shift(Hours(("workday",), 18 * 60, 8 * 60), ("contractor",))
@@ -51,9 +51,14 @@ def test_the_pattern_follows_the_calendar_of_taiwan(moment: str, who: str) -> No
     assert duty().on(at(moment), ZONE, WORKDAYS) == (who,)
 
 
-def test_a_holiday_has_its_name() -> None:
-    assert "農曆" in WORKDAYS.name(date(2026, 2, 17)) or "春節" in WORKDAYS.name(date(2026, 2, 17))
-    assert WORKDAYS.name(date(2026, 11, 27)) == ""
+def test_days_that_the_site_adds_move_the_roster() -> None:
+    typhoon, saturday = date(2026, 11, 27), date(2026, 12, 5)
+    added = {typhoon: Day(typhoon, "holiday", added=True), saturday: Day(saturday, "makeup", added=True)}
+    workday = OfficeCalendar("TW", added).workday
+    hours = ("2026-11-27T07:59", "2026-11-27T10:00", "2026-11-28T07:00", "2026-12-05T10:00", "2026-12-06T07:00")
+    # Nobody's night shift begins on the typhoon day; that of the make-up Saturday ends on Sunday morning.
+    wanted = [("contractor",), ("guard",), ("control-room",), ("engineer",), ("contractor",)]
+    assert [duty().on(at(hour), ZONE, workday) for hour in hours] == wanted
 
 
 def test_a_substitute_stands_in_from_the_first_to_before_the_last_moment() -> None:

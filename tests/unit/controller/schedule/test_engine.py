@@ -14,10 +14,10 @@ from controller.command.arbiter import Arbiter
 from controller.command.hold import ALL_HELD, Hold
 from controller.command.order import Command, Order, Outcome, SlotRow
 from controller.errors import UnavailableError
+from controller.office import OfficeCalendar
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
 from controller.schedule.booking import Booking
 from controller.schedule.engine import LEASE_S, OWNER, ScheduleEngine
-from controller.schedule.office import OfficeCalendar
 from controller.schedule.schedule import Mode, Schedule, Span
 from controller.schedule.timetable import Timetable, Use
 

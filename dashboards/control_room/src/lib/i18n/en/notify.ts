@@ -17,7 +17,6 @@ export const notify: Words<typeof zh> = {
   'duty.next': 'Seven days after',
   'duty.today': 'Today',
   'duty.col.duty': 'Duty',
-  'duty.make-up': 'Make-up workday',
   'duty.holiday': 'Holiday',
   'duty.ways': 'Ways',
   'duty.ways.none': 'No way is set up here',

@@ -14,7 +14,6 @@ export const notify = {
   'duty.next': '後七日',
   'duty.today': '今日',
   'duty.col.duty': '值勤',
-  'duty.make-up': '補班日',
   'duty.holiday': '假日',
   'duty.ways': '通知方式',
   'duty.ways.none': '此處未設定任何通知方式',

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from controller.office import PUBLISHED_UNTIL, Day, OfficeCalendar
 from controller.point.model import Name
-from controller.schedule.office import PUBLISHED_UNTIL, Day, OfficeCalendar
 
 TW = OfficeCalendar("TW")
 

@@ -3,6 +3,9 @@
 Taiwan's holidays come from `holidays`, whose list follows the Act of 28 May 2025 (紀念日及節日實施條例) and, up to
 `PUBLISHED_UNTIL`, the work calendars of the Directorate-General of Personnel Administration (行政院人事行政總處).
 Days that it does not know, such as typhoon days and later decisions, are added by the site's files.
+
+There is one: schedules, the duty roster, routes of alarms and the rules' `workday` ask the same calendar, so a typhoon
+day is one for all of them. The off-peak days of a tariff are not the office's (`controller.energy.festival`).
 """
 
 from __future__ import annotations
@@ -15,15 +18,17 @@ from typing import TYPE_CHECKING
 import holidays
 
 from controller.point.model import Name
-from controller.schedule.schedule import HOLIDAY, MAKEUP, WEEKDAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["COUNTRIES", "PUBLISHED_UNTIL", "Day", "OfficeCalendar"]
+__all__ = ["DAY_TYPES", "HOLIDAY", "MAKEUP", "PUBLISHED_UNTIL", "WEEKDAYS", "Day", "OfficeCalendar"]
 
-COUNTRIES = ("TW", "")
-"""Countries whose holidays are known here; the empty one has none."""
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""In the order of `date.weekday()`."""
+HOLIDAY, MAKEUP = "holiday", "makeup"
+DAY_TYPES = (*WEEKDAYS, HOLIDAY, MAKEUP)
+"""What a day can be: one of the week, a public holiday, or a workday that makes up for a bridge day."""
 PUBLISHED_UNTIL = 2026
 """Last year whose work calendar `holidays` 0.109 was checked with; later years follow from the Act alone, so a bridge
 day and its make-up workday may still be decided."""
@@ -36,7 +41,7 @@ class Day:
 
     day: date
     type: str
-    """Of `controller.schedule.schedule.DAY_TYPES`."""
+    """Of `DAY_TYPES`."""
     name: Name = _NOBODY
     """Of the holiday, or of what a workday makes up for."""
     added: bool = False
@@ -55,6 +60,7 @@ class OfficeCalendar:
     """The country's calendar with what the site adds; what is added is above the country's."""
 
     country: str = "TW"
+    """`TW`; the empty one has weekends alone."""
     added: Mapping[date, Day] = field(default_factory=dict)
 
     def day(self, day: date) -> Day:
@@ -70,6 +76,10 @@ class OfficeCalendar:
             if day in makeup:
                 return Day(day, MAKEUP, Name("補班日", "Make-up workday"), published=published)
         return Day(day, WEEKDAYS[day.weekday()], published=published)
+
+    def workday(self, day: date) -> bool:
+        """Tell whether the offices are open on a local day."""
+        return self.day(day).workday
 
     def special(self, first: date, days: int) -> list[Day]:
         """Return the holidays and make-up workdays among `days` days from `first`."""
