@@ -259,6 +259,8 @@ def _day(day: date, load: Load, books: Books) -> DayUse:
         begin = midnight_ns(day, books.zone)
         for low, high, period in table.spans_of(day):
             part = _between(mine, begin + low * 60_000_000_000, begin + high * 60_000_000_000)
+            if part.missing == len(part):
+                continue
             periods[period] = periods.get(period, 0.0) + float(np.nansum(part.kwh))
     known = len(mine) - mine.missing
     return DayUse(

@@ -101,7 +101,7 @@ def document(data: Mapping[str, Any], language: str) -> dict[str, Any]:
         "page": say(language, "page", page="{page}", pages="{pages}"),
         "quality": quality_notes(data, language),
         "tiles": _tiles(statement, language, zone),
-        "sections": sections,
+        "sections": [one for one in sections if one["chart"] or one["table"] or one["notes"]],
     }
 
 

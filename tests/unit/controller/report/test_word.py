@@ -78,6 +78,16 @@ async def test_the_pages_show_the_figures(language: str) -> None:
     assert chart["top"] >= max(sum(bar["parts"]) for bar in chart["bars"])
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_month_without_readings_has_no_zeros_and_no_bare_headings(language: str) -> None:
+    laid = document(await data("month", date(2025, 3, 1)), language)
+    assert [tile["value"] for tile in laid["tiles"]] == ["\u2014"] * 3
+    for section in laid["sections"]:
+        assert section["chart"] or section["table"] or section["notes"], section["heading"]
+        rows = section["table"]["rows"] if section["table"] else []
+        assert not [row["cells"] for row in rows if "0" in row["cells"][1:3]], section["heading"]
+
+
 async def test_a_day_has_the_contract_in_its_chart() -> None:
     laid = document(await data("day", date(2025, 10, 9)), "zh")
     (chart,) = [section["chart"] for section in laid["sections"] if section["chart"] is not None]
