@@ -30,6 +30,7 @@ from controller.connection import build_driver
 from controller.cycle import Cycle, Parts
 from controller.delivery import ReportDelivery
 from controller.drill.engine import DrillEngine
+from controller.drill.messenger import Messenger
 from controller.drill.presence import Presence
 from controller.drill.signal import Watch, fire_signals
 from controller.enrolment import enrolment
@@ -208,6 +209,7 @@ class Controller:
                 clock,
             )
         await self.notify.start()
+        await self.messenger.start(self.notify.notifier, self.drills.open)
         self._exit.push_async_callback(self.notify.close)
         self.recorder.notify = self.notify.notifier.tell
         self.server = self._serve()
@@ -227,6 +229,7 @@ class Controller:
         self._tasks.start(self.recorder.run(), "recorder")
         self._tasks.start(self.server.run_until_stopped(), "server")
         self._tasks.start(self.notify.run(), "notify")
+        self._tasks.start(self.messenger.run(), "drill messages")
         self._tasks.start(self._loop_watch.run(), "loop watch")
         self._tasks.start(self._self_check().run(), "self check")
         self._tasks.start(self.revision.run(), "change watch")
@@ -370,6 +373,12 @@ class Controller:
         for kind, time_ns, data in await recall.passes(self.journal, self.clock):
             presence.take(kind, time_ns, data)
         watch = Watch(lambda: self.configuration.site, lambda: _alarms(self.configuration))
+        self.messenger = Messenger(
+            lambda id_: self.drills.get(id_),  # noqa: PLW0108 - the engine comes after
+            lambda: self.configuration.site.timezone,
+            self.clock,
+            lambda id_, target: self.drills.unreached(id_, target),  # noqa: PLW0108 - the engine comes after
+        )
         self.drills = self.recorder.drills = DrillEngine(
             self.clock,
             signals=lambda: (*watch.active(self.parts.table), *fire_signals(self.fire)),
@@ -377,6 +386,7 @@ class Controller:
             record=self.recorder.drill,
             tell=self.recorder.tell_drill,
             recorded=lambda: self.journal.healthy,
+            announce=self.messenger.take,
         )
         drills = await open_drills(self.journal)
         self.drills.restore(drills, *await musters_of(self.journal, [drill.id for drill in drills]))

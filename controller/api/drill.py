@@ -17,7 +17,7 @@ from sqlalchemy import select
 from controller.api.access import Allow, RuntimeDep, may
 from controller.api.body import Cursor, Limit, Page
 from controller.api.change import audited
-from controller.api.drill_record import drill_of, entries_of, musters_of
+from controller.api.drill_record import drill_of, entries_of, musters_of, notices_of
 from controller.api.drill_shape import (
     AnswerBody,
     CurrentReply,
@@ -25,6 +25,7 @@ from controller.api.drill_shape import (
     DrillReply,
     EntryReply,
     NoteBody,
+    NoticesReply,
     PlanBody,
     ReportBody,
     RestoreBody,
@@ -32,13 +33,14 @@ from controller.api.drill_shape import (
     WhyBody,
     Word,
 )
+from controller.api.notification import notification_json
 from controller.api.render import Json, iso, name_json, parse_time
 from controller.api.runtime import Runtime
 from controller.drill import course
 from controller.drill.course import Drill, Phase
 from controller.drill.engine import DrillEngine
 from controller.drill.muster import board
-from controller.drill.report import ReportData, render
+from controller.drill.report import NoticeLine, ReportData, render
 from controller.drill.scenario import Goal, Level
 from controller.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
 from controller.identity.identity import Principal
@@ -285,6 +287,14 @@ async def list_entries(
     return Json({"items": items, "next": result.next})
 
 
+@router.get("/{drill_id}/notices", response_model=NoticesReply)
+async def list_notices(runtime: RuntimeDep, principal: Viewer, drill_id: DrillId) -> Json:  # noqa: ARG001 - the guard is the parameter
+    """Return the messages to the people of a drill, oldest first, and what became of each."""
+    await find_drill(runtime, drill_id)
+    rows = await notices_of(runtime.journal, drill_id)
+    return Json({"items": [notification_json(runtime, row) for row in rows]})
+
+
 @router.post("/{drill_id}/request", response_model=DrillReply)
 async def request_start(request: Request, runtime: RuntimeDep, principal: Officer, drill_id: DrillId) -> Json:
     """Ask for the start; another person confirms it within five minutes."""
@@ -417,6 +427,13 @@ async def finish_report(
     return await _change(request, runtime, principal, "report", drill_id, act)
 
 
+def _line(runtime: Runtime, row: Mapping[str, Any]) -> NoticeLine:
+    one = notification_json(runtime, row)
+    name = one["contact_name"] or {"zh": one["contact"], "en": one["contact"]}
+    time_ns = row["changed_ns"] or row["created_ns"]
+    return NoticeLine(time_ns, Name(**one["title"]), Name(**name), one["channel"], one["state"], one["repeat"])
+
+
 @router.get("/{drill_id}/report", response_class=Response, responses={200: {"content": {"application/pdf": {}}}})
 async def read_report(
     runtime: RuntimeDep,
@@ -435,12 +452,14 @@ async def read_report(
         raise UnavailableError("this server makes no reports; ask a running controller")
     people, ticks = await musters_of(runtime.journal, [drill.id])
     entries = await entries_of(runtime.journal, drill.id)
+    notices = await notices_of(runtime.journal, drill.id)
     site = runtime.site()
     building = site.buildings.get(drill.scenario.building)
     data = ReportData(
         drill=drill,
         entries=tuple((row.time_ns, row.kind, row.who, row.zh, row.en, dict(row.data)) for row in entries),
-        board=board(people.get(drill.id, ()), ticks.get(drill.id, ())),
+        board=board(people.get(drill.id, ()), ticks.get(drill.id, ()), drill.ended_ns, drill.reported_ns),
+        notices=tuple(_line(runtime, row) for row in notices),
         site=site.name,
         building=building.name if building else Name(drill.scenario.building, drill.scenario.building),
         areas={area.id: area.name for area in site.areas.values()},

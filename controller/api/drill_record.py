@@ -1,4 +1,4 @@
-"""What the journal keeps of fire drills, read back: how each stands, its record, its muster."""
+"""What the journal keeps of fire drills, read back: how each stands, its record, its muster, whom it told."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from controller.drill.course import OPEN, Drill
 from controller.drill.muster import Tick
+from controller.drill.notice import prefix
 from controller.drill.presence import Person
-from controller.journal.schema import drill, drill_entry, drill_person, drill_tick
+from controller.journal.schema import drill, drill_entry, drill_person, drill_tick, notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from controller.journal.journal import Journal
 
-__all__ = ["drill_of", "entries_of", "musters_of", "open_drills"]
+__all__ = ["drill_of", "entries_of", "musters_of", "notices_of", "open_drills"]
 
 MOST_ENTRIES = 5_000
 """Lines of the record of one drill that a report takes."""
@@ -40,6 +41,15 @@ async def entries_of(journal: Journal, id_: str) -> list[Row[Any]]:
     """Return the record of a drill, oldest first."""
     statement = select(drill_entry).where(drill_entry.c.drill == id_).order_by(drill_entry.c.id).limit(MOST_ENTRIES)
     return await journal.fetch(statement)
+
+
+async def notices_of(journal: Journal, id_: str) -> list[dict[str, Any]]:
+    """Return the messages to the people of a drill, oldest first: rows of the outbox."""
+    first = f"post~{prefix(id_)}"
+    rows = notification.c
+    of_drill = (rows.occurrence >= first, rows.occurrence < f"{first}\uffff")
+    found = await journal.fetch(select(notification).where(*of_drill).order_by(rows.id).limit(MOST_ENTRIES))
+    return [dict(row._mapping) for row in found]
 
 
 async def musters_of(journal: Journal, ids: Iterable[str]) -> tuple[dict[str, list[Person]], dict[str, list[Tick]]]:

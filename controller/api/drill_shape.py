@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from controller.api.body import Address, Body, Item, Line, NameReply
+from controller.api.notification import NotificationReply
 
 __all__ = [
     "AnswerBody",
@@ -13,6 +14,7 @@ __all__ = [
     "DrillReply",
     "EntryReply",
     "NoteBody",
+    "NoticesReply",
     "PlanBody",
     "ReportBody",
     "RestoreBody",
@@ -317,6 +319,13 @@ class EntryReply(Item):
     )
 
 
+class NoticesReply(Item):
+    """The messages to the people of a drill."""
+
+    items: list[NotificationReply]
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": []}]})
+
+
 class ZoneReply(Item):
     """One zone of the muster."""
 
@@ -328,6 +337,8 @@ class ZoneReply(Item):
     rescue: int
     visitors: int
     conflicts: int
+    late: int
+    """What wardens said after the end of the drill, by their clocks; kept, and not counted in the times above."""
     swept: str | None
     reported: str | None
     complete: str | None
@@ -349,6 +360,8 @@ class PersonReply(Item):
     note: str
     conflict: list[str]
     expected: bool
+    late: bool
+    """It was said after the end of the drill."""
 
 
 class BoardReply(Item):
@@ -365,6 +378,8 @@ class BoardReply(Item):
     people: list[PersonReply]
     hidden: int
     """People in areas whose persons you may not see."""
+    arrived_late: int
+    """What phones sent after the end of the drill, whenever it was said."""
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -379,6 +394,7 @@ class BoardReply(Item):
                     "zones": [],
                     "people": [],
                     "hidden": 142,
+                    "arrived_late": 0,
                 }
             ]
         }
@@ -444,6 +460,12 @@ class TicksReply(Item):
     refused: list[TickRefusal]
     offset_ms: int
     """How far the phone's clock is behind the server's."""
+    phase: str
+    """Of the drill, as it was when they came."""
+    late: list[str]
+    """Keys of those that were said after the end of the drill, or came after its report: kept as late."""
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kept": ["f3b0c1d2-0001"], "refused": [], "offset_ms": 120}]}
+        json_schema_extra={
+            "examples": [{"kept": ["f3b0c1d2-0001"], "refused": [], "offset_ms": 120, "phase": "running", "late": []}]
+        }
     )

@@ -4,7 +4,7 @@ Wardens' phones send what they kept while they had no network: late, twice, in a
 the answer comes when it is durable, and what is refused says why, so that a phone knows what not to send again.
 """
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends
 
@@ -13,9 +13,14 @@ from controller.api.drill import engine_of, find_drill
 from controller.api.drill_record import musters_of
 from controller.api.drill_shape import BoardReply, DrillId, TickBody, TicksBody, TicksReply
 from controller.api.render import Json, iso
-from controller.drill.muster import Board, Standing, Status, Tick, TickKind, board
+from controller.drill.muster import Board, Standing, Status, Tick, TickKind, board, is_late
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from controller.drill.presence import Person
 
 __all__ = ["router"]
 
@@ -45,6 +50,7 @@ def _person(one: Standing, *, expected: bool) -> dict[str, Any]:
         "note": one.note,
         "conflict": list(one.conflict),
         "expected": expected,
+        "late": one.late,
     }
 
 
@@ -57,7 +63,7 @@ async def read_muster(runtime: RuntimeDep, principal: Viewer, drill_id: DrillId)
         shown: Board = engine.muster(drill_id)
     else:
         people, ticks = await musters_of(runtime.journal, [drill_id])
-        shown = board(people.get(drill_id, ()), ticks.get(drill_id, ()))
+        shown = board(people.get(drill_id, ()), ticks.get(drill_id, ()), drill.ended_ns, drill.reported_ns)
     zones = [zone for zone in shown.zones if principal.permissions.allows(Action.VIEW, zone.area)]
     listed = [(one, True) for one in shown.people] + [(one, False) for one in shown.others]
     known = [(one, expected) for one, expected in listed if _sees(principal, one.person.area)]
@@ -80,6 +86,7 @@ async def read_muster(runtime: RuntimeDep, principal: Viewer, drill_id: DrillId)
                     "rescue": zone.rescue,
                     "visitors": zone.visitors,
                     "conflicts": zone.conflicts,
+                    "late": zone.late,
                     "swept": iso(zone.swept_ns),
                     "reported": iso(zone.reported_ns),
                     "complete": iso(zone.complete_ns),
@@ -89,16 +96,25 @@ async def read_muster(runtime: RuntimeDep, principal: Viewer, drill_id: DrillId)
             ],
             "people": [_person(one, expected=expected) for one, expected in known],
             "hidden": len(listed) - len(known),
+            "arrived_late": shown.arrived_late,
         }
     )
 
 
 @router.post("/{drill_id}/muster", response_model=TicksReply)
 async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, body: TicksBody) -> Json:
-    """Keep what a warden counted. Each key is kept once, in whatever order and however often it comes."""
+    """Keep what a warden counted. Each key is kept once, in whatever order and however often it comes.
+
+    What comes after the end is kept too, and after the report as well; the answer says which of it is late.
+    """
     healthy(runtime)
     engine = engine_of(runtime)
-    await find_drill(runtime, drill_id)
+    drill = await find_drill(runtime, drill_id)
+    closed = engine.get(drill_id) is None
+    before: Mapping[str, list[Tick]] = {}
+    people: Mapping[str, list[Person]] = {}
+    if closed:
+        people, before = await musters_of(runtime.journal, [drill_id])
     now_ns = runtime.clock.now_ns()
     offset_ms = now_ns // 1_000_000 - body.sent
     site = runtime.site()
@@ -107,6 +123,8 @@ async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, 
     for row in body.ticks:
         reason = ""
         expected = engine.person(drill_id, row.person) if row.person else None
+        if closed:
+            expected = next((one for one in people.get(drill_id, ()) if one.id == row.person), None)
         if row.area not in site.areas:
             reason = f"no area {row.area!r}"
         elif not principal.permissions.allows(Action.MUSTER, row.area):
@@ -119,10 +137,16 @@ async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, 
             refused.append({"key": row.key, "reason": reason})
         else:
             wanted.append(_tick(row, principal.name, now_ns, offset_ms))
-    kept = engine.ticks(drill_id, wanted) if wanted else []
+    kept: list[str] = []
+    if wanted and closed:
+        kept = engine.after_close(drill, {tick.key for tick in before.get(drill_id, ())}, wanted)
+    elif wanted:
+        kept = engine.ticks(drill_id, wanted)
     if kept:
         await runtime.journal.commit()
-    return Json({"kept": kept, "refused": refused, "offset_ms": offset_ms})
+    late = [tick.key for tick in wanted if closed or is_late(tick.at_ns, drill.ended_ns)]
+    reply = {"kept": kept, "refused": refused, "offset_ms": offset_ms, "phase": str(drill.phase), "late": late}
+    return Json(reply)
 
 
 def _tick(row: TickBody, who: str, now_ns: int, offset_ms: int) -> Tick:

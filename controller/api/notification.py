@@ -3,6 +3,7 @@
 The texts of alarms are shown where the alarm itself may be seen. Addresses of receivers and secrets are never shown.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -18,9 +19,10 @@ from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import among, page
+from controller.notify.message import mark
 from controller.point.model import Name
 
-__all__ = ["TEST_BODY", "TEST_TITLE", "OutcomeReply", "router"]
+__all__ = ["TEST_BODY", "TEST_TITLE", "NotificationReply", "OutcomeReply", "notification_json", "router"]
 
 router = APIRouter(tags=["notifications"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
@@ -160,10 +162,11 @@ class OutcomeReply(Item):
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "sent", "text": ""}]})
 
 
-def _title(row: dict[str, Any]) -> dict[str, str]:
+def _title(row: Mapping[str, Any]) -> dict[str, str]:
     data = row["data"] or {}
     if row["kind"] in ("post", "test"):
-        return {language: str(data.get("title", {}).get(language, "")) for language in ("zh", "en")}
+        first = mark(data)
+        return {language: first + str(data.get("title", {}).get(language, "")) for language in ("zh", "en")}
     if row["kind"] == "group":
         return {"zh": f"告警洪流：{data.get('count', 0)} 件", "en": f"Alarm flood: {data.get('count', 0)}"}
     where = (data.get("where") or [{}])[0]
@@ -173,7 +176,8 @@ def _title(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _json(runtime: Runtime, row: dict[str, Any]) -> dict[str, Any]:
+def notification_json(runtime: Runtime, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one message and what became of it."""
     contact = runtime.notify.plan().contacts.get(row["contact"])
     return {
         "id": row["id"],
@@ -224,7 +228,7 @@ async def list_notifications(
     if contact is not None:
         where.append(rows.c.contact == contact)
     result = await page(runtime.journal, rows, *where, cursor=cursor, limit=limit)
-    return Json({"items": [_json(runtime, row) for row in result.items], "next": result.next})
+    return Json({"items": [notification_json(runtime, row) for row in result.items], "next": result.next})
 
 
 @router.get("/notification-channels", response_model=ChannelsReply)

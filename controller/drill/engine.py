@@ -17,7 +17,7 @@ from controller.drill.muster import CARD, Status, Tick, TickKind, board
 from controller.errors import ConflictError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from controller.drill.course import Drill, Entry, Move
     from controller.drill.muster import Board
@@ -64,14 +64,20 @@ class DrillEngine:
         record: Callable[[Record], None],
         tell: Callable[[], None],
         recorded: Callable[[], bool] = lambda: True,
+        announce: Callable[[Drill, Sequence[Entry]], None] = lambda _drill, _entries: None,
     ) -> None:
-        """`record` and `tell` return at once and never raise for a failing disk; `recorded` is False while it fails."""
+        """Prepare.
+
+        `record`, `tell` and `announce` (messages to people) return at once and never raise for a failing disk;
+        `recorded` is False while it fails.
+        """
         self.presence = presence
         self._clock = clock
         self._signals = signals
         self._record = record
         self._tell = tell
         self._recorded = recorded
+        self._announce = announce
         self._drills: dict[str, Drill] = {}
         self._people: dict[str, tuple[Person, ...]] = {}
         self._ticks: dict[str, dict[str, Tick]] = {}
@@ -143,7 +149,9 @@ class DrillEngine:
     def muster(self, id_: str) -> Board:
         """Return the board of a drill that is not closed."""
         if id_ not in self._boards:
-            self._boards[id_] = board(self._people.get(id_, ()), self._ticks.get(id_, {}).values())
+            drill = self._drills.get(id_)
+            ended_ns = None if drill is None else drill.ended_ns
+            self._boards[id_] = board(self._people.get(id_, ()), self._ticks.get(id_, {}).values(), ended_ns)
         return self._boards[id_]
 
     def person(self, id_: str, person: str) -> Person | None:
@@ -279,6 +287,13 @@ class DrillEngine:
         waited_s = self._clock.monotonic() - self._since
         return self.act(id_, lambda drill, now_ns: course.confirm(drill, who, now_ns, waited_s, self.signals()))
 
+    def unreached(self, id_: str, target: str) -> None:
+        """Write down that somebody of the scenario could not be told, for notify.toml has them no longer."""
+        drill = self._drills.get(id_)
+        if drill is not None and drill.started_ns is not None:
+            text = f"未能通知 {target}，通知設定中已無此對象 (could not be told: notify.toml has it no longer)"
+            self._take(course.note(drill, "system", self._clock.now_ns(), text))
+
     def restored(self, id_: str, who: str, steps: Sequence[str]) -> Drill:
         """Restore after a drill; see `course.restore`."""
         return self.act(id_, lambda drill, now_ns: course.restore(drill, who, now_ns, steps, self.signals()))
@@ -297,12 +312,29 @@ class DrillEngine:
             raise NotFoundError(f"no open drill {id_[:60]!r}; GET /api/v1/drills lists them")
         if drill.started_ns is None:
             raise ConflictError(f"drill {drill.id} has not begun; there is nobody to count")
-        if len(self._ticks[id_]) + len(ticks) > MOST_TICKS:
-            raise ConflictError(f"drill {drill.id} has {len(self._ticks[id_])} ticks; {MOST_TICKS} are the most")
-        for tick in ticks:
-            if tick.kind is TickKind.PERSON and (not tick.person or tick.status is None):
-                raise InvalidError(f"tick {tick.key!r}: a tick of a person needs the person and a status")
+        _check_ticks(id_, len(self._ticks[id_]), ticks)
         self._keep_ticks(drill, ticks)
+        return [tick.key for tick in ticks]
+
+    def after_close(self, drill: Drill, known: Collection[str], ticks: Sequence[Tick]) -> list[str]:
+        """Keep what wardens said of a drill whose report is finished: in the record, and no part of its muster.
+
+        A phone that comes back days later loses nothing, and nothing of the report changes.
+
+        Args:
+            drill: it ran once, and is closed.
+            known: keys of its ticks in the journal.
+            ticks: each is kept once.
+
+        Raises:
+            ConflictError: it never ran, or it has too many ticks.
+        """
+        if drill.started_ns is None or drill.phase in course.OPEN:
+            raise ConflictError(f"drill {drill.id} is {drill.phase.replace('_', ' ')}; there is nothing to count after")
+        _check_ticks(drill.id, len(known), ticks)
+        new = {tick.key: tick for tick in ticks if tick.key not in known}
+        if new:
+            self._record(Record(ticks=tuple((drill.id, tick) for tick in new.values())))
         return [tick.key for tick in ticks]
 
     # -- inner -------------------------------------------------------------------------------------------------------
@@ -345,6 +377,15 @@ class DrillEngine:
         self._boards.pop(drill.id, None)
         self._shown = (self._real(drill), self._recorded())
         self._say()
+        self._announce(drill, move.entries)
+
+
+def _check_ticks(drill: str, known: int, ticks: Sequence[Tick]) -> None:
+    if known + len(ticks) > MOST_TICKS:
+        raise ConflictError(f"drill {drill} has {known} ticks; {MOST_TICKS} are the most")
+    for tick in ticks:
+        if tick.kind is TickKind.PERSON and (not tick.person or tick.status is None):
+            raise InvalidError(f"tick {tick.key!r}: a tick of a person needs the person and a status")
 
 
 def _ms(time_ns: int | None) -> int | None:

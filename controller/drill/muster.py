@@ -16,7 +16,7 @@ from controller.drill.presence import Person
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["CARD", "Board", "Standing", "Status", "Tick", "TickKind", "ZoneCount", "board"]
+__all__ = ["CARD", "Board", "Standing", "Status", "Tick", "TickKind", "ZoneCount", "board", "is_late"]
 
 CARD = "card"
 """Who made a tick that a card at an exit made."""
@@ -99,6 +99,8 @@ class ZoneCount:
     """Counted by wardens, without a card."""
     conflicts: int
     """People of whom two wardens say different things."""
+    late: int
+    """Ticks that were made after the end of the drill, by the wardens' clocks."""
     swept_ns: int | None
     reported_ns: int | None
     complete_ns: int | None
@@ -119,6 +121,8 @@ class Standing:
     note: str = ""
     conflict: tuple[str, ...] = ()
     """Who says something else, when two do not agree."""
+    late: bool = False
+    """It was said after the end of the drill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,8 @@ class Board:
     """Those who were in the building."""
     others: tuple[Standing, ...] = ()
     """Those of whom a warden spoke though no card had brought them in."""
+    arrived_late: int = 0
+    """Ticks of wardens that came after the end of the drill, whenever they were made."""
 
     @property
     def expected(self) -> int:
@@ -160,45 +166,65 @@ class Board:
         return max(time for time in times if time is not None)
 
 
-def board(people: Sequence[Person], ticks: Iterable[Tick]) -> Board:
+def board(
+    people: Sequence[Person], ticks: Iterable[Tick], ended_ns: int | None = None, closed_ns: int | None = None
+) -> Board:
     """Return the board of the people who were in the building and everything that was said.
 
     The last tick of a person by the wardens' clocks counts. Where another warden's own last word of the same person
     says something else, both are shown until they agree.
+
+    Args:
+        people: who was in the building at the start.
+        ticks: everything that was said, in any order.
+        ended_ns: end of the drill: what was said later is marked as late.
+        closed_ns: when its report was finished; what came later changes nothing of it and is only counted.
     """
     said: dict[str, dict[str, Tick]] = {}
     zoned: dict[tuple[str, str], list[Tick]] = {}
-    for tick in {tick.key: tick for tick in sorted(ticks, key=lambda tick: tick.order)}.values():
+    listed = {tick.key: tick for tick in sorted(ticks, key=lambda tick: tick.order)}.values()
+    arrived = sum(is_late(tick.received_ns, ended_ns) for tick in listed if tick.who != CARD)
+    for tick in listed:
+        if is_late(tick.received_ns, closed_ns):
+            continue
         zoned.setdefault((tick.floor, tick.area), []).append(tick)
         if tick.kind is TickKind.PERSON and tick.person:
             said.setdefault(tick.person, {})[tick.who] = tick
-    standings = [_standing(person, said.get(person.id, {})) for person in people]
+    standings = [_standing(person, said.get(person.id, {}), ended_ns) for person in people]
     by_zone: dict[tuple[str, str], list[Standing]] = {}
     for standing in standings:
         by_zone.setdefault((standing.person.floor, standing.person.area), []).append(standing)
     zones = [
-        _zone(key, by_zone.get(key, []), zoned.get(key, []))
+        _zone(key, by_zone.get(key, []), zoned.get(key, []), ended_ns)
         for key in sorted(by_zone.keys() | zoned.keys(), key=lambda key: (_level(key[0]), key[1]))
     ]
     expected = {person.id for person in people}
     others = [
-        _standing(Person(id_, last.area, last.floor, "", last.at_ns), words)
+        _standing(Person(id_, last.area, last.floor, "", last.at_ns), words, ended_ns)
         for id_, words in sorted(said.items())
         if id_ not in expected and (last := max(words.values(), key=lambda tick: tick.order))
     ]
-    return Board(tuple(zones), tuple(standings), tuple(others))
+    return Board(tuple(zones), tuple(standings), tuple(others), arrived)
 
 
-def _standing(person: Person, words: Mapping[str, Tick]) -> Standing:
+def is_late(time_ns: int, end_ns: int | None) -> bool:
+    """Tell whether a time lies after an end; never where there is none."""
+    return end_ns is not None and time_ns > end_ns
+
+
+def _standing(person: Person, words: Mapping[str, Tick], ended_ns: int | None) -> Standing:
     if not words:
         return Standing(person, None)
     last = max(words.values(), key=lambda tick: tick.order)
     # A card at an exit contradicts nobody: it tells that somebody has come out since.
     others = tuple(sorted(who for who, tick in words.items() if who != CARD and tick.status is not last.status))
-    return Standing(person, last.status, last.who, last.at_ns, last.assembly, last.note, others)
+    late = is_late(last.at_ns, ended_ns)
+    return Standing(person, last.status, last.who, last.at_ns, last.assembly, last.note, others, late)
 
 
-def _zone(key: tuple[str, str], standings: Sequence[Standing], ticks: Sequence[Tick]) -> ZoneCount:
+def _zone(
+    key: tuple[str, str], standings: Sequence[Standing], ticks: Sequence[Tick], ended_ns: int | None
+) -> ZoneCount:
     status = [standing.status for standing in standings]
     accounted = status.count(Status.ACCOUNTED)
     counts = {tick.who: tick.count for tick in ticks if tick.kind is TickKind.HEADCOUNT}
@@ -213,6 +239,7 @@ def _zone(key: tuple[str, str], standings: Sequence[Standing], ticks: Sequence[T
         rescue=status.count(Status.RESCUE),
         visitors=sum(counts.values()),
         conflicts=sum(bool(standing.conflict) for standing in standings),
+        late=sum(is_late(tick.at_ns, ended_ns) for tick in ticks if tick.who != CARD),
         swept_ns=_last(ticks, TickKind.SWEPT),
         reported_ns=_last(ticks, TickKind.REPORT),
         complete_ns=max(times) if whole else None,

@@ -25,11 +25,25 @@ if TYPE_CHECKING:
     from controller.drill.scenario import Goal
     from controller.point.model import Name
 
-__all__ = ["GoalResult", "ReportData", "content", "goals", "render"]
+__all__ = ["GoalResult", "NoticeLine", "ReportData", "content", "goals", "render"]
 
 FAMILY = "Noto Sans TC"
 LEAST_S = 4 * 3600.0
 """What the law wants of the half-yearly drills together (消防法施行細則, text of 113-01-22, item 5): four hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeLine:
+    """One message to one of the people of the drill, and what became of it."""
+
+    time_ns: int
+    title: Name
+    """Begins with its mark."""
+    to: Name
+    channel: str
+    state: str
+    """As of `controller.notify.notice`."""
+    repeat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,8 @@ class ReportData:
     language: str
     """`zh` or `en`."""
     made_ns: int
+    notices: tuple[NoticeLine, ...] = ()
+    """Oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +233,16 @@ def content(data: ReportData) -> dict[str, Any]:
             [words["muster.others"], str(len(board.others))],
         ],
         "zones": zones,
+        "notices": [
+            [
+                moment(one.time_ns, day=False),
+                named(one.title),
+                named(one.to),
+                one.channel or "–",
+                words[f"notice.{one.state}"] + (f" · {words['notice.repeat']}" if one.repeat else ""),
+            ]
+            for one in data.notices
+        ],
         "injects": injects,
         "deviations": _deviations(data, words),
         "conclusion": drill.conclusion,
@@ -244,6 +270,12 @@ def _deviations(data: ReportData, words: Mapping[str, str]) -> list[str]:
         found.append(words["deviation.conflict"].format(count=conflicts))
     if not board.expected:
         found.append(words["deviation.nobody"])
+    if late := sum(zone.late for zone in board.zones):
+        found.append(words["deviation.late"].format(count=late))
+    if arrived := board.arrived_late:
+        found.append(words["deviation.arrived"].format(count=arrived))
+    if failed := sum(one.state in {"failed", "unknown"} for one in data.notices):
+        found.append(words["deviation.notices"].format(count=failed))
     found += [str(row[5].get("note", "")) for row in data.entries if row[1] == "note"]
     return found
 

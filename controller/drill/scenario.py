@@ -44,6 +44,8 @@ class Inject:
     point: str = ""
     """Address of a point for which the drill shows a value beside the real one; empty for words alone."""
     value: float | None = None
+    notify: tuple[str, ...] = ()
+    """Who is told of it by message, as `contact:<id>` or `duty:<id>` of notify.toml; none: screens alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Scenario:
     goals: tuple[Goal, ...] = ()
     assembly: tuple[Assembly, ...] = ()
     steps: tuple[Step, ...] = ()
+    notify: tuple[str, ...] = ()
+    """Who is told of the start and the end by message: wardens, officers."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for the journal and the API."""
@@ -106,12 +110,16 @@ class Scenario:
                 **data,
                 "name": _name(data["name"]),
                 "levels": tuple(Level(level) for level in data["levels"]),
-                "injects": tuple(Inject(**{**row, "text": _name(row["text"])}) for row in data["injects"]),
+                "injects": tuple(
+                    Inject(**{**row, "text": _name(row["text"]), "notify": tuple(row.get("notify", ()))})
+                    for row in data["injects"]
+                ),
                 "goals": tuple(Goal(**{**row, "text": _name(row["text"])}) for row in data["goals"]),
                 "assembly": tuple(
                     Assembly(row["id"], _name(row["name"]), tuple(row["floors"])) for row in data["assembly"]
                 ),
                 "steps": tuple(Step(row["id"], _name(row["text"])) for row in data["steps"]),
+                "notify": tuple(data.get("notify", ())),
             }
         )
 

@@ -35,6 +35,8 @@ _BUTTONS: Mapping[str, Mapping[str, str]] = {
     "en": {"acknowledge": "Acknowledge", "open": "Details"},
 }
 _LINKED = ("raised", "escalated")
+DRILL_PHONES = 2
+"""Phones that one message of a drill is sent to at once; `channel.THREADS` is what they share with real ones."""
 
 
 class People(Protocol):
@@ -142,8 +144,8 @@ class Courier:
         chosen = (await self._phones.languages([user])) if user else {}
         language = chosen.get(user, contact.language)
         see = alarm_address(plan.address, notice.alarm) if notice.alarm else ""
-        if plan.address and notice.kind == "group":
-            see = f"{plan.address.rstrip('/')}/alarms"
+        if plan.address and (path := "/alarms" if notice.kind == "group" else notice.data.get("see", "")):
+            see = f"{plan.address.rstrip('/')}{path}"
         acknowledge = ""
         if plan.address and user and notice.kind in _LINKED and self._people.may_acknowledge(user, notice.area):
             secret = self._links.make(user, notice.alarm, notice.occurrence, notice.id)
@@ -160,13 +162,20 @@ class Courier:
         if not phones:
             return Outcome("refused", "nobody who may see this has set up a phone for this contact")
         languages = await self._phones.languages(users)
+        # Two hundred wardens' phones would fill the channel's threads: a real alarm must find some free.
+        gate = asyncio.Semaphore(DRILL_PHONES if notice.drill else len(phones))
+
+        async def through(said: Notice, phone: Phone, language: str) -> Outcome:
+            async with gate:
+                return await self._to_phone(said, phone, channel, plan, language)
+
         sent = []
         for phone in phones:
             said = notice
             if notice.kind == "group" and not self._people.may_see(phone.user, notice.area):
                 # How many there are may be known; which, only where the person may look.
                 said = replace(notice, data={**notice.data, "items": []})
-            sent.append(self._to_phone(said, phone, channel, plan, languages.get(phone.user, contact.language)))
+            sent.append(through(said, phone, languages.get(phone.user, contact.language)))
         return _joined(await asyncio.gather(*sent))
 
     async def _to_phone(
@@ -180,7 +189,8 @@ class Courier:
         acknowledge = ""
         if notice.kind in _LINKED and self._people.may_acknowledge(phone.user, notice.area):
             acknowledge = f"/ack#token={self._links.make(phone.user, notice.alarm, notice.occurrence, notice.id)}"
-        see = alarm_address("/", notice.alarm) if notice.alarm else "/phone" if notice.kind == "test" else "/alarms"
+        other = "/phone" if notice.kind == "test" else notice.data.get("see") or "/alarms"
+        see = alarm_address("/", notice.alarm) if notice.alarm else other
         receipt = secrets.token_urlsafe(16)
         payload = push_payload(notice, tongue, Links(see, acknowledge), receipt=receipt, names=_BUTTONS[tongue])
         keys = {"endpoint": phone.endpoint, "keys": {"p256dh": phone.p256dh, "auth": phone.auth}}

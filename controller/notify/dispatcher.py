@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from controller.errors import ConflictError, NotFoundError, UnavailableError
-from controller.notify.notice import OVER_TEXT, Notice, Outcome, after, sending, withdrawn
+from controller.notify.notice import OVER_TEXT, VOID_TEXT, Notice, Outcome, after, sending, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,9 @@ TICK_S = 1.0
 MOST_AT_ONCE = 64
 """Attempts under way at once; of one channel at most `_PER_CHANNEL`."""
 _PER_CHANNEL = 8
+DRILLS_PER_CHANNEL = 2
+DRILLS_AT_ONCE = 8
+"""Of these the messages of a drill may have so many: whatever they wait for, real ones find room beside them."""
 _CLOSE_S = 3.0
 
 
@@ -46,10 +49,14 @@ class Dispatcher:
         """Whether an alarm still waits for somebody; the notifier sets it."""
         self.gave_up: Callable[[Notice], None] = lambda _notice: None
         """Told of a message that no way took; the notifier sets it."""
+        self.void: Callable[[str], bool] = lambda _occurrence: False
+        """Whether a message was taken back; the notifier sets it."""
         self._unreached: set[str] = set()
         """Contacts whose last message no way took."""
         self._under_way: dict[str, str] = {}
         """Channel by id of the notices that are being sent."""
+        self._drills: set[str] = set()
+        """Those of them that are of a drill."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self.trouble: dict[str, str] = {}
@@ -60,6 +67,10 @@ class Dispatcher:
     def wake(self) -> None:
         """Have the outbox looked at now."""
         self._wake.set()
+
+    def under_way(self, id_: str) -> bool:
+        """Tell whether an attempt has begun and is not over."""
+        return id_ in self._under_way
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
@@ -127,7 +138,7 @@ class Dispatcher:
         """Begin every attempt that is due; nothing here waits."""
         now_ns = self._clock.now_ns()
         waiting = [n for n in self._outbox.open.values() if n.state == "queued" and n.due_ns <= now_ns]
-        waiting.sort(key=lambda notice: (not notice.life_safety, notice.priority, notice.created_ns, notice.id))
+        waiting.sort(key=_order)
         for notice in waiting:
             if len(self._under_way) >= MOST_AT_ONCE:
                 return
@@ -137,10 +148,18 @@ class Dispatcher:
             name = ways[min(notice.way, len(ways) - 1)].channel if ways else ""
             if name and sum(used == name for used in self._under_way.values()) >= _PER_CHANNEL:
                 continue
+            if notice.drill and not self._room_for_drill(name):
+                continue
             self._under_way[notice.id] = name
+            if notice.drill:
+                self._drills.add(notice.id)
             task = asyncio.create_task(self._send(notice, ways), name=f"notify {notice.id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _room_for_drill(self, channel: str) -> bool:
+        of_channel = sum(self._under_way[id_] == channel for id_ in self._drills)
+        return len(self._drills) < DRILLS_AT_ONCE and of_channel < DRILLS_PER_CHANNEL
 
     async def _send(self, notice: Notice, ways: Sequence[Way]) -> None:
         try:
@@ -149,9 +168,12 @@ class Dispatcher:
             _log.exception("notification %s could not be handled", notice.id)
         finally:
             self._under_way.pop(notice.id, None)
+            self._drills.discard(notice.id)
             self._wake.set()
 
     async def _attempt(self, notice: Notice, ways: Sequence[Way]) -> None:
+        if self._taken_back(notice):
+            return
         contact = self._plan().contacts.get(notice.contact)
         if notice.kind in ("raised", "escalated") and not notice.life_safety and not self.wanted(notice.occurrence):
             self._outbox.put(withdrawn(notice, self._clock.now_ns(), OVER_TEXT))
@@ -170,10 +192,20 @@ class Dispatcher:
             # Not sent: the attempt does not count. It is tried again at the next second.
             self._outbox.put(replace(notice, due_ns=self._clock.now_ns() + 1_000_000_000))
             return
+        if self._taken_back(begun):
+            return
         outcome = await self._courier.deliver(begun, contact, way)
         done = after(begun, outcome, self._clock.now_ns(), ways=len(ways), wanted=self.wanted(begun.occurrence))
         self._outbox.put(done)
         self._count(begun, done, outcome)
+        if done.state == "queued":
+            self._taken_back(done)
+
+    def _taken_back(self, notice: Notice) -> bool:
+        if not self.void(notice.occurrence):
+            return False
+        self._outbox.put(withdrawn(notice, self._clock.now_ns(), VOID_TEXT))
+        return True
 
     async def _durable(self, notice: Notice) -> bool:
         """Wait until the attempt is kept; life safety does not wait for a journal that is down."""
@@ -211,3 +243,8 @@ class Dispatcher:
             self.trouble.pop(channel, None)
         elif outcome.state in ("failed", "unknown"):
             self.trouble[channel] = f"{channel}: {outcome.text}"
+
+
+def _order(notice: Notice) -> tuple[bool, bool, int, int, str]:
+    """Return what sorts messages: life safety first, a drill's last whatever its priority and age."""
+    return (not notice.life_safety, notice.drill, notice.priority, notice.created_ns, notice.id)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from controller.notify.notice import Notice
     from controller.point.model import Name, Site
 
-__all__ = ["Links", "Message", "alarm_address", "compose", "facts", "push_payload", "topic"]
+__all__ = ["Links", "Message", "alarm_address", "compose", "facts", "mark", "push_payload", "topic"]
 
 Language = Literal["zh", "en"]
 _SECURITY = frozenset({"access", "intrusion", "cctv", "intercom", "sos"})
@@ -139,11 +139,16 @@ def topic(alarm: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(alarm.encode()).digest())[:32].decode()
 
 
+def mark(data: Mapping[str, Any]) -> str:
+    """Return what comes first in the title and the body: of a drill, and of what is real in its place."""
+    return "演練 DRILL " if data.get("drill") else "真實 REAL " if data.get("real") else ""
+
+
 def compose(notice: Notice, language: Language, zone: ZoneInfo, links: Links) -> Message:
     """Return the whole message, for mail, chat and webhooks."""
     said = _WORDS[language]
     head = [said["repeat"]] if notice.repeat else []
-    drill = "演練 DRILL " if notice.data.get("drill") else ""
+    first = mark(notice.data)
     if notice.kind in ("post", "test"):
         title, lines = _said(notice.data["title"], language), [_said(notice.data["body"], language)]
     elif notice.kind == "group":
@@ -155,8 +160,8 @@ def compose(notice: Notice, language: Language, zone: ZoneInfo, links: Links) ->
     if links.acknowledge:
         lines.append(f"{said['ack']}: {links.acknowledge}")
     lines.append(f"{said['id']}: {notice.id}")
-    mark = "【可能重複】" if notice.repeat else ""
-    return Message(f"{drill}{mark}{title}", "\n".join([*head, *lines]))
+    again = "【可能重複】" if notice.repeat else ""
+    return Message(f"{first}{again}{title}", first + "\n".join([*head, *lines]))
 
 
 def _title(notice: Notice, language: Language) -> str:
@@ -236,18 +241,18 @@ def push_payload(
             body = " · ".join(_said(part, language) for part in notice.data.get("where", ()))
     if notice.repeat:
         body = f"{said['repeat']}\n{body}"
-    drill = "演練 DRILL " if notice.data.get("drill") else ""
+    first = mark(notice.data)
     return {
         "id": notice.id,
         "tag": topic(notice.alarm or notice.id),
         "kind": notice.kind,
-        "title": _short(f"{drill}{title}", 120),
-        "body": _short(body.strip(), 400),
+        "title": _short(f"{first}{title}", 120),
+        "body": _short(f"{first}{body.strip()}", 400),
         "lang": "zh-Hant-TW" if language == "zh" else "en",
         "see": links.see,
         "acknowledge": links.acknowledge,
         "receipt": receipt,
-        "stays": notice.urgent and notice.kind in ("raised", "escalated"),
+        "stays": notice.urgent and notice.kind in ("raised", "escalated", "post"),
         "names": dict(names),
     }
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "EXERCISE",
     "FINAL",
     "OVER_TEXT",
+    "VOID_TEXT",
     "Notice",
     "Outcome",
     "after",
@@ -34,6 +36,9 @@ State = Literal["queued", "sending", "sent", "failed", "unknown", "withdrawn", "
 FINAL = frozenset({"sent", "failed", "unknown", "withdrawn", "grouped"})
 """States that no message leaves by itself."""
 OVER_TEXT = "the alarm was over or acknowledged before"
+EXERCISE = "exercise/"
+"""With this the keys of a drill's posts begin; they are kept as long as its record."""
+VOID_TEXT = "it was taken back before it was sent"
 _URGENT_S = (5.0, 15.0)
 """Pauses before the second and third attempt on a way for life safety and priorities 1 and 2: the next way is tried
 within 60 s even when each attempt takes its full 10 s."""
@@ -93,6 +98,11 @@ class Notice:
     def urgent(self) -> bool:
         """Tell whether the next way is to be tried within a minute."""
         return self.life_safety or self.priority <= 2
+
+    @property
+    def drill(self) -> bool:
+        """Tell whether it is of a drill: it goes after everything that is real."""
+        return bool(self.data.get("drill"))
 
 
 def notice_id(occurrence: str, contact: str, after_s: float, channel: str = "") -> str:

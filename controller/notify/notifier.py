@@ -21,7 +21,7 @@ from controller.alarm.state import ANNUNCIATED, State
 from controller.errors import ConflictError, NotFoundError, UnavailableError
 from controller.notify import message
 from controller.notify.escalation import Call, calls
-from controller.notify.notice import OVER_TEXT, Notice, crashed, group_id, notice_id, withdrawn
+from controller.notify.notice import OVER_TEXT, VOID_TEXT, Notice, crashed, group_id, notice_id, withdrawn
 from controller.notify.roster import local
 from controller.notify.storm import Gate
 
@@ -64,6 +64,8 @@ class Notifier:
         clock: Clock,
     ) -> None:
         """Prepare; `plan`, `site` and `alarms` are asked anew each time, for `shifu apply` replaces them."""
+        self._void: set[str] = set()
+        """Occurrences of posts that were taken back while something of them was open."""
         self._plan = plan
         self._site = site
         self._alarms = alarms
@@ -72,6 +74,7 @@ class Notifier:
         self._dispatcher = dispatcher
         dispatcher.wanted = self.waits
         dispatcher.gave_up = self._hurry
+        dispatcher.void = self._void.__contains__
         self._clock = clock
         self._waiting: dict[str, tuple[Alarm, float, list[Call]]] = {}
         """By occurrence: an alarm that nobody has acknowledged, the monotonic time it was raised at, steps to come."""
@@ -124,6 +127,8 @@ class Notifier:
         *,
         life_safety: bool = False,
         drill: bool = False,
+        real: bool = False,
+        see: str = "",
         attachments: Sequence[str] = (),
     ) -> list[str]:
         """Send a message that is not of an alarm (a report, a drill); returns the ids of its notices, one a contact.
@@ -134,12 +139,14 @@ class Notifier:
             title: first line, in both languages.
             body: the rest.
             life_safety: sent by every way at once and never held.
-            drill: 演練 DRILL comes first in the title.
+            drill: 演練 DRILL comes first in title and body, and every real message goes before it.
+            real: 真實 REAL comes first: it takes the place of a drill.
+            see: path of the control room where it is shown.
             attachments: paths of files, for channels that take them.
 
         Raises:
             NotFoundError: a duty or contact is unknown; nothing was sent.
-            UnavailableError: the outbox cannot be read; nothing was sent.
+            UnavailableError: the outbox cannot be read; nothing was sent. Life safety does not wait for it.
         """
         now_ns, plan = self._clock.now_ns(), self._plan()
         names: dict[str, None] = {}
@@ -154,6 +161,8 @@ class Notifier:
             "title": {"zh": title.zh, "en": title.en},
             "body": {"zh": body.zh, "en": body.en},
             "drill": drill,
+            "real": real,
+            "see": see,
             "attachments": list(attachments),
         }
         made = []
@@ -163,11 +172,37 @@ class Notifier:
                 life_safety=life_safety,
             )  # fmt: skip
             made += self._by_way(base) if life_safety else [base]
-        known_ids = await self._outbox.ids(f"post~{key}")
+        try:
+            known_ids = await self._outbox.ids(f"post~{key}")
+        except UnavailableError:
+            if not life_safety:
+                raise
+            known_ids = set(self._outbox.known(f"post~{key}"))
         fresh = [notice for notice in made if notice.id not in known_ids]
         self._outbox.put(*fresh)
         self._dispatcher.wake()
         return [notice.id for notice in fresh]
+
+    async def posted(self, key: str) -> bool:
+        """Tell whether somebody was told of a key, or is going to be.
+
+        Raises:
+            UnavailableError: the outbox cannot be read.
+        """
+        return bool(await self._outbox.ids(f"post~{key}"))
+
+    def withdraw(self, keys: str, *, but: str = "") -> None:
+        """Take back every post whose key begins with `keys`, but for one, as far as it was not handed over yet.
+
+        What is under way cannot be called back; it is not tried again. Returns at once.
+        """
+        now_ns = self._clock.now_ns()
+        for notice in list(self._outbox.open.values()):
+            if not notice.occurrence.startswith(f"post~{keys}") or notice.occurrence == f"post~{but}":
+                continue
+            self._void.add(notice.occurrence)
+            if not self._dispatcher.under_way(notice.id):
+                self._outbox.put(withdrawn(notice, now_ns, VOID_TEXT))
 
     def on_duty(self) -> dict[str, tuple[str, ...]]:
         """Return who is on each duty now."""
@@ -383,6 +418,7 @@ class Notifier:
     def _forget(self) -> None:
         """Let go of what is over: its ids are needed no more once nothing of it is open."""
         live = {notice.occurrence for notice in self._outbox.open.values()}
+        self._void &= live
         live |= {state.occurrence for state in self._alarms().states()}
         for occurrence in self._outbox.occurrences():
             if occurrence not in live:

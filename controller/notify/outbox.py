@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from controller.journal.schema import acknowledge_link, notification
-from controller.notify.notice import FINAL, Notice
+from controller.notify.notice import EXERCISE, FINAL, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,13 +130,17 @@ class Outbox:
         await self._journal.commit()
 
     async def prune(self, now_ns: int) -> None:
-        """Take away messages and links that are older than `KEEP_DAYS`.
+        """Take away messages and links that are older than `KEEP_DAYS`; those of drills belong to their record.
 
         Raises:
             UnavailableError: the state database cannot be written.
         """
         before = now_ns - KEEP_DAYS * 86_400_000_000_000
         await self._journal.write(
-            delete(notification).where(notification.c.created_ns < before, notification.c.state.in_(FINAL)),
+            delete(notification).where(
+                notification.c.created_ns < before,
+                notification.c.state.in_(FINAL),
+                notification.c.occurrence.not_like(f"post~{EXERCISE}%"),
+            ),
             delete(acknowledge_link).where(acknowledge_link.c.expires_ns < before),
         )

@@ -9,7 +9,7 @@ from controller.point.model import Name
 from controller.settings.problem import Problem, nearest, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from controller.point.model import Building, Point
     from controller.settings.file import LongNameRow, NameRow
@@ -35,11 +35,26 @@ def scenarios(
                 wanted = f"a floor of the site ({', '.join(sorted(floors))})"
                 problems.append(Problem(point_row.file, line, "assembly.floors", f'"{floor}"', wanted))
         assembly[row.id] = Assembly(row.id, _name(row.name), tuple(row.floors))
+    known = [f"contact:{one.id}" for one in rows.notify.contact] + [f"duty:{one.id}" for one in rows.notify.duty]
     found: dict[str, Scenario] = {}
     for placed in rows.scenarios:
         _once(placed, placed.row.id, "scenario.id", places, problems)
+        _check_targets(placed, known, problems)
         found[placed.row.id] = _scenario(placed, tuple(assembly.values()), buildings, points, problems)
     return found
+
+
+def _check_targets(placed: Placed[ScenarioRow], known: Sequence[str], problems: list[Problem]) -> None:
+    """Check who is to be told: contacts and duties of notify.toml."""
+    listed: list[tuple[tuple[str | int, ...], str, list[str]]] = [(("notify",), "notify", placed.row.notify)]
+    listed += [(("inject", at, "notify"), "inject.notify", one.notify) for at, one in enumerate(placed.row.inject)]
+    for path, key, targets in listed:
+        for at, target in enumerate(targets):
+            if target not in known:
+                line = placed.source.line((*placed.path, *path, at))
+                wanted = "a contact or duty of notify.toml"
+                todo = nearest(target, known)
+                problems.append(Problem(placed.file, line, f"scenario.{key}", f'"{target}"', wanted, todo))
 
 
 def _once(placed: Placed[Any], id_: str, key: str, places: dict[str, str], problems: list[Problem]) -> None:
@@ -82,7 +97,16 @@ def _scenario(
         _check_point(at, inject, points, wrong)
         answer_s = None if inject.answer_min is None else inject.answer_min * 60.0
         injects.append(
-            Inject(inject.id, after_s, _name(inject.text), inject.team, answer_s, inject.point, inject.value)
+            Inject(
+                inject.id,
+                after_s,
+                _name(inject.text),
+                inject.team,
+                answer_s,
+                inject.point,
+                inject.value,
+                _once_each(inject.notify),
+            )
         )
     for kind, listed in (("inject", row.inject), ("goal", row.goal), ("restore", row.restore)):
         ids = [one.id for one in listed]
@@ -112,6 +136,7 @@ def _scenario(
         ),
         assembly=assembly,
         steps=tuple(Step(one.id, _name(one.text)) for one in row.restore),
+        notify=_once_each(row.notify),
     )
 
 
@@ -139,6 +164,10 @@ def _check_point(at: int, row: InjectRow, points: Mapping[str, Point], wrong: Ca
             else f"a value of {row.point}, {point.low:g} to {point.high:g}"
         )
         wrong(("inject", at, "value"), "inject.value", f"{row.value:g}", wanted)
+
+
+def _once_each(targets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(targets))
 
 
 def _seconds(text: str) -> float:

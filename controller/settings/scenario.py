@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, StringConstraints
 
+from controller.settings.contact import TargetWord  # noqa: TC001 - pydantic reads the annotations
 from controller.settings.file import FloorId, LongNameRow, NameRow, SettingsRow, Word
 
 __all__ = ["AssemblyRow", "DrillFile", "GoalRow", "InjectRow", "ScenarioRow", "StepRow"]
@@ -27,6 +28,8 @@ class InjectRow(SettingsRow):
     point: Annotated[str, StringConstraints(max_length=200)] = ""
     """A point for which the drill shows `value` beside the real one."""
     value: FiniteFloat | None = None
+    notify: Annotated[list[TargetWord], Field(max_length=20)] = []  # noqa: RUF012 - pydantic copies it
+    """Who is told of it by message in a simulated drill, `contact:<id>` or `duty:<id>` of notify.toml; none: nobody."""
 
 
 class GoalRow(SettingsRow):
@@ -68,6 +71,8 @@ class ScenarioRow(SettingsRow):
     """Minutes after the start at which it ends by itself at the latest."""
     levels: Annotated[list[Literal["table_top", "simulated"]], Field(max_length=2)] = []  # noqa: RUF012
     """How far it may go; none: both."""
+    notify: Annotated[list[TargetWord], Field(max_length=20)] = []  # noqa: RUF012
+    """Who is told of its start and its end by message, `contact:<id>` or `duty:<id>` of notify.toml."""
     inject: Annotated[list[InjectRow], Field(max_length=200)] = []  # noqa: RUF012
     goal: Annotated[list[GoalRow], Field(max_length=20)] = []  # noqa: RUF012
     restore: Annotated[list[StepRow], Field(max_length=50)] = []  # noqa: RUF012
