@@ -91,7 +91,7 @@ def _start(drill: Drill, zone: ZoneInfo) -> DrillNotice:
         "只在桌上討論：請留在原位，不疏散。" if table else "請依演練計畫行動；樓層引導員請開啟「樓層點名」。",
         "It is spoken through at a table: stay where you are, nobody evacuates."
         if table
-        else "Act as the plan of the drill says; floor wardens open the page Muster.",
+        else "Act as the plan of the drill says; floor wardens open the page Floor muster.",
     )
     body = Name(
         f"{began} 開始，最晚 {end} 結束。模擬起火處：{place}。{what.zh}不動任何設備。"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Building, Room, messages
 from tests.services.city import City, Client, wait_for
@@ -127,7 +128,7 @@ def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_p
     expect(page.get_by_role("list", name=ZH["drill.record"])).to_contain_text("東側安全梯門未完全開啟")
 
     phone = building.room("safety_officer", width=390)
-    with phone.expect(r"ERR_INTERNET_DISCONNECTED", r"WebSocket"):
+    with phone.expect(*OFFLINE):
         _count_without_network(phone)
     expect(page.get_by_role("row", name=re.compile("^3F 東區")).locator("td").nth(1)).not_to_have_text("0")
     for room in (first, phone):
@@ -138,11 +139,21 @@ def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_p
                 assert room.axe() == [], f"{room.page.url} {language} {theme}"
                 room.picture(f"drill-{width(room)}-{language}-{theme}")
 
+    told = page.get_by_role("table", name=ZH["drill.notices"])
+    expect(told).to_contain_text("演練 DRILL 模擬演練開始：3 樓茶水間火警")
+    expect(told.get_by_role("rowheader", name="樓層引導員")).to_have_count(1)
+    phone.language("zh")
+    phone.theme("night")
+    cookies = phone.context.cookies()
+    phone.context.set_offline(True)
     button(page, "drill.stand-down").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill("目標達成")
     button(dialog, "drill.stand-down").click()
     expect(page.locator(".band.over")).to_contain_text("待復原")
+    with phone.expect(*OFFLINE, r"401"):
+        _come_back_after_the_end(phone, cookies)
+    expect(page.get_by_text(ZH["drill.arrived-late"].replace("{count}", "1"))).to_be_visible(timeout=20_000)
     expect(button(page, "drill.restore")).to_be_disabled()
     for check in page.locator(".checks input").all():
         check.check()
@@ -160,26 +171,80 @@ def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_p
     expect(page.locator(".bands .band")).to_have_count(0)
 
 
+OFFLINE = (r"ERR_INTERNET_DISCONNECTED", r"WebSocket", r"request failed")
+
+
 def _count_without_network(phone: Room) -> None:
-    """Count on the phone while it has no network; nothing is lost, and everything is sent when it is back."""
+    """Count on the phone while it has no network, load the page again meanwhile; nothing is lost, all is sent once."""
     page = phone.load("/warden")
     page.get_by_label(ZH["warden.zone"]).select_option(ZONE)
     people = page.get_by_role("list", name=ZH["page.warden"])
     expect(people).to_contain_text(PEOPLE[0])
+    expect(page.locator(".top")).to_contain_text(ZH["warden.ready"], timeout=20_000)
     phone.context.set_offline(True)
     expect(page.locator(".net")).to_contain_text(ZH["warden.offline"], timeout=20_000)
     page.get_by_role("button", name=f"{PEOPLE[0]} {ZH['warden.here']}").click()
     page.get_by_role("button", name=f"{PEOPLE[1]} {ZH['warden.rescue']}").click()
     page.get_by_role("textbox", name=ZH["warden.rescue.where"]).fill("東側廁所")
     button(page, "warden.rescue.send").click()
-    button(page, "warden.more").click()
-    button(page, "warden.swept").click()
-    waiting = ZH["warden.waiting"].replace("{count}", "4")
-    expect(page.locator(".net")).to_contain_text(waiting)
+    expect(page.locator(".net")).to_contain_text(waiting(2))
+
+    page.reload()
+    expect(page.locator(".net")).to_contain_text(waiting(2), timeout=20_000)
+    expect(page.get_by_label(ZH["warden.zone"])).to_have_value(ZONE)
     expect(people.locator("li", has_text=PEOPLE[1])).to_contain_text("東側廁所")
+    button(page, "warden.more").click()
+    button(page, "warden.swept").scroll_into_view_if_needed()
+    button(page, "warden.swept").click()
+    expect(page.locator(".net")).to_contain_text(waiting(4))
+    assert phone.axe() == []
+    phone.picture("drill-390-offline")
+    page.reload()
+    expect(page.locator(".net")).to_contain_text(waiting(4), timeout=20_000)
+
+    sent: list[list[str]] = []
+    page.on("request", lambda request: sent.append(_keys(request)) if request.method == "POST" else None)
     phone.context.set_offline(False)
     expect(page.locator(".net")).to_contain_text(ZH["warden.sent"], timeout=30_000)
     expect(people.locator("li", has_text=PEOPLE[1])).to_contain_text("東側廁所")
+    assert [len(keys) for keys in sent] == [4], "all of it, once"
+    assert sent[0] == sorted(sent[0], key=lambda one: int(one.split(" ")[0])), "oldest first"
+
+
+def _keys(request: Request) -> list[str]:
+    return [f"{tick['at']} {tick['key']}" for tick in (request.post_data_json or {}).get("ticks", [])]
+
+
+def waiting(count: int) -> str:
+    return ZH["warden.waiting"].replace("{count}", str(count))
+
+
+def _come_back_after_the_end(phone: Room, cookies: list[Any]) -> None:
+    """Come back with a late count when the drill is over and the sign-in has run out: both are said, nothing is lost."""
+    page = phone.page
+    page.get_by_role("button", name=f"{PEOPLE[2]} {ZH['warden.here']}").click()
+    expect(page.locator(".net")).to_contain_text(waiting(1))
+    phone.context.clear_cookies()
+    page.reload()
+    expect(page.locator(".net")).to_contain_text(waiting(1), timeout=20_000)
+    phone.context.set_offline(False)
+    expect(page.get_by_text(ZH["warden.signed-out"])).to_be_visible(timeout=30_000)
+    expect(page.locator(".net")).to_contain_text(waiting(1))
+    page.reload()
+    expect(page.locator(".net")).to_contain_text(waiting(1), timeout=20_000)
+    phone.picture("drill-390-lapsed")
+    button(page, "action.sign-in").click()
+    expect(page.locator(".card")).to_contain_text(ZH["sign-in.counted"].replace("{count}", "1"))
+    phone.context.add_cookies(cookies)
+    page.evaluate("localStorage.setItem('shifu.session', 'in')")
+    page.reload()
+    expect(page.locator(".net")).to_contain_text(ZH["warden.sent"], timeout=30_000)
+    expect(page.get_by_text(ZH["warden.late"].replace("{count}", "1"))).to_be_visible()
+    expect(page.locator(".trouble")).to_contain_text(ZH["drill.cause.stood_down"])
+    people = page.get_by_role("list", name=ZH["page.warden"])
+    expect(people.locator("li", has_text=PEOPLE[2])).to_contain_text(ZH["warden.late.mark"])
+    assert phone.axe() == []
+    phone.picture("drill-390-late")
 
 
 def test_a_real_fire_at_the_very_point_takes_every_screen(building: Building, officer: Client, city: City) -> None:

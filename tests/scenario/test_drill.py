@@ -1,4 +1,8 @@
-"""A drill with real processes: killed in the middle, lied to over MQTT, ended by a fire at the panel; nothing moves."""
+"""A drill with real processes: killed in the middle, lied to over MQTT, ended by a fire at the panel; nothing moves.
+
+A mail relay keeps what people are told meanwhile: of the drill 演練 DRILL first, of the fire 真實 REAL, and the fire's
+own alarm by the routes of life safety.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.scenario.test_kill import Run, first_password, rows
 from tests.services.city import Client, wait_for
+from tests.services.receiver import MailRelay
 from tests.virtual.drill import drill_site
 
 if TYPE_CHECKING:
@@ -37,12 +42,47 @@ LIES: tuple[tuple[str, dict[str, Any]], ...] = (
 a button may tell: when it has arrived, the ones before it have."""
 
 
+NOTIFY = """
+hosts = ["127.0.0.1"]
+[[channel]]
+id = "mail"
+kind = "mail"
+name = {{ zh = "郵件", en = "mail" }}
+host = "127.0.0.1"
+port = {mail}
+security = "none"
+sender = "shifu@hall.invalid"
+[[contact]]
+id = "wardens"
+name = {{ zh = "樓層引導員", en = "Floor wardens" }}
+ways = [{{ channel = "mail", to = "wardens@hall.invalid" }}]
+[[contact]]
+id = "guard"
+name = {{ zh = "駐衛警", en = "Guards" }}
+ways = [{{ channel = "mail", to = "guard@hall.invalid" }}]
+[[route]]
+id = "life-safety"
+name = {{ zh = "生命安全", en = "life safety" }}
+life_safety = true
+steps = [{{ to = ["contact:guard"] }}]
+"""
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def relay() -> Iterator[MailRelay]:
+    with MailRelay() as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path, relay: MailRelay) -> Iterator[Path]:
     """Yield the folder of a small house whose simulators run."""
     site = tmp_path / "site"
     (site / "devices").mkdir(parents=True)
-    for name, text in drill_site(lift=False).items():
+    texts = {**drill_site(lift=False), "notify": NOTIFY.format(mail=relay.port)}
+    assert "end_min = 30\n" in texts["drill"]
+    texts["drill"] = texts["drill"].replace("end_min = 30\n", 'end_min = 30\nnotify = ["contact:wardens"]\n', 1)
+    for name, text in texts.items():
         (site / f"{name}.toml").write_text(text, "utf-8")
     log = tmp_path / "simulators.log"
     with log.open("wb") as file:
@@ -139,8 +179,13 @@ def heard_lie(client: Client) -> bool:
     return any(item["key"] == "lie-3" for item in client.get("/events?source=sos-b1")["items"])
 
 
+def told(relay: MailRelay, who: str) -> list[str]:
+    """Return the titles of what somebody was told, in its order."""
+    return [mail.subject for mail in relay.mails if mail.to == [f"{who}@hall.invalid"]]
+
+
 @pytest.mark.timeout(240)
-def test_a_drill_killed_lied_to_and_ended_by_a_fire(folder: Path) -> None:
+def test_a_drill_killed_lied_to_and_ended_by_a_fire(folder: Path, relay: MailRelay) -> None:
     with Run(folder, 0) as run:
         people = People(run)
         id_ = people.begin()
@@ -154,7 +199,9 @@ def test_a_drill_killed_lied_to_and_ended_by_a_fire(folder: Path) -> None:
         now = round(time.time() * 1000)
         tick = {"key": "scenario-tick-1", "kind": "headcount", "at": now, "area": "east", "floor": "3F", "count": 2}
         assert people.warden.post(f"/drills/{id_}/muster", {"sent": now, "ticks": [tick]})["kept"] == [tick["key"]]
+        wait_for(lambda: told(relay, "wardens"), 20, run._tail)
         run.kill()
+    assert told(relay, "wardens") == ["演練 DRILL 模擬演練開始：茶水間火警"]
     assert rows(folder, f"SELECT phase FROM drill WHERE id = '{id_}'") == [("running",)]
 
     with Run(folder, 1) as run:
@@ -163,16 +210,30 @@ def test_a_drill_killed_lied_to_and_ended_by_a_fire(folder: Path) -> None:
         assert (current["phase"], current["cause"], current["values"]) == ("stood_down", "restart", [])
         said = people.duty.get(f"/drills/{id_}/entries")["items"][0]
         assert (said["kind"], said["text"]["zh"]) == ("ended", "演練 DRILL 結束：控制器重新啟動")
+        wait_for(lambda: len(told(relay, "wardens")) > 1, 20, run._tail)
+        assert told(relay, "wardens")[1:] == ["演練 DRILL 結束（控制器重新啟動）：茶水間火警"], "and no second start"
+        notices = people.duty.get(f"/drills/{id_}/notices")["items"]
+        assert [(one["contact"], one["channel"]) for one in notices] == [("wardens", "mail")] * 2
         zones = people.officer.get(f"/drills/{id_}/muster")["zones"]
         assert [(zone["floor"], zone["visitors"]) for zone in zones] == [("3F", 2)]
         people.wait_until_clear()
         people.officer.post(f"/drills/{id_}/restore", {"steps": ["told"]})
 
         id_ = people.begin()
+        wait_for(lambda: len(told(relay, "wardens")) > 2, 20, run._tail)
+        assert told(relay, "guard") == [], "a drill raises no alarm"
         sim(folder, "fault", "event", "fire-panel", "fire", "zone=24")
         ended = wait_for(lambda: people.duty.get("/drills/current")["drill"]["cause"], 10, "the fire did not end it")
         current = people.duty.get("/drills/current")
         assert (ended, current["real"][0]["kind"]) == ("real", "fire")
+        wait_for(lambda: len(told(relay, "wardens")) > 3 and told(relay, "guard"), 20, run._tail)
+        real = next(mail for mail in relay.mails if mail.subject == told(relay, "wardens")[3])
+        assert real.subject.startswith("真實 REAL 火警 3F 分區 24 告警"), "and what else of the panel is active by then"
+        assert real.body.startswith("真實 REAL 這是真實狀況。")
+        assert "演練" not in real.body
+        alarm = next(mail for mail in relay.mails if mail.to == ["guard@hall.invalid"])
+        assert (alarm.subject, "演練" in alarm.body) == ("【生命安全】分區 24 告警", False)
+        assert "位置: 分區 24 · 3F · 東區" in alarm.body
         lie(folder)
         people.duty.value("hall.fire.zone24.state")
         assert people.duty.get("/drills/current")["real"], "a device account has put a fire out"

@@ -4,14 +4,17 @@
 
 const CACHE = 'shifu-shell';
 const SHELL = '/';
-const MOST = 80;
+/** Small files beside the shell; the newest of the network, and the kept ones without it. */
+const BESIDE = ['/boot.js', '/icon.svg', '/icon-192.png', '/badge.png', '/manifest.webmanifest'];
+/** Files with a hash in their names: those of two builds. */
+const MOST = 400;
 const WAIT_MS = 4000;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
     caches
       .open(CACHE)
-      .then((cache) => cache.addAll([SHELL, '/boot.js', '/icon.svg', '/icon-192.png', '/badge.png', '/manifest.webmanifest']))
+      .then((cache) => cache.addAll([SHELL, ...BESIDE]))
       .then(() => self.skipWaiting()),
   );
 });
@@ -31,6 +34,7 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || url.origin !== self.location.origin) return;
   if (request.mode === 'navigate') event.respondWith(page(request));
   else if (url.pathname.startsWith('/assets/')) event.respondWith(asset(request));
+  else if (BESIDE.includes(url.pathname)) event.respondWith(fetch(request).catch(() => beside(request)));
   // Everything else, and the API above all, goes to the network as if nobody were here.
 });
 
@@ -50,6 +54,11 @@ async function page(request) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function beside(request) {
+  const kept = await (await caches.open(CACHE)).match(new URL(request.url).pathname);
+  return kept || Response.error();
 }
 
 /** A file whose name carries its hash: it never changes. */

@@ -12,6 +12,7 @@ from controller.api.drill_shape import DrillReply, TicksReply
 from controller.drill.signal import Signal
 from controller.identity.permission import Role
 from controller.journal.schema import audit_entry, drill_tick
+from controller.notify.plan import Target
 from controller.point.model import Name
 
 END = "2026-01-01T09:00:00+08:00"
@@ -225,6 +226,75 @@ async def test_wardens_count_late_twice_and_in_any_order(house: Any, people: Peo
     late = {"sent": now, "ticks": [tick("aaaaaaaa-5", now - 60_000, person="p-2")]}
     assert (await people.warden("POST", f"/drills/{id_}/muster", json=late)).json()["kept"] == ["aaaaaaaa-5"]
     assert (await people.officer("GET", f"/drills/{id_}/muster")).json()["accounted"] == 2
+
+
+async def _close(people: People, id_: str) -> None:
+    assert (await people.officer("POST", f"/drills/{id_}/stand-down", json={"reason": "x"})).status_code == 200
+    assert (await people.officer("POST", f"/drills/{id_}/restore", json={"steps": ["told"]})).status_code == 200
+    assert (await people.officer("POST", f"/drills/{id_}/report", json={"conclusion": "done"})).status_code == 200
+
+
+async def test_what_is_counted_after_the_end_is_kept_as_late(house: Any, people: People) -> None:
+    id_ = await begin(people)
+    house.clock.move(100)
+    await people.officer("POST", f"/drills/{id_}/stand-down", json={"reason": "x"})
+    house.clock.move(60)
+    now = house.clock.now_ns() // 1_000_000
+    ticks = [tick("cccccccc-1", now - 61_000), tick("cccccccc-2", now - 1_000, person="p-2")]
+    reply = (await people.warden("POST", f"/drills/{id_}/muster", json={"sent": now, "ticks": ticks})).json()
+    assert (reply["phase"], reply["late"]) == ("stood_down", ["cccccccc-2"])
+    assert reply["kept"] == ["cccccccc-1", "cccccccc-2"]
+    board = (await people.officer("GET", f"/drills/{id_}/muster")).json()
+    assert {one["person"]: one["late"] for one in board["people"]} == {"p-1": False, "p-2": True, "p-3": False}
+    west = next(zone for zone in board["zones"] if zone["area"] == "west")
+    assert (west["late"], west["accounted"], board["arrived_late"]) == (1, 2, 2)
+
+
+async def test_a_phone_that_comes_back_after_the_report_loses_nothing_and_changes_nothing(
+    house: Any, people: People
+) -> None:
+    id_ = await begin(people)
+    at = house.clock.now_ns() // 1_000_000
+    house.clock.move(10)
+    await _close(people, id_)
+    before = (await people.officer("GET", f"/drills/{id_}/muster")).json()
+    house.clock.move(600)
+    now = house.clock.now_ns() // 1_000_000
+    ticks = [tick("dddddddd-1", at), tick("dddddddd-2", at, person="p-3"), tick("dddddddd-3", now, area="plant")]
+    for _ in range(2):
+        reply = (await people.warden("POST", f"/drills/{id_}/muster", json={"sent": now, "ticks": ticks})).json()
+        assert (reply["phase"], reply["kept"], reply["late"]) == ("reported", ["dddddddd-1"], ["dddddddd-1"])
+        assert [one["key"] for one in reply["refused"]] == ["dddddddd-2", "dddddddd-3"], "the same rights as before"
+    after = (await people.officer("GET", f"/drills/{id_}/muster")).json()
+    assert after["arrived_late"] == 1
+    assert {**after, "arrived_late": 0, "time": ""} == {**before, "time": ""}
+    assert len(await house.journal.fetch(select(drill_tick).where(drill_tick.c.drill == id_))) == 1
+    cancelled = str((await plan(people)).json()["id"])
+    await people.officer("POST", f"/drills/{cancelled}/cancel", json={"reason": "x"})
+    reply = await people.warden("POST", f"/drills/{cancelled}/muster", json={"sent": now, "ticks": ticks[:1]})
+    assert reply.status_code == 409
+    missing = await people.warden("POST", "/drills/d-none/muster", json={"sent": now, "ticks": ticks[:1]})
+    assert missing.status_code == 404
+
+
+async def test_the_record_says_whom_a_drill_told_and_whether_it_came(house: Any, people: People) -> None:
+    id_ = await begin(people)
+    notifier = house.runtime.notify.desk.notifier
+    text = Name("開始", "begins")
+    await notifier.post(f"exercise/{id_}/start", [Target("contact", "room")], text, text, drill=True)
+    await notifier.post("exercise/d-other/start", [Target("contact", "room")], text, text, drill=True)
+    await notifier.post(f"exercise/{id_}/end", [Target("contact", "engineer")], text, text, real=True, life_safety=True)
+    await house.journal.commit()
+    items = (await people.viewer("GET", f"/drills/{id_}/notices")).json()["items"]
+    assert [(one["contact"], one["title"]["zh"], one["state"]) for one in items] == [
+        ("room", "演練 DRILL 開始", "queued"),
+        ("engineer", "真實 REAL 開始", "queued"),
+    ]
+    assert "secret-box" not in str(items)
+    assert (await people.viewer("GET", "/drills/d-none/notices")).status_code == 404
+    await _close(people, id_)
+    report = await people.viewer("GET", f"/drills/{id_}/report")
+    assert report.content.startswith(b"%PDF-")
 
 
 async def test_what_a_warden_may_not_count_is_refused_alone(house: Any, people: People) -> None:

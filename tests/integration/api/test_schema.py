@@ -147,6 +147,7 @@ async def test_answers_fit_their_models_and_hold_no_nan(house: Any) -> None:
         ],
         "/drills/{drill_id}": ["/drills/d-1"],
         "/drills/{drill_id}/entries": ["/drills/d-1/entries"],
+        "/drills/{drill_id}/notices": ["/drills/d-1/notices"],
         "/drills/{drill_id}/muster": ["/drills/d-1/muster"],
         "/drills/{drill_id}/report": ["/drills/d-1/report?language=en"],
         "/duties/{duty_id}": ["/duties/plant"],

@@ -35,15 +35,17 @@ export interface Drill {
 }
 export interface Scenario { id: string; name: Name; building: string; floor: string; levels: ('table_top' | 'simulated')[]; end_s: number; injects: number }
 export interface Zone {
-  area: string; floor: string; expected: number; accounted: number; missing: number; rescue: number; visitors: number; conflicts: number;
+  area: string; floor: string; expected: number; accounted: number; missing: number; rescue: number; visitors: number; conflicts: number; late: number;
   swept: string | null; reported: string | null; complete: string | null; wardens: string[];
 }
 export type Status = 'accounted' | 'missing' | 'rescue';
 export interface Person {
   person: string; area: string; floor: string; door: string; seen: string | null; status: Status | null; who: string; at: string | null; assembly: string; note: string;
   conflict: string[]; expected: boolean;
+  /** It was said after the end of the drill. */
+  late: boolean;
 }
-export interface Board { drill: string; phase: Phase; time: string; expected: number; accounted: number; missing: number; rescue: number; zones: Zone[]; people: Person[]; hidden: number }
+export interface Board { drill: string; phase: Phase; time: string; expected: number; accounted: number; missing: number; rescue: number; zones: Zone[]; people: Person[]; hidden: number; arrived_late: number }
 export interface Entry { id: number; time: string; kind: string; who: string; text: Name; data: Record<string, unknown> }
 
 /** `00:07:42`; negative times are none. */

@@ -40,6 +40,7 @@ const CAUSES: [RegExp, MessageKey][] = [
   [/^nobody who may see this has set up a phone/, 'notify.cause.no-phone'],
   [/^the phone's subscription is over/, 'notify.cause.gone'],
   [/^the alarm was over or acknowledged before/, 'notify.cause.over'],
+  [/^it was taken back before/, 'notify.cause.void'],
   [/^waits for the message with a count/, 'notify.cause.held'],
   [/^the controller stopped while it was being sent/, 'notify.cause.crashed'],
   [/did not answer$|^no answer within/, 'notify.cause.no-answer'],

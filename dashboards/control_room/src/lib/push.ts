@@ -18,6 +18,22 @@ export function begin(): void {
   if (isSecureContext && 'serviceWorker' in navigator && isPhone()) void register();
 }
 
+/**
+ * Have the page that is open at hand without a network from its first visit on: the worker comes after the page and has
+ * not seen its files. For phones and tablets; a station of the control room stays without a worker.
+ */
+export async function keepShell(): Promise<boolean> {
+  if (!isSecureContext || !('serviceWorker' in navigator) || !('caches' in self) || !matchMedia('(max-width: 760px), (pointer: coarse)').matches) return false;
+  await register();
+  // What a person has counted is not for the browser to clear away when the disk is full.
+  void navigator.storage?.persist?.();
+  const cache = await caches.open('shifu-shell');
+  const names = performance.getEntriesByType('resource').map((entry) => new URL(entry.name));
+  const files = [...new Set(names.filter((url) => url.origin === location.origin && url.pathname.startsWith('/assets/')).map((url) => url.pathname))];
+  await Promise.all(files.map(async (file) => ((await cache.match(file)) ? undefined : cache.add(file))));
+  return true;
+}
+
 async function register(): Promise<ServiceWorkerRegistration> {
   await navigator.serviceWorker.register('/sw.js');
   return navigator.serviceWorker.ready;

@@ -1,13 +1,15 @@
 // Who is signed in at this station, and what they may do.
 import { api, Problem } from './api';
+import { phoneStore } from './phonestore';
+import { forget } from './warden';
 import type { Session } from './types';
 
 const MARK = 'shifu.session';
 
 /** A station where nobody is signed in knows it and does not ask: the refusal would be an error in the console. */
-function mark(signedIn: boolean): void {
+function mark(state: 'in' | 'out' | 'lapsed'): void {
   try {
-    localStorage.setItem(MARK, signedIn ? 'in' : 'out');
+    localStorage.setItem(MARK, state);
   } catch {
     // Storage refused: the next page asks the server, which is right too.
   }
@@ -22,13 +24,17 @@ function marked(): string | null {
 
 class SessionState {
   current = $state.raw<Session | null>(null);
-  /** `unknown` until the first answer; `ended` = was signed in, the picture stays, commands do not. */
-  phase = $state<'unknown' | 'out' | 'in' | 'ended' | 'unreachable'>('unknown');
+  /**
+   * `unknown` until the first answer; `ended` = was signed in, the picture stays, commands do not; `lapsed` = the
+   * sign-in ran out while there was no network: what this phone has kept may be gone on with, nothing else.
+   */
+  phase = $state<'unknown' | 'out' | 'in' | 'ended' | 'unreachable' | 'lapsed'>('unknown');
 
   /** First look of a page: asks the server unless this station is known to be signed out. */
   async begin(): Promise<void> {
-    if (marked() === 'in') await this.load();
-    else this.phase = 'out';
+    const state = marked();
+    if (state === 'in') await this.load();
+    else this.phase = state === 'lapsed' ? 'lapsed' : 'out';
   }
 
   async load(): Promise<void> {
@@ -36,8 +42,8 @@ class SessionState {
       this.accept(await api.get<Session>('/session'));
     } catch (error) {
       if (error instanceof Problem && (error.status === 401 || error.status === 403)) {
-        this.phase = this.current ? 'ended' : 'out';
-        mark(false);
+        this.phase = this.current ? 'ended' : this.phase === 'unreachable' ? 'lapsed' : 'out';
+        mark(this.phase === 'out' ? 'out' : 'lapsed');
       }
       else this.phase = this.current ? this.phase : 'unreachable';
     }
@@ -47,7 +53,7 @@ class SessionState {
     this.current = session;
     api.csrf = session.csrf;
     this.phase = 'in';
-    mark(true);
+    mark('in');
   }
 
   async signIn(username: string, password: string): Promise<void> {
@@ -71,7 +77,9 @@ class SessionState {
     } finally {
       this.current = null;
       this.phase = 'out';
-      mark(false);
+      mark('out');
+      // Who is on which floor is nothing for the next person with this phone.
+      await forget(phoneStore).catch(() => undefined);
     }
   }
 

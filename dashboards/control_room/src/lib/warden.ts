@@ -1,129 +1,164 @@
 // What a warden counts, kept on the phone first and sent when there is a network. Each tick has a key of its own under
 // which it is stored and sent, so that two tabs, a second sending or a phone that dies in between neither lose nor double it.
 import type { Board, Person, Status } from './drill';
+import type { Store } from './phonestore';
+import type { Name } from './types';
 
 export type Kind = 'person' | 'headcount' | 'swept' | 'report';
 export interface Tick {
   key: string; kind: Kind; at: number; area: string; floor: string; person?: string; status?: Status; count?: number; assembly?: string; note?: string;
 }
-export interface Answer { kept: string[]; refused: { key: string; reason: string }[]; offset_ms: number }
-export interface Refused { tick: Tick; reason: string }
-/** The part of localStorage that is used. */
-export interface Store { getItem(key: string): string | null; setItem(key: string, value: string): void; removeItem(key: string): void; key(index: number): string | null; readonly length: number }
+export interface Answer { kept: string[]; refused: { key: string; reason: string }[]; offset_ms: number; phase: string; late: string[] }
+/** A tick of one drill on this phone; with a reason it was refused and is not sent again. */
+export interface Held { user: string; drill: string; tick: Tick; reason?: string }
 
-const PREFIX = 'shifu.warden.';
+const TICKS = 'tick/';
+const KEPT = 'drill/';
 /** Ticks of one message; the server takes 500. */
 export const BATCH = 200;
-
-function parse<T>(text: string | null): T | null {
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return null;
-  }
-}
 
 /** Sixteen random bytes as a key. */
 export function newKey(random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array = (bytes) => crypto.getRandomValues(bytes)): string {
   return [...random(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
 }
 
-/** The ticks of one person's phone for one drill. */
+function isHeld(value: unknown): value is Held {
+  const held = value as Held | null;
+  return typeof held === 'object' && held !== null && typeof held.user === 'string' && typeof held.drill === 'string' && typeof held.tick?.key === 'string' && typeof held.tick.at === 'number';
+}
+
+/** The ticks on this phone, of everybody who counted with it; what is asked for is of one of them. */
 export class Ticks {
-  readonly #base: string;
+  #held = new Map<string, Held>();
+
   constructor(
     private readonly store: Store,
-    user: string,
-    drill: string,
-  ) {
-    this.#base = `${PREFIX}${user}.${drill}.`;
+    readonly user: string,
+  ) {}
+
+  /** Read the store again: another tab may have written. */
+  async read(): Promise<void> {
+    this.#held = new Map((await this.store.all(TICKS)).filter((row): row is [string, Held] => isHeld(row[1])));
   }
 
-  #all<T>(part: string): T[] {
-    const prefix = `${this.#base}${part}.`;
-    const found: T[] = [];
-    for (let i = 0; i < this.store.length; i += 1) {
-      const key = this.store.key(i);
-      const value = key?.startsWith(prefix) ? parse<T>(this.store.getItem(key)) : null;
-      if (value) found.push(value);
-    }
-    return found;
+  #mine(refused: boolean): Held[] {
+    return [...this.#held.values()]
+      .filter((held) => held.user === this.user && (held.reason !== undefined) === refused)
+      .sort((a, b) => a.tick.at - b.tick.at || a.tick.key.localeCompare(b.tick.key));
   }
 
   /** Keep a tick; throws when the phone cannot. It is shown only when it is kept. */
-  add(tick: Tick): void {
-    this.store.setItem(`${this.#base}wait.${tick.key}`, JSON.stringify(tick));
+  async add(drill: string, tick: Tick): Promise<void> {
+    const held: Held = { user: this.user, drill, tick };
+    await this.store.change([[TICKS + tick.key, held]]);
+    this.#held.set(TICKS + tick.key, held);
   }
 
-  /** What is not sent yet, oldest first. */
-  waiting(): Tick[] {
-    return this.#all<Tick>('wait').sort((a, b) => a.at - b.at || a.key.localeCompare(b.key));
+  /** What is not sent yet, oldest first; of one drill or of all. */
+  waiting(drill?: string): Held[] {
+    return this.#mine(false).filter((held) => drill === undefined || held.drill === drill);
   }
 
   /** What the server refused; shown until it is put away. */
-  refused(): Refused[] {
-    return this.#all<Refused>('no').sort((a, b) => a.tick.at - b.tick.at);
+  refused(): Held[] {
+    return this.#mine(true);
+  }
+
+  /** How many ticks of somebody else wait on this phone. */
+  others(): number {
+    return [...this.#held.values()].filter((held) => held.user !== this.user && held.reason === undefined).length;
   }
 
   /** The server has answered: what is durable there is forgotten here, what is refused is put aside with its reason. */
-  settle(answer: Answer): void {
-    for (const key of answer.kept) this.store.removeItem(`${this.#base}wait.${key}`);
+  async settle(answer: Pick<Answer, 'kept' | 'refused'>): Promise<void> {
+    const gone = answer.kept.map((key) => TICKS + key).filter((key) => this.#held.has(key));
+    const aside: [string, Held][] = [];
     for (const { key, reason } of answer.refused) {
-      const tick = parse<Tick>(this.store.getItem(`${this.#base}wait.${key}`));
-      if (!tick) continue;
-      this.store.setItem(`${this.#base}no.${key}`, JSON.stringify({ tick, reason }));
-      this.store.removeItem(`${this.#base}wait.${key}`);
+      const held = this.#held.get(TICKS + key);
+      if (held) aside.push([TICKS + key, { ...held, reason }]);
     }
+    await this.store.change(aside, gone);
+    for (const key of gone) this.#held.delete(key);
+    for (const [key, held] of aside) this.#held.set(key, held);
   }
 
-  putAway(key: string): void {
-    this.store.removeItem(`${this.#base}no.${key}`);
+  async putAway(key: string): Promise<void> {
+    await this.store.change([], [TICKS + key]);
+    this.#held.delete(TICKS + key);
   }
 }
 
-/** What the phone needs to go on without a network: the drill, its people, and names of places. */
-export interface Kept { drill: string; title: { zh: string; en: string }; phase: string; started: string | null; end: string | null; board: Board; assembly: { id: string; name: { zh: string; en: string } }[]; areas: Record<string, { zh: string; en: string }>; saved: number }
+/** How many ticks wait on this phone, whoever counted them. */
+export async function waitingHere(store: Store): Promise<number> {
+  return (await store.all(TICKS)).filter(([, held]) => isHeld(held) && held.reason === undefined).length;
+}
 
-export function keep(store: Store, user: string, kept: Kept): void {
-  store.setItem(`${PREFIX}kept`, JSON.stringify({ user, kept }));
+/** What the phone needs to go on without a network: the drill, its people, zones, and names of places. */
+export interface Kept {
+  drill: string; title: Name; phase: string; started: string | null; end: string | null; ended: string | null; cause: string | null; board: Board;
+  zones: { floor: string; area: string }[]; assembly: { id: string; name: Name }[]; areas: Record<string, Name>; saved: number;
+}
+
+export async function keep(store: Store, user: string, kept: Kept): Promise<void> {
+  await store.change([[`${KEPT}last`, { user, kept }]]);
 }
 
 /** What was kept last, and for whom. */
-export function kept(store: Store): { user: string; kept: Kept } | null {
-  return parse(store.getItem(`${PREFIX}kept`));
+export async function kept(store: Store): Promise<{ user: string; kept: Kept } | null> {
+  const found = (await store.all(KEPT))[0]?.[1] as { user: string; kept: Kept } | undefined;
+  return found?.kept?.board ? found : null;
 }
 
-/** Forget the people of a drill that is over; ticks that wait stay. */
-export function forget(store: Store): void {
-  store.removeItem(`${PREFIX}kept`);
+/** Forget the people of a drill that is over, or of somebody who signs out; ticks that wait stay. */
+export async function forget(store: Store): Promise<void> {
+  await store.change([], [`${KEPT}last`]);
 }
 
-/** Send what waits, batch by batch, until nothing does; throws what the network or the server says. */
-export async function sync(ticks: Ticks, send: (body: { sent: number; ticks: Tick[] }) => Promise<Answer>, now: () => number): Promise<number> {
-  let sent = 0;
-  for (let waiting = ticks.waiting(); waiting.length > 0; waiting = ticks.waiting()) {
-    const batch = waiting.slice(0, BATCH);
-    const answer = await send({ sent: now(), ticks: batch });
-    ticks.settle(answer);
-    const gone = batch.length - ticks.waiting().filter((t) => batch.some((b) => b.key === t.key)).length;
-    if (gone === 0) break; // an answer that names none of them: not again and again
-    sent += gone;
+export interface Synced { sent: number; late: number; stuck: string[] }
+
+/**
+ * Send what waits, oldest first, drill by drill, until nothing does; throws what the network says.
+ * A drill that the server does not take ticks of any more keeps those of others from nothing.
+ */
+export async function sync(
+  ticks: Ticks,
+  send: (drill: string, body: { sent: number; ticks: Tick[] }) => Promise<Answer>,
+  now: () => number,
+  gone: (error: unknown) => boolean,
+): Promise<Synced> {
+  const result: Synced = { sent: 0, late: 0, stuck: [] };
+  for (const drill of new Set(ticks.waiting().map((held) => held.drill))) {
+    try {
+      for (let waiting = ticks.waiting(drill); waiting.length > 0; waiting = ticks.waiting(drill)) {
+        const batch = waiting.slice(0, BATCH).map((held) => held.tick);
+        const answer = await send(drill, { sent: now(), ticks: batch });
+        await ticks.settle(answer);
+        result.late += answer.late.length;
+        const left = new Set(ticks.waiting(drill).map((held) => held.tick.key));
+        const settled = batch.filter((tick) => !left.has(tick.key)).length;
+        if (settled === 0) break; // an answer that names none of them: not again and again
+        result.sent += settled;
+      }
+    } catch (error) {
+      if (!gone(error)) throw error;
+      result.stuck.push(drill);
+    }
   }
-  return sent;
+  return result;
 }
 
 /** The people of a zone as the warden sees them: what the server knows, and over it what was said on this phone. */
-export function people(board: Board, waiting: Tick[], floor: string, area: string): Person[] {
+export function people(board: Board, waiting: Tick[], floor: string, area: string, endedAt: number | null = null): Person[] {
   const mine = new Map<string, Tick>();
   for (const tick of waiting) if (tick.kind === 'person' && tick.person) mine.set(tick.person, tick);
+  const late = (tick: Tick): boolean => endedAt !== null && tick.at > endedAt;
   const known = board.people.filter((p) => p.floor === floor && p.area === area).map((p): Person => {
     const tick = mine.get(p.person);
-    return tick ? { ...p, status: tick.status ?? null, at: new Date(tick.at).toISOString(), note: tick.note ?? '', conflict: [] } : p;
+    return tick ? { ...p, status: tick.status ?? null, at: new Date(tick.at).toISOString(), who: '', note: tick.note ?? '', conflict: [], late: late(tick) } : p;
   });
   for (const tick of mine.values()) {
     if (tick.floor !== floor || tick.area !== area || known.some((p) => p.person === tick.person)) continue;
-    known.push({ person: tick.person ?? '', area, floor, door: '', seen: null, status: tick.status ?? null, who: '', at: new Date(tick.at).toISOString(), assembly: '', note: tick.note ?? '', conflict: [], expected: false });
+    known.push({ person: tick.person ?? '', area, floor, door: '', seen: null, status: tick.status ?? null, who: '', at: new Date(tick.at).toISOString(), assembly: '', note: tick.note ?? '', conflict: [], expected: false, late: late(tick) });
   }
   return known.sort((a, b) => Number(a.status === 'accounted') - Number(b.status === 'accounted') || a.person.localeCompare(b.person));
 }

@@ -1,86 +1,114 @@
 // The warden's phone loses nothing and doubles nothing; times and standings of the console.
 import { describe, expect, it } from 'vitest';
 import { elapsed, share, short, standing, unmarked, wanted, type Board, type Inject, type Person } from '../../src/lib/drill';
-import { forget, keep, kept, newKey, people, sync, Ticks, type Answer, type Kept, type Store, type Tick } from '../../src/lib/warden';
+import type { Store } from '../../src/lib/phonestore';
+import { forget, keep, kept, newKey, people, sync, Ticks, waitingHere, type Answer, type Kept, type Tick } from '../../src/lib/warden';
 
 class Memory implements Store {
-  map = new Map<string, string>();
+  map = new Map<string, unknown>();
   full = false;
-  get length(): number { return this.map.size; }
-  key(i: number): string | null { return [...this.map.keys()][i] ?? null; }
-  getItem(k: string): string | null { return this.map.get(k) ?? null; }
-  setItem(k: string, v: string): void { if (this.full) throw new Error('quota'); this.map.set(k, v); }
-  removeItem(k: string): void { this.map.delete(k); }
+  all(prefix: string): Promise<[string, unknown][]> {
+    return Promise.resolve([...this.map.entries()].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+  change(put: [string, unknown][], remove: string[] = []): Promise<void> {
+    if (this.full) return Promise.reject(new Error('quota'));
+    for (const key of remove) this.map.delete(key);
+    for (const [key, value] of put) this.map.set(key, structuredClone(value));
+    return Promise.resolve();
+  }
 }
+const taken = (keys: string[], more: Partial<Answer> = {}): Answer => ({ kept: keys, refused: [], offset_ms: 0, phase: 'running', late: [], ...more });
+const never = (): boolean => false;
 const tick = (key: string, at: number, more: Partial<Tick> = {}): Tick => ({ key, kind: 'person', at, area: 'east', floor: '3F', person: 'p-1', status: 'accounted', ...more });
-const person = (id: string, more: Partial<Person> = {}): Person => ({ person: id, area: 'east', floor: '3F', door: '', seen: null, status: null, who: '', at: null, assembly: '', note: '', conflict: [], expected: true, ...more });
-const board = (list: Person[]): Board => ({ drill: 'd', phase: 'running', time: '', expected: list.length, accounted: 0, missing: 0, rescue: 0, zones: [], people: list, hidden: 0 });
+const person = (id: string, more: Partial<Person> = {}): Person => ({ person: id, area: 'east', floor: '3F', door: '', seen: null, status: null, who: '', at: null, assembly: '', note: '', conflict: [], expected: true, late: false, ...more });
+const board = (list: Person[]): Board => ({ drill: 'd', phase: 'running', time: '', expected: list.length, accounted: 0, missing: 0, rescue: 0, zones: [], people: list, hidden: 0, arrived_late: 0 });
 
 describe('ticks on the phone', () => {
-  it('wait in the order of the clock, for their own person and drill', () => {
+  it('wait in the order of the clock, for their own person and drill', async () => {
     const store = new Memory();
-    const mine = new Ticks(store, 'w.one', 'd-1');
-    mine.add(tick('bbbbbbbb', 2));
-    mine.add(tick('aaaaaaaa', 1));
-    new Ticks(store, 'w.two', 'd-1').add(tick('cccccccc', 3));
-    new Ticks(store, 'w.one', 'd-2').add(tick('dddddddd', 3));
-    expect(mine.waiting().map((t) => t.key)).toEqual(['aaaaaaaa', 'bbbbbbbb']);
+    const mine = new Ticks(store, 'w.one');
+    await mine.add('d-1', tick('bbbbbbbb', 2));
+    await mine.add('d-1', tick('aaaaaaaa', 1));
+    await new Ticks(store, 'w.two').add('d-1', tick('cccccccc', 3));
+    await mine.add('d-2', tick('dddddddd', 3));
+    await mine.read();
+    expect(mine.waiting('d-1').map((held) => held.tick.key)).toEqual(['aaaaaaaa', 'bbbbbbbb']);
+    expect(mine.waiting().length).toBe(3);
+    expect(mine.others()).toBe(1);
+    expect(await waitingHere(store)).toBe(4);
   });
-  it('are not shown when the phone cannot keep them', () => {
+  it('are there again when the page is loaded anew', async () => {
     const store = new Memory();
-    const mine = new Ticks(store, 'w', 'd');
+    await new Ticks(store, 'w').add('d', tick('aaaaaaaa', 1));
+    const again = new Ticks(store, 'w');
+    await again.read();
+    expect(again.waiting().map((held) => held.tick)).toEqual([tick('aaaaaaaa', 1)]);
+  });
+  it('are not shown when the phone cannot keep them', async () => {
+    const store = new Memory();
+    const mine = new Ticks(store, 'w');
     store.full = true;
-    expect(() => mine.add(tick('aaaaaaaa', 1))).toThrow('quota');
+    await expect(mine.add('d', tick('aaaaaaaa', 1))).rejects.toThrow('quota');
     expect(mine.waiting()).toEqual([]);
   });
-  it('survive a damaged entry', () => {
+  it('survive a damaged entry', async () => {
     const store = new Memory();
-    const mine = new Ticks(store, 'w', 'd');
-    mine.add(tick('aaaaaaaa', 1));
-    store.map.set('shifu.warden.w.d.wait.bbbbbbbb', '{not json');
+    const mine = new Ticks(store, 'w');
+    await mine.add('d', tick('aaaaaaaa', 1));
+    for (const [key, value] of [['b', null], ['c', 'text'], ['d', { user: 'w', drill: 'd' }]] as const) store.map.set(`tick/${key}`, value);
+    await mine.read();
     expect(mine.waiting().length).toBe(1);
+    expect(await waitingHere(store)).toBe(1);
   });
 });
 
 describe('sending', () => {
-  it('keeps what the network lost and sends it again under the same keys', async () => {
-    const mine = new Ticks(new Memory(), 'w', 'd');
-    for (let i = 0; i < 5; i += 1) mine.add(tick(`key-${i}-long`, i));
+  it('keeps what the network lost and sends it again under the same keys, in its order', async () => {
+    const mine = new Ticks(new Memory(), 'w');
+    for (let i = 4; i >= 0; i -= 1) await mine.add('d', tick(`key-${i}-long`, i));
     const arrived: string[] = [];
     let tries = 0;
-    const send = (body: { ticks: Tick[] }): Promise<Answer> => {
+    const send = (drill: string, body: { ticks: Tick[] }): Promise<Answer> => {
       arrived.push(...body.ticks.map((t) => t.key));
       tries += 1;
       // The server has it, and the answer is lost on the way.
-      return tries === 1 ? Promise.reject(new Error('lost')) : Promise.resolve({ kept: body.ticks.map((t) => t.key), refused: [], offset_ms: 0 });
+      return tries === 1 ? Promise.reject(new Error('lost')) : Promise.resolve(taken(body.ticks.map((t) => t.key)));
     };
-    await expect(sync(mine, send, () => 9)).rejects.toThrow('lost');
+    await expect(sync(mine, send, () => 9, never)).rejects.toThrow('lost');
     expect(mine.waiting().length).toBe(5);
-    expect(await sync(mine, send, () => 9)).toBe(5);
+    expect((await sync(mine, send, () => 9, never)).sent).toBe(5);
     expect(mine.waiting()).toEqual([]);
-    expect(new Set(arrived).size).toBe(5);
+    expect(arrived).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4].map((i) => `key-${i}-long`));
   });
   it('goes in batches, and puts aside what is refused with the reason', async () => {
-    const mine = new Ticks(new Memory(), 'w', 'd');
-    for (let i = 0; i < 450; i += 1) mine.add(tick(`key-${String(i).padStart(6, '0')}`, i));
+    const mine = new Ticks(new Memory(), 'w');
+    for (let i = 0; i < 450; i += 1) await mine.add('d', tick(`key-${String(i).padStart(6, '0')}`, i));
     const sizes: number[] = [];
-    await sync(mine, (body) => {
+    await sync(mine, (_drill, body) => {
       sizes.push(body.ticks.length);
       const keys = body.ticks.map((t) => t.key);
-      return Promise.resolve({ kept: keys.filter((k) => k !== 'key-000007'), refused: keys.filter((k) => k === 'key-000007').map((key) => ({ key, reason: 'not yours' })), offset_ms: 0 });
-    }, () => 1);
+      return Promise.resolve(taken(keys.filter((k) => k !== 'key-000007'), { refused: keys.filter((k) => k === 'key-000007').map((key) => ({ key, reason: 'not yours' })) }));
+    }, () => 1, never);
     expect(sizes).toEqual([200, 200, 50]);
-    expect(mine.refused().map((r) => [r.tick.key, r.reason])).toEqual([['key-000007', 'not yours']]);
-    mine.putAway('key-000007');
+    expect(mine.refused().map((held) => [held.tick.key, held.reason])).toEqual([['key-000007', 'not yours']]);
+    await mine.putAway('key-000007');
     expect(mine.refused()).toEqual([]);
   });
   it('does not turn in a circle when an answer names nothing', async () => {
-    const mine = new Ticks(new Memory(), 'w', 'd');
-    mine.add(tick('aaaaaaaa', 1));
+    const mine = new Ticks(new Memory(), 'w');
+    await mine.add('d', tick('aaaaaaaa', 1));
     let calls = 0;
-    await sync(mine, () => { calls += 1; return Promise.resolve({ kept: [], refused: [], offset_ms: 0 }); }, () => 1);
+    await sync(mine, () => { calls += 1; return Promise.resolve(taken([])); }, () => 1, never);
     expect(calls).toBe(1);
     expect(mine.waiting().length).toBe(1);
+  });
+  it('sends what belongs to another drill though one is gone, and counts what was late', async () => {
+    const mine = new Ticks(new Memory(), 'w');
+    await mine.add('d-gone', tick('aaaaaaaa', 1));
+    await mine.add('d-over', tick('bbbbbbbb', 2));
+    const result = await sync(mine, (drill, body) => (drill === 'd-gone' ? Promise.reject(new Error('404')) : Promise.resolve(taken(body.ticks.map((t) => t.key), { phase: 'reported', late: ['bbbbbbbb'] }))), () => 1, () => true);
+    expect(result).toEqual({ sent: 1, late: 1, stuck: ['d-gone'] });
+    expect(mine.waiting().map((held) => held.drill)).toEqual(['d-gone']);
   });
   it('makes keys that the server takes', () => {
     expect(newKey()).toMatch(/^[0-9a-f]{32}$/);
@@ -93,13 +121,19 @@ describe('what the warden sees', () => {
     const list = people(board([person('p-1'), person('p-2', { status: 'accounted' }), person('p-3', { floor: '2F' })]), [tick('a', 5), tick('b', 6, { person: 'p-9', status: 'rescue' })], '3F', 'east');
     expect(list.map((p) => [p.person, p.status])).toEqual([['p-9', 'rescue'], ['p-1', 'accounted'], ['p-2', 'accounted']]);
   });
-  it('is there again without a network, and gone when it is forgotten', () => {
+  it('marks what was said after the end', () => {
+    const list = people(board([person('p-1'), person('p-2')]), [tick('a', 5), tick('b', 9, { person: 'p-2' })], '3F', 'east', 6);
+    expect(list.map((p) => [p.person, p.late])).toEqual([['p-1', false], ['p-2', true]]);
+  });
+  it('is there again without a network, and gone when it is forgotten, with what waits left', async () => {
     const store = new Memory();
-    const saved: Kept = { drill: 'd', title: { zh: '演', en: 'D' }, phase: 'running', started: null, end: null, board: board([]), assembly: [], areas: {}, saved: 1 };
-    keep(store, 'w', saved);
-    expect(kept(store)).toEqual({ user: 'w', kept: saved });
-    forget(store);
-    expect(kept(store)).toBeNull();
+    const saved: Kept = { drill: 'd', title: { zh: '演', en: 'D' }, phase: 'running', started: null, end: null, ended: null, cause: null, board: board([]), zones: [], assembly: [], areas: {}, saved: 1 };
+    await new Ticks(store, 'w').add('d', tick('aaaaaaaa', 1));
+    await keep(store, 'w', saved);
+    expect(await kept(store)).toEqual({ user: 'w', kept: saved });
+    await forget(store);
+    expect(await kept(store)).toBeNull();
+    expect(await waitingHere(store)).toBe(1);
   });
 });
 

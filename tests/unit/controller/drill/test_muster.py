@@ -86,3 +86,13 @@ def test_a_tick_survives_the_journal() -> None:
 def test_an_empty_house_is_never_complete(ticks: list[Tick]) -> None:
     shown = board([], ticks)
     assert (shown.expected, shown.complete_ns) == (0, None)
+
+
+def test_what_came_after_the_report_is_counted_and_changes_nothing() -> None:
+    before, after = tick("a", 10, "p-1"), tick("b", 50, "p-2")
+    closed = board(EAST, [before, after], ended_ns=20, closed_ns=40)
+    assert closed.arrived_late == 1
+    assert (closed.zones, closed.people) == (board(EAST, [before]).zones, board(EAST, [before]).people)
+    opened = board(EAST, [before, after], ended_ns=20)
+    assert [(one.person.id, one.late) for one in opened.people] == [("p-0", False), ("p-1", False), ("p-2", True)]
+    assert (opened.zones[0].late, opened.arrived_late) == (1, 1)

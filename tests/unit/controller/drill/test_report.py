@@ -11,7 +11,7 @@ import pytest
 from controller.drill import course
 from controller.drill.muster import Status, Tick, TickKind, board
 from controller.drill.presence import Person
-from controller.drill.report import ReportData, content, goals, render
+from controller.drill.report import NoticeLine, ReportData, content, goals, render
 from controller.drill.scenario import Level
 from controller.point.model import Name
 from tests.virtual.drill import load_drill_site
@@ -103,3 +103,29 @@ def test_what_ended_it_and_who_was_missing_are_deviations(data: ReportData) -> N
 def test_it_becomes_a_pdf_whatever_people_wrote(data: ReportData, language: str) -> None:
     asked = pickle.loads(pickle.dumps(replace(data, language=language)))
     assert render(asked).startswith(b"%PDF-")
+
+
+def test_it_says_whom_it_told_and_what_did_not_come(data: ReportData) -> None:
+    start, real = Name("演練 DRILL 開始", "演練 DRILL begins"), Name("真實 REAL 火警", "真實 REAL fire")
+    to = Name("樓層引導員", "Floor wardens")
+    lines = (
+        NoticeLine(NOW + SECOND, start, to, "phone", "sent", repeat=False),
+        NoticeLine(NOW + 2 * SECOND, start, Name("安全官", "Officer"), "", "failed", repeat=False),
+        NoticeLine(NOW + 3 * SECOND, real, to, "mail", "sent", repeat=True),
+    )
+    made = content(replace(data, notices=lines))
+    assert made["notices"] == [
+        ["00:00:01", "演練 DRILL 開始", "樓層引導員", "phone", "已送出"],
+        ["00:00:02", "演練 DRILL 開始", "安全官", "–", "失敗"],
+        ["00:00:03", "真實 REAL 火警", "樓層引導員", "mail", "已送出 · 可能重複"],
+    ]
+    assert "1 則演練通知失敗或不明" in made["deviations"]
+    assert render(replace(data, notices=lines, language="en")).startswith(b"%PDF-")
+
+
+def test_what_was_counted_after_the_end_is_a_deviation(data: ReportData) -> None:
+    ended = data.drill.ended_ns
+    late = board(PEOPLE, [said("a", 300, "p-1"), said("b", 901, "p-2")], ended)
+    found = content(replace(data, board=late))["deviations"]
+    assert "1 筆點名於演練結束後才記下" in found
+    assert "1 筆點名於演練結束後才傳到" in found

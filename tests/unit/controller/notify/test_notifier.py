@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from controller.alarm.definition import AlarmDefinition
 from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
 from controller.errors import NotFoundError, UnavailableError
 from controller.journal.journal import InlineExecutor, Journal
-from controller.notify.dispatcher import Dispatcher
+from controller.journal.schema import notification
+from controller.notify.dispatcher import DRILLS_PER_CHANNEL, Dispatcher
 from controller.notify.notice import Notice, Outcome
 from controller.notify.notifier import Notifier
 from controller.notify.outbox import Outbox
@@ -294,3 +296,93 @@ async def test_more_than_can_wait_is_counted_and_life_safety_is_not_among_it(
     await bench.put(*((number, 20.0) for number in range(10)), (900, 1.0))
     assert bench.outbox.dropped > 0
     assert {notice.alarm for notice in bench.courier.notices} == {FIRE}
+
+
+class Held(Courier):
+    """Takes messages and answers none of a drill until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def deliver(self, notice: Notice, contact: Contact, way: Way) -> Outcome:
+        outcome = await super().deliver(notice, contact, way)
+        if notice.drill:
+            await self.go_on.wait()
+        return outcome
+
+
+async def _turn(bench: Bench) -> None:
+    bench.dispatcher._look()
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_drill_whose_messages_hang_delays_no_real_one(bench: Bench) -> None:
+    bench.courier = held = Held()
+    bench.begin()
+    everybody = {f"c{number}": Contact(f"c{number}", NAME, (Way("phone"),)) for number in range(40)}
+    bench.plan = replace(bench.plan, contacts={**bench.plan.contacts, **everybody})
+    await bench.notifier.start()
+    to = [Target("contact", name) for name in everybody]
+    await bench.notifier.post("exercise/d-1/start", to, NAME, NAME, drill=True)
+    await _turn(bench)
+    assert len(held.sent) == DRILLS_PER_CHANNEL, "two of the channel's eight places"
+    # Older than the alarms, of a higher priority than one of them, and a channel full of it: real ones go at once.
+    number = np.array([1, 900], np.int32)
+    version = bench.alarms.version
+    bench.alarms.check(number, np.array([20.0, 1.0]), np.zeros(2, np.uint8))
+    bench.alarms.tick()
+    bench.notifier.tell(bench.alarms.changed_since(version)[1])
+    await _turn(bench)
+    real = [notice.alarm for notice in held.notices if not notice.drill]
+    assert sorted(real) == [FIRE, FIRE, HOT], "each way of the fire, and the other alarm"
+    assert sum(notice.drill for notice in held.notices) == DRILLS_PER_CHANNEL
+    held.go_on.set()
+    await bench.pass_s(30)
+    assert sum(notice.drill for notice in held.notices) == 40
+
+
+async def test_a_drill_goes_after_every_real_message_that_waits_with_it(bench: Bench) -> None:
+    low = replace(bench.plan.routes[0], steps=(Step(0, (Target("contact", "duty"),)),))
+    bench.plan = replace(bench.plan, routes=(low,))
+    await bench.notifier.post("exercise/d-1/start", [Target("contact", "chief")], NAME, NAME, drill=True)
+    bench.clock.move(5.0)
+    bench.alarms = AlarmEngine([definition(1, priority=4)], bench.clock, lambda _entry: None)
+    await bench.put((1, 20.0))
+    assert [notice.drill for notice in bench.courier.notices] == [False, True]
+
+
+async def test_what_is_taken_back_is_not_sent_and_what_was_under_way_is_not_tried_again(bench: Bench) -> None:
+    bench.courier = held = Held()
+    bench.begin()
+    await bench.notifier.start()
+    held.outcome = Outcome("failed", "no network")
+    to = [Target("contact", "duty"), Target("contact", "chief")]
+    await bench.notifier.post("exercise/d-1/start", to[:1], NAME, NAME, drill=True)
+    await _turn(bench)
+    await bench.notifier.post("exercise/d-1/inject/a", to[1:], NAME, NAME, drill=True)
+    await bench.notifier.post("exercise/d-2/start", to[1:], NAME, NAME, drill=True)
+    bench.notifier.withdraw("exercise/d-1/", but="exercise/d-1/end")
+    held.go_on.set()
+    held.outcome = Outcome("sent")
+    await bench.pass_s(200)
+    assert [notice.occurrence for notice in held.notices] == ["post~exercise/d-1/start", "post~exercise/d-2/start"]
+    assert bench.outbox.open == {}
+    assert not bench.notifier._void, "forgotten when nothing of it is open"
+    rows = await bench.journal.fetch(select(notification.c.occurrence, notification.c.state))
+    assert dict(map(tuple, rows)) == {
+        "post~exercise/d-1/start": "withdrawn",
+        "post~exercise/d-1/inject/a": "withdrawn",
+        "post~exercise/d-2/start": "sent",
+    }
+
+
+async def test_the_messages_of_drills_are_kept_as_long_as_their_record(bench: Bench) -> None:
+    to = [Target("contact", "duty")]
+    for key in ("exercise/d-1/start", "report/2026-01"):
+        await bench.notifier.post(key, to, NAME, NAME)
+    await bench.pass_s(1)
+    await bench.outbox.prune(bench.clock.now_ns() + 500 * 86_400_000_000_000)
+    rows = await bench.journal.fetch(select(notification.c.occurrence))
+    assert [row.occurrence for row in rows] == ["post~exercise/d-1/start"]

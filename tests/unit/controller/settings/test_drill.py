@@ -46,6 +46,9 @@ def test_a_scenario_is_read_in_the_order_of_its_times(tmp_path: Path) -> None:
         ("answer_min = 2\n", "", 'kind = "answered"', "no inject wants an answer"),
         ('kind = "swept"', 'kind = "won"', 'kind = "won"', "kind"),
         ('id = "tea"', 'id = "tea"\nlevels = ["live"]', "levels", "table_top"),
+        ("end_min = 30", 'end_min = 30\nnotify = ["contact:nobody"]', "notify", "a contact or duty of notify.toml"),
+        ('at = "00:20"', 'at = "00:20"\nnotify = ["duty:nobody"]', "notify", "scenario.inject.notify"),
+        ("end_min = 30", 'end_min = 30\nnotify = ["wardens"]', "notify", "duty"),
     ],
 )
 def test_what_cannot_be_played_is_refused_at_its_line(tmp_path: Path, old: str, new: str, line: str, said: str) -> None:

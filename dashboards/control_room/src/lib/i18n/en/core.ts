@@ -290,6 +290,7 @@ export const core: Words<typeof zh> = {
   'sign-in.username': 'User name',
   'sign-in.password': 'Password',
   'sign-in.wrong': 'User name or password is wrong.',
+  'sign-in.counted': '{count} entries of a muster on this phone are not sent yet; they are sent when you sign in.',
   'sign-in.unreachable': 'The controller cannot be reached.',
   'sign-in.busy': 'Signing in',
   'sign-in.link': 'Signing in by link',

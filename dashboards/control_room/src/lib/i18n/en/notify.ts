@@ -109,6 +109,7 @@ export const notify: Words<typeof zh> = {
   'notify.cause.no-phone': 'Nobody has set up a phone for this contact',
   'notify.cause.gone': 'The subscription of the phone is over',
   'notify.cause.over': 'The alarm was over or acknowledged before',
+  'notify.cause.void': 'Taken back before it was sent (the drill was over)',
   'notify.cause.held': 'Waits for the flood message',
   'notify.cause.crashed': 'The controller stopped while it was being sent',
   'notify.cause.no-answer': 'Handed over, and no answer came',

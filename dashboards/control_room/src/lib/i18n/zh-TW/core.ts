@@ -288,6 +288,7 @@ export const core = {
   'sign-in.username': '帳號',
   'sign-in.password': '密碼',
   'sign-in.wrong': '帳號或密碼不正確。',
+  'sign-in.counted': '這支手機有 {count} 筆點名尚未傳送；登入後會自動傳送。',
   'sign-in.unreachable': '無法連線到控制器。',
   'sign-in.busy': '登入中',
   'sign-in.link': '正在以登入連結登入',

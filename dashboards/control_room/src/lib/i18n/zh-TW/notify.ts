@@ -106,6 +106,7 @@ export const notify = {
   'notify.cause.no-phone': '此對象沒有人設定手機',
   'notify.cause.gone': '手機的訂閱已終止',
   'notify.cause.over': '送出前告警已結束或已有人處理',
+  'notify.cause.void': '傳送前已撤回（演練已結束）',
   'notify.cause.held': '等候併入洪流訊息',
   'notify.cause.crashed': '傳送中控制器停止',
   'notify.cause.no-answer': '對方收下後沒有回應',
