@@ -108,6 +108,7 @@ def start(building: Building) -> tuple[Room, Room]:
     return first, second
 
 
+@pytest.mark.timeout(300)
 def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_path: Path) -> None:
     first, second = start(building)
     page = first.page
@@ -180,7 +181,7 @@ def _count_without_network(phone: Room) -> None:
     page.get_by_label(ZH["warden.zone"]).select_option(ZONE)
     people = page.get_by_role("list", name=ZH["page.warden"])
     expect(people).to_contain_text(PEOPLE[0])
-    expect(page.locator(".top")).to_contain_text(ZH["warden.ready"], timeout=20_000)
+    expect(page.locator(".panel.top")).to_contain_text(ZH["warden.ready"], timeout=20_000)
     phone.context.set_offline(True)
     expect(page.locator(".net")).to_contain_text(ZH["warden.offline"], timeout=20_000)
     page.get_by_role("button", name=f"{PEOPLE[0]} {ZH['warden.here']}").click()
@@ -220,7 +221,7 @@ def waiting(count: int) -> str:
 
 
 def _come_back_after_the_end(phone: Room, cookies: list[Any]) -> None:
-    """Come back with a late count when the drill is over and the sign-in has run out: both are said, nothing is lost."""
+    """Come back with a late count when the drill is over and the sign-in has run out: said, and nothing is lost."""
     page = phone.page
     page.get_by_role("button", name=f"{PEOPLE[2]} {ZH['warden.here']}").click()
     expect(page.locator(".net")).to_contain_text(waiting(1))
