@@ -96,7 +96,7 @@ export async function waitingHere(store: Store): Promise<number> {
 /** What the phone needs to go on without a network: the drill, its people, zones, and names of places. */
 export interface Kept {
   drill: string; title: Name; phase: string; started: string | null; end: string | null; ended: string | null; cause: string | null; board: Board;
-  zones: { floor: string; area: string }[]; assembly: { id: string; name: Name }[]; areas: Record<string, Name>; saved: number;
+  zones: { floor: string; area: string }[]; assembly: { id: string; name: Name }[]; areas: Record<string, Name>; doors: Record<string, Name>; saved: number;
 }
 
 export async function keep(store: Store, user: string, kept: Kept): Promise<void> {

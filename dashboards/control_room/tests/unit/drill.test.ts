@@ -127,7 +127,7 @@ describe('what the warden sees', () => {
   });
   it('is there again without a network, and gone when it is forgotten, with what waits left', async () => {
     const store = new Memory();
-    const saved: Kept = { drill: 'd', title: { zh: '演', en: 'D' }, phase: 'running', started: null, end: null, ended: null, cause: null, board: board([]), zones: [], assembly: [], areas: {}, saved: 1 };
+    const saved: Kept = { drill: 'd', title: { zh: '演', en: 'D' }, phase: 'running', started: null, end: null, ended: null, cause: null, board: board([]), zones: [], assembly: [], areas: {}, doors: {}, saved: 1 };
     await new Ticks(store, 'w').add('d', tick('aaaaaaaa', 1));
     await keep(store, 'w', saved);
     expect(await kept(store)).toEqual({ user: 'w', kept: saved });
