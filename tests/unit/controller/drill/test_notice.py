@@ -115,8 +115,8 @@ def test_the_mark_is_first_in_title_and_body_of_everything(scenario: Scenario, *
     for notice in [one for move in moves for one in said(move)]:
         for language in ("zh", "en"):
             made = message(notice, repeat=repeat)
-            mail = compose(made, language, ZONE, Links())  # type: ignore[arg-type]
-            push = push_payload(made, language, Links(), receipt="", names={})  # type: ignore[arg-type]
+            mail = compose(made, language, ZONE, Links())
+            push = push_payload(made, language, Links(), receipt="", names={})
             for text in (mail.title, mail.body, push["title"], push["body"]):
                 assert text.startswith("演練 DRILL ")
                 assert text.count("演練 DRILL") == 1
