@@ -431,7 +431,9 @@ def _line(runtime: Runtime, row: Mapping[str, Any]) -> NoticeLine:
     one = notification_json(runtime, row)
     name = one["contact_name"] or {"zh": one["contact"], "en": one["contact"]}
     time_ns = row["changed_ns"] or row["created_ns"]
-    return NoticeLine(time_ns, Name(**one["title"]), Name(**name), one["channel"], one["state"], one["repeat"])
+    spec = runtime.notify.plan().channels.get(one["channel"])
+    channel = spec.name if spec else Name(one["channel"], one["channel"]) if one["channel"] else None
+    return NoticeLine(time_ns, Name(**one["title"]), Name(**name), channel, one["state"], one["repeat"])
 
 
 @router.get("/{drill_id}/report", response_class=Response, responses={200: {"content": {"application/pdf": {}}}})

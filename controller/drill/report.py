@@ -40,7 +40,8 @@ class NoticeLine:
     title: Name
     """Begins with its mark."""
     to: Name
-    channel: str
+    channel: Name | None
+    """None: it went by none."""
     state: str
     """As of `controller.notify.notice`."""
     repeat: bool
@@ -238,7 +239,7 @@ def content(data: ReportData) -> dict[str, Any]:
                 moment(one.time_ns, day=False),
                 named(one.title),
                 named(one.to),
-                one.channel or "–",
+                "–" if one.channel is None else named(one.channel),
                 words[f"notice.{one.state}"] + (f" · {words['notice.repeat']}" if one.repeat else ""),
             ]
             for one in data.notices

@@ -199,9 +199,9 @@ _EN = {
     "notice.withdrawn": "not sent (no longer needed)",
     "notice.grouped": "grouped",
     "notice.repeat": "possible repeat",
-    "deviation.late": "{count} entries of the muster were made after the end of the drill",
-    "deviation.arrived": "{count} entries of the muster came from phones after the end of the drill",
-    "deviation.notices": "{count} messages of the drill failed, or nobody knows",
+    "deviation.late": "Entries of the muster made after the end of the drill: {count}",
+    "deviation.arrived": "Entries of the muster that came from phones after the end of the drill: {count}",
+    "deviation.notices": "Messages of the drill that failed, or of which nobody knows: {count}",
     "nothing": "none",
     "controller": "controller",
 }

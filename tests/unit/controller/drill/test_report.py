@@ -109,15 +109,15 @@ def test_it_says_whom_it_told_and_what_did_not_come(data: ReportData) -> None:
     start, real = Name("演練 DRILL 開始", "演練 DRILL begins"), Name("真實 REAL 火警", "真實 REAL fire")
     to = Name("樓層引導員", "Floor wardens")
     lines = (
-        NoticeLine(NOW + SECOND, start, to, "phone", "sent", repeat=False),
-        NoticeLine(NOW + 2 * SECOND, start, Name("安全官", "Officer"), "", "failed", repeat=False),
-        NoticeLine(NOW + 3 * SECOND, real, to, "mail", "sent", repeat=True),
+        NoticeLine(NOW + SECOND, start, to, Name("手機推播", "Push"), "sent", repeat=False),
+        NoticeLine(NOW + 2 * SECOND, start, Name("安全官", "Officer"), None, "failed", repeat=False),
+        NoticeLine(NOW + 3 * SECOND, real, to, Name("電子郵件", "E-mail"), "sent", repeat=True),
     )
     made = content(replace(data, notices=lines))
     assert made["notices"] == [
-        ["00:00:01", "演練 DRILL 開始", "樓層引導員", "phone", "已送出"],
+        ["00:00:01", "演練 DRILL 開始", "樓層引導員", "手機推播", "已送出"],
         ["00:00:02", "演練 DRILL 開始", "安全官", "–", "失敗"],
-        ["00:00:03", "真實 REAL 火警", "樓層引導員", "mail", "已送出 · 可能重複"],
+        ["00:00:03", "真實 REAL 火警", "樓層引導員", "電子郵件", "已送出 · 可能重複"],
     ]
     assert "1 則演練通知失敗或不明" in made["deviations"]
     assert render(replace(data, notices=lines, language="en")).startswith(b"%PDF-")
