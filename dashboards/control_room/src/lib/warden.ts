@@ -114,6 +114,24 @@ export async function forget(store: Store): Promise<void> {
   await store.change([], [`${KEPT}last`]);
 }
 
+let sending = false;
+
+/**
+ * Do what one page of this phone does at a time: two tabs, or a page that is shown anew when the network is back, would
+ * both send what waits. Null when somebody else is at it.
+ */
+export async function alone<T>(work: () => Promise<T>): Promise<T | null> {
+  if (sending) return null;
+  sending = true;
+  try {
+    const locks = (navigator as { locks?: LockManager }).locks;
+    if (!locks) return await work();
+    return await locks.request('shifu.warden', { ifAvailable: true }, (lock) => (lock ? work() : Promise.resolve(null)));
+  } finally {
+    sending = false;
+  }
+}
+
 export interface Synced { sent: number; late: number; stuck: string[] }
 
 /**

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { elapsed, share, short, standing, unmarked, wanted, type Board, type Inject, type Person } from '../../src/lib/drill';
 import type { Store } from '../../src/lib/phonestore';
-import { forget, keep, kept, newKey, people, sync, Ticks, waitingHere, type Answer, type Kept, type Tick } from '../../src/lib/warden';
+import { alone, forget, keep, kept, newKey, people, sync, Ticks, waitingHere, type Answer, type Kept, type Tick } from '../../src/lib/warden';
 
 class Memory implements Store {
   map = new Map<string, unknown>();
@@ -109,6 +109,16 @@ describe('sending', () => {
     const result = await sync(mine, (drill, body) => (drill === 'd-gone' ? Promise.reject(new Error('404')) : Promise.resolve(taken(body.ticks.map((t) => t.key), { phase: 'reported', late: ['bbbbbbbb'] }))), () => 1, () => true);
     expect(result).toEqual({ sent: 1, late: 1, stuck: ['d-gone'] });
     expect(mine.waiting().map((held) => held.drill)).toEqual(['d-gone']);
+  });
+  it('is done by one page at a time', async () => {
+    let release = (): void => undefined;
+    const first = alone(() => new Promise<string>((resolve) => { release = () => resolve('sent'); }));
+    expect(await alone(() => Promise.resolve('twice'))).toBeNull();
+    release();
+    expect(await first).toBe('sent');
+    expect(await alone(() => Promise.resolve('next'))).toBe('next');
+    await expect(alone(() => Promise.reject(new Error('network')))).rejects.toThrow('network');
+    expect(await alone(() => Promise.resolve('after'))).toBe('after');
   });
   it('makes keys that the server takes', () => {
     expect(newKey()).toMatch(/^[0-9a-f]{32}$/);
