@@ -20,7 +20,7 @@ from controller.api.app import create_app
 from controller.api.runtime import ApiSettings, CalendarView, LimitChange, NotifyView, Runtime, StrategyView
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
-from controller.command.order import Command, SlotRow
+from controller.command.order import Command
 from controller.cycle import Parts
 from controller.drill.engine import DrillEngine, Record
 from controller.drill.presence import Person, Presence
@@ -33,6 +33,7 @@ from controller.identity.password import PasswordVault
 from controller.identity.permission import Role
 from controller.job import InlineJobs
 from controller.journal import entry as row
+from controller.journal.entry import SlotRow
 from controller.journal.journal import InlineExecutor, Journal
 from controller.maintenance.works import outages
 from controller.notify.desk import NotifyDesk
