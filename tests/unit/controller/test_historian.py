@@ -32,6 +32,7 @@ async def test_what_is_committed_is_in_the_store(tmp_path: Path, site: Site) -> 
         now = clock.now_ns()
         historian.log.append(Readings.of([7], [21.5], now))
         historian.log.flush()
+        assert historian.embedded.settle()
         (series,) = await historian.store.raw([7], now - 1, now + 1)
         assert series.value.tolist() == [21.5]
     finally:
