@@ -122,7 +122,7 @@ def _server(row: InfluxRow, folder: Path) -> Influx:
     named = {f"token_{kind}": where for kind, where in (("env", row.token_env), ("file", row.token_file)) if where}
     found, _, missing = resolve(named, os.environ, folder)
     if "token" not in found:
-        reason = missing[0] if missing else "give token_env or token_file"
+        reason = missing[0].en if missing else "give token_env or token_file"
         raise InvalidError(f"server.toml: [history.influx] has no token: {reason}")
     from controller.history.delivery import Influx  # noqa: PLC0415 - 13 MB that a site without a server does without
 

@@ -11,7 +11,7 @@ day is one for all of them. The off-peak days of a tariff are not the office's (
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,9 @@ class OfficeCalendar:
     added: Mapping[date, Day] = field(default_factory=dict)
 
     def day(self, day: date) -> Day:
-        """Return what a day is. Saturdays and Sundays without a holiday are `sat` and `sun`."""
+        """Return what a day is, of a local time that of its day. Weekends without a holiday are `sat` and `sun`."""
+        if isinstance(day, datetime):  # one is a date too, and would be found in no mapping of days
+            day = day.date()
         found = self.added.get(day)
         if found is not None:
             return found

@@ -8,9 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from controller.alarm.definition import AlarmState
-from controller.command.order import SlotRow
 from controller.drill.presence import FORGET_S, PASSES
-from controller.journal.entry import CommandRow
+from controller.journal.entry import CommandRow, SlotRow
 from controller.journal.schema import (
     alarm_state,
     command_entry,

@@ -26,7 +26,6 @@ from controller.journal.entry import (
     DrillTickRow,
     FireRow,
 )
-from controller.journal.entry import SlotRow as JournalSlotRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,11 +35,12 @@ if TYPE_CHECKING:
 
     from controller.alarm.definition import Alarm, AlarmEntry
     from controller.api.stream import StreamHub
-    from controller.command.order import Command, Order, SlotRow
+    from controller.command.order import Command, Order
     from controller.cycle import Parts
     from controller.drill.engine import DrillEngine, Record
     from controller.field.field import Field
     from controller.history.log import FrameLog
+    from controller.journal.entry import SlotRow
     from controller.journal.journal import Journal
     from controller.point.model import Site
     from controller.safety.watch import FireRecord, FireWatch
@@ -241,10 +241,7 @@ class Recorder:
                 until_ns=command.until_ns,
                 readback=command.readback,
             ),
-            *(
-                JournalSlotRow(row.point, row.slot, row.value, row.owner, row.reason, row.since_ns, row.until_ns)
-                for row in slots
-            ),
+            *slots,
             lost=partial(self._lose, command) if new else None,
         )
         self._commands[command.id] = command

@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.requests import Request
 from fastapi.responses import Response
 
 from controller.api.access import Allow, RuntimeDep, may
 from controller.api.agenda import calendar_file, day_json, entry_json, entry_tag, seen, today
-from controller.api.change import audited
+from controller.api.change import replaced
 from controller.api.entry import (
     BookingBody,
     BookingReply,
@@ -28,8 +28,7 @@ from controller.api.entry import (
     WorksBody,
     WorksReply,
 )
-from controller.api.limit import match
-from controller.api.problem import Problem
+from controller.api.limit import IfMatch, match
 from controller.api.render import Json, iso, name_json, parse_time
 from controller.api.runtime import Runtime
 from controller.errors import ConflictError, InvalidError, NotFoundError
@@ -46,7 +45,6 @@ router = APIRouter(prefix="/calendar", tags=["calendar"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
 Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
 Moment = Annotated[str | None, Query(max_length=40, description="ISO 8601 with a zone, or ms since 1970")]
-IfMatch = Annotated[str | None, Header(max_length=200)]
 MAX_ENTRIES = 2_000
 """Entries of a kind."""
 _AHEAD_NS = 14 * 86_400_000_000_000
@@ -179,29 +177,23 @@ async def _put(
         _check_free(calendar.all_bookings(wanted.start_ns, wanted.end_ns), wanted)
     if isinstance(wanted, Inspection):
         _check_only(calendar.inspections, wanted)
-    _check_match(runtime, principal, kind, before, if_match)
-    said = None if before is None else entry_json(runtime, principal, kind, before)
 
-    async def act() -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        async with runtime.changing:
-            # Once more, now that nobody else can come between.
-            _check_match(runtime, principal, kind, view.calendar().entries(kind).get(entry_id), if_match)
-            await view.set_entry(kind, entry_id, value, principal.actor, reason)
-        after = view.calendar().entries(kind).get(entry_id)
-        return (
-            None if after is None else entry_json(runtime, principal, kind, after),
-            {"before": said, "after": value},
-        )
+    def shown() -> dict[str, Any] | None:
+        entry = view.calendar().entries(kind).get(entry_id)
+        return None if entry is None else entry_json(runtime, principal, kind, entry)
 
-    done = await audited(
+    done = await replaced(
         request,
         runtime,
         principal,
         "calendar_change",
         f"{kind}/{entry_id}",
         reason=reason,
-        data={"before": said, "after": value},
-        act=act,
+        before=shown(),
+        wanted=value,
+        check=lambda: _check_match(shown(), if_match),
+        keep=lambda: view.set_entry(kind, entry_id, value, principal.actor, reason),
+        after=lambda: (shown(), value),
     )
     if done is None:
         return Json({"id": entry_id, "gone": True})
@@ -219,13 +211,8 @@ def _may_change(runtime: Runtime, principal: Principal, entry: Booking | Works |
         may(principal, Action.CONFIGURE, area)
 
 
-def _check_match(
-    runtime: Runtime, principal: Principal, kind: str, entry: Booking | Works | Inspection | None, if_match: str | None
-) -> None:
-    if entry is not None:
-        match(if_match, entry_tag(entry_json(runtime, principal, kind, entry)))
-    elif if_match:
-        raise Problem(412, "somebody took this away after you read it")
+def _check_match(shown: dict[str, Any] | None, if_match: str | None) -> None:
+    match(if_match, None if shown is None else entry_tag(shown))
 
 
 def _check_free(bookings: list[Booking], wanted: Booking) -> None:
@@ -360,25 +347,22 @@ async def reset_entry(
     if not view.of_files(kind, entry_id) or view.change(kind, entry_id) is None:
         raise ConflictError(f"{kind} {entry_id!r} is as in the files, or in no file; there is nothing to go back to")
     _may_change(runtime, principal, before)
-    _check_match(runtime, principal, kind, before, if_match)
-    said = entry_json(runtime, principal, kind, before)
 
-    async def act() -> tuple[dict[str, Any], dict[str, Any]]:
-        async with runtime.changing:
-            _check_match(runtime, principal, kind, _find(runtime, kind, entry_id), if_match)
-            await view.reset_entry(kind, entry_id)
-        after = entry_json(runtime, principal, kind, _find(runtime, kind, entry_id))
-        return after, {"before": said, "after": after}
+    def shown() -> dict[str, Any]:
+        return entry_json(runtime, principal, kind, _find(runtime, kind, entry_id))
 
-    done = await audited(
+    done = await replaced(
         request,
         runtime,
         principal,
         "calendar_change",
         f"{kind}/{entry_id}",
         reason=body.reason,
-        data={"before": said, "after": "the files"},
-        act=act,
+        before=shown(),
+        wanted="the files",
+        check=lambda: _check_match(shown(), if_match),
+        keep=lambda: view.reset_entry(kind, entry_id),
+        after=lambda: (shown(), shown()),
     )
     return Json(done, headers={"ETag": entry_tag(done)})
 

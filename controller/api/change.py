@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from controller.api.runtime import Runtime
     from controller.identity.identity import Principal
 
-__all__ = ["audited"]
+__all__ = ["audited", "replaced"]
 
 T = TypeVar("T")
 
@@ -68,3 +68,40 @@ async def audited(
             {"Retry-After": "5"},
         ) from error
     return result
+
+
+async def replaced(
+    request: Request,
+    runtime: Runtime,
+    principal: Principal,
+    action: str,
+    target: str,
+    *,
+    reason: str,
+    before: Any,
+    wanted: Any,
+    check: Callable[[], None],
+    keep: Callable[[], Awaitable[None]],
+    after: Callable[[], tuple[T, Any]],
+) -> T:
+    """Put something else in the place of what people may change at the same time; of two the second is told.
+
+    `check` raises when what is there is not what the person read; it is asked again when nobody else can come between.
+    `keep` makes the change durable and has it take effect. The first line of audit has `before` and `wanted`, the
+    second `before` and what `after` says is there now; `after` gives the result as well.
+
+    Raises:
+        Problem: 409 or 412 from `check`; 503 as `audited`.
+        ShifuError: `keep` refused; that is audited too.
+    """
+    check()
+
+    async def act() -> tuple[T, dict[str, Any]]:
+        async with runtime.changing:
+            check()
+            await keep()
+        result, said = after()
+        return result, {"before": before, "after": said}
+
+    data = {"before": before, "after": wanted}
+    return await audited(request, runtime, principal, action, target, reason=reason, data=data, act=act)

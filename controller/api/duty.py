@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, Field, StringConstraints
 
 from controller.api.access import Allow, RuntimeDep, may
 from controller.api.body import Body, Item, Line, NameReply
-from controller.api.change import audited
-from controller.api.limit import match
+from controller.api.change import replaced
+from controller.api.limit import IfMatch, match
 from controller.api.problem import Problem
 from controller.api.render import Json, iso, name_json, parse_time
 from controller.api.runtime import Runtime
@@ -37,7 +37,6 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T[0-9:.]{4,15}(Z|[+-]\d{2}:\d{2})$")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "workday", "holiday", "every"]
-IfMatch = Annotated[str | None, Header(max_length=200)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_NS = 86_400_000_000_000
 
@@ -326,26 +325,24 @@ async def _put(
         RosterFrame(view.plan().contacts).read(duty, value)
     elif view.change(duty_id) is None:
         raise Problem(409, f"the roster of {duty_id} is as the files say already")
-    before = _entry(runtime, duty, *span)
-    match(if_match, _etag(before))
-    said = {key: before[key] for key in ("shifts", "substitutes")}
 
-    async def act() -> tuple[dict[str, Any], dict[str, Any]]:
-        async with runtime.changing:
-            # Once more, now that nobody else can come between.
-            match(if_match, _etag(_entry(runtime, _find(view.plan(), duty_id), *span)))
-            await view.set_roster(duty_id, value, principal.actor, reason)
-        after = _entry(runtime, _find(view.plan(), duty_id), *span)
-        return after, {"before": said, "after": {key: after[key] for key in said}}
+    def shown() -> dict[str, Any]:
+        return _entry(runtime, _find(view.plan(), duty_id), *span)
 
-    done = await audited(
+    def said(entry: dict[str, Any]) -> dict[str, Any]:
+        return {key: entry[key] for key in ("shifts", "substitutes")}
+
+    done = await replaced(
         request,
         runtime,
         principal,
         "roster_change",
         duty_id,
         reason=reason,
-        data={"before": said, "after": value},
-        act=act,
+        before=said(shown()),
+        wanted=value,
+        check=lambda: match(if_match, _etag(shown())),
+        keep=lambda: view.set_roster(duty_id, value, principal.actor, reason),
+        after=lambda: (shown(), said(shown())),
     )
     return Json(done, headers={"ETag": _etag(done)})

@@ -13,8 +13,9 @@ from controller.api.access import Allow, RuntimeDep
 from controller.api.body import Item, NameReply
 from controller.api.render import Json, iso, name_json
 from controller.api.runtime import Runtime
-from controller.energy.carbon import Used, emission, factor_of
+from controller.energy.carbon import emission, factor_of
 from controller.energy.counter import Counted, counted
+from controller.energy.figure import factor_figures
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 
@@ -198,17 +199,6 @@ def _span(total: _Sum, start_ns: int, end_ns: int) -> dict[str, Any]:
     }
 
 
-def _factor_json(used: Used) -> dict[str, Any]:
-    return {
-        "year": used.year,
-        "factor_year": used.factor.year,
-        "kg_per_kwh": used.factor.kg_per_kwh,
-        "source": used.factor.source,
-        "note": used.factor.note,
-        "provisional": used.provisional,
-    }
-
-
 @router.get("", response_model=EnergyReply)
 async def read_energy(runtime: RuntimeDep, principal: Viewer) -> Json:
     """Return energy and carbon of today and this month. Meters outside of what one may see are left out."""
@@ -267,6 +257,6 @@ async def read_energy(runtime: RuntimeDep, principal: Viewer) -> Json:
             ),
             "month": period(await span(month, month_ns), {"last_month": (await span(last_month, same_month))[0]}),
             "uses": uses,
-            "factors": [] if used is None else [_factor_json(used)],
+            "factors": [] if used is None else [factor_figures(used)],
         }
     )

@@ -7,14 +7,14 @@ import io
 import zipfile
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, StringConstraints
 from starlette.responses import Response
 
 from controller.api.access import Allow, RuntimeDep, may
 from controller.api.body import Address, Body, Item, Line
 from controller.api.change import audited
-from controller.api.limit import match
+from controller.api.limit import IfMatch, match
 from controller.api.render import Json, iso
 from controller.api.runtime import Runtime
 from controller.api.sheet import (
@@ -44,7 +44,6 @@ router = APIRouter(prefix="/inventory", tags=["commissioning"])
 _MOST_CHANGES = 2_000
 Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
 Reason = Annotated[Line, StringConstraints(min_length=1)]
-IfMatch = Annotated[str | None, Header(max_length=200)]
 
 
 class DeviceBody(Body):

@@ -21,11 +21,12 @@ from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.point.model import Limits, Point
 
-__all__ = ["match", "router"]
+__all__ = ["IfMatch", "match", "router"]
 
 router = APIRouter(prefix="/points", tags=["points"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
 Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
+IfMatch = Annotated[str | None, Header(max_length=200)]
 LONGEST_S = 366 * 86_400.0
 _KINDS = ("high_high", "high", "low", "low_low")
 
@@ -112,12 +113,16 @@ def _state(runtime: Runtime, point: Point) -> tuple[dict[str, Any], str]:
     return state, f'"{hashlib.sha256(orjson.dumps(state)).hexdigest()[:24]}"'
 
 
-def match(given: str | None, etag: str) -> None:
-    """Return when If-Match names the present state.
+def match(given: str | None, etag: str | None) -> None:
+    """Return when If-Match names the present state; None is that of a thing that is not there, and wants no header.
 
     Raises:
-        Problem: 428 without the header, 412 when the thing was changed meanwhile.
+        Problem: 428 without the header, 412 when the thing was changed or taken away meanwhile.
     """
+    if etag is None:
+        if given:
+            raise Problem(412, "somebody took this away after you read it")
+        return
     if not given:
         raise Problem(428, "the header If-Match is missing")
     if etag not in [part.strip() for part in given.split(",")]:
@@ -138,7 +143,7 @@ async def change_limits(
     principal: Engineer,
     address: Address,
     body: LimitsBody,
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_match: IfMatch = None,
 ) -> Json:
     """Change the limits of an analog point; they have effect at once and outlive a restart.
 

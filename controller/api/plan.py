@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ from controller.api.body import Address, Body, Finite, Item, Line, NameReply, Pa
 from controller.api.change import audited
 from controller.api.drawing import DrawingReply, drawing_json, drawings_of, store_of
 from controller.api.file import etag_of
-from controller.api.limit import match
+from controller.api.limit import IfMatch, match
 from controller.api.render import Json, iso, name_json
 from controller.api.runtime import Runtime
 from controller.errors import InvalidError, NotFoundError
@@ -292,7 +292,7 @@ async def change_plan(
     building: Address,
     floor: Address,
     body: PlanBody,
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_match: IfMatch = None,
 ) -> Json:
     """Change the plan of a floor; it has effect at once, outlives a restart, and is written nowhere into the files.
 
@@ -339,7 +339,7 @@ async def forget_plan(
     building: Address,
     floor: Address,
     reason: Annotated[Line, Query(min_length=1)],
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_match: IfMatch = None,
 ) -> Json:
     """Set the plan of a floor back to that of the files."""
     may(principal, Action.CONFIGURE, "")

@@ -6,14 +6,13 @@ needs the right in every area of the schedules that it touches.
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from fastapi.requests import Request
 
 from controller.api.access import Allow, RuntimeDep, may
-from controller.api.change import audited
+from controller.api.change import replaced
 from controller.api.entry import EndBody, GoneReply, Id
-from controller.api.limit import match
-from controller.api.problem import Problem
+from controller.api.limit import IfMatch, match
 from controller.api.render import Json, name_json
 from controller.api.runtime import Runtime
 from controller.api.schedule import (
@@ -36,7 +35,6 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 Engineer = Annotated[Principal, Depends(Allow(Action.CONFIGURE))]
-IfMatch = Annotated[str | None, Header(max_length=200)]
 Kind = Literal["plan", "exception"]
 MAX_EXCEPTIONS = 1_000
 
@@ -61,7 +59,6 @@ async def put_plan(
     value = body.model_dump(by_alias=True, exclude={"reason"})
     base = runtime.schedules.base().schedules.get(plan_id, before)
     ScheduleFrame.of(runtime.site()).changed(base, value)
-    match(if_match, plan_tag(runtime, before))
     return await _keep(request, runtime, principal, "plan", plan_id, value, body.reason, if_match)
 
 
@@ -89,7 +86,6 @@ async def put_exception(
             f"{other.title.zh} ({other.id}) says something else for {same} from {other.first} to {other.last}; "
             "choose other times or schedules, or change that one"
         )
-    _match_special(runtime, before, if_match)
     return await _keep(request, runtime, principal, "exception", exception_id, value, body.reason, if_match)
 
 
@@ -105,7 +101,6 @@ async def remove_exception(
     """Take an exception away; its history stays in the audit."""
     before = find_special(runtime, principal, exception_id)
     _may_change(principal, _of(runtime, before))
-    _match_special(runtime, before, if_match)
     return await _keep(request, runtime, principal, "exception", exception_id, None, body.reason, if_match)
 
 
@@ -124,22 +119,13 @@ async def reset_schedule(
     if kind == "plan":
         schedule = find_plan(runtime, principal, entry_id)
         _may_change(principal, [schedule])
-        match(if_match, plan_tag(runtime, schedule))
     else:
         special = find_special(runtime, principal, entry_id)
         _may_change(principal, _of(runtime, special) + _of(runtime, view.base().exceptions.get(entry_id)))
-        _match_special(runtime, special, if_match)
     change = change_json(runtime, kind, entry_id)
     if change is None or not change["of_files"]:
         raise ConflictError(f"{kind} {entry_id!r} is as in the files, or in no file; there is nothing to go back to")
     return await _keep(request, runtime, principal, kind, entry_id, None, body.reason, if_match, reset=True)
-
-
-def _match_special(runtime: Runtime, special: SpecialPeriod | None, if_match: str | None) -> None:
-    if special is not None:
-        match(if_match, special_tag(runtime, special))
-    elif if_match:
-        raise Problem(412, "somebody took this away after you read it")
 
 
 def _rows(runtime: Runtime, kind: str, id_: str) -> Any:
@@ -175,30 +161,27 @@ async def _keep(
     reset: bool = False,
 ) -> Json:
     """Keep a change, or end one; of two who read the same the second is told."""
-    view, before = runtime.schedules, _rows(runtime, kind, id_)
+    view = runtime.schedules
 
-    async def act() -> tuple[None, dict[str, Any]]:
-        async with runtime.changing:
-            # Once more, now that nobody else can come between.
-            if kind == "plan":
-                match(if_match, plan_tag(runtime, find_plan(runtime, principal, id_)))
-            else:
-                _match_special(runtime, view.timetable().exceptions.get(id_), if_match)
-            if reset:
-                await view.reset(kind, id_)
-            else:
-                await view.set(kind, id_, value, principal.actor, reason)
-        return None, {"before": before, "after": _rows(runtime, kind, id_)}
+    def check() -> None:
+        if kind == "plan":
+            match(if_match, plan_tag(runtime, find_plan(runtime, principal, id_)))
+        else:
+            special = view.timetable().exceptions.get(id_)
+            match(if_match, None if special is None else special_tag(runtime, special))
 
-    await audited(
+    await replaced(
         request,
         runtime,
         principal,
         "schedule_change",
         f"{kind}/{id_}",
         reason=reason,
-        data={"before": before, "after": "the files" if reset else value},
-        act=act,
+        before=_rows(runtime, kind, id_),
+        wanted="the files" if reset else value,
+        check=check,
+        keep=lambda: view.reset(kind, id_) if reset else view.set(kind, id_, value, principal.actor, reason),
+        after=lambda: (None, _rows(runtime, kind, id_)),
     )
     if kind == "plan":
         schedule = find_plan(runtime, principal, id_)

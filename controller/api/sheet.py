@@ -18,7 +18,7 @@ from controller.settings.file import DeviceRow, EquipmentRow
 from controller.settings.inventory import Inventory
 from controller.settings.overlay import Change
 from controller.settings.problem import Problem, SettingsError, shown
-from controller.settings.read import check_row
+from controller.settings.row import check_row
 from controller.settings.source import Source
 
 __all__ = [

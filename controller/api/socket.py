@@ -10,9 +10,10 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from controller.api.access import principal_of, runtime_of, same_origin
+from controller.api.client import CLOSE_FLOOD, CLOSE_SLOW, Client
 from controller.api.guard import Bucket
 from controller.api.problem import problem_response
-from controller.api.stream import CLOSE_FLOOD, CLOSE_SLOW, Client, StreamHub
+from controller.api.stream import StreamHub
 from controller.identity.permission import Action
 
 __all__ = ["INBOUND", "SUBPROTOCOL", "router"]

@@ -5,13 +5,13 @@ import math
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import ConfigDict, StringConstraints
 
 from controller.api.access import Allow, RuntimeDep, healthy, may
 from controller.api.body import Address, Body, Item, Line, NameReply
-from controller.api.change import audited
-from controller.api.limit import LimitChangeReply, match
+from controller.api.change import replaced
+from controller.api.limit import IfMatch, LimitChangeReply, match
 from controller.api.render import Json, finite, iso, name_json
 from controller.api.runtime import Runtime
 from controller.identity.identity import Principal
@@ -376,7 +376,7 @@ async def switch_strategy(
     principal: Engineer,
     strategy: Address,
     body: ModeBody,
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_match: IfMatch = None,
 ) -> Json:
     """Switch a strategy: run, dry run (it decides and writes nothing) or off. In effect at its next turn, and kept.
 
@@ -386,25 +386,17 @@ async def switch_strategy(
     for action in (Action.CONFIGURE, Action.COMMAND):
         may(principal, action, "")
     healthy(runtime)
-    match(if_match, _etag(status))
-    before = status.mode
-
-    async def act() -> tuple[None, dict[str, Any]]:
-        async with runtime.changing:
-            # Once more, now that nobody else can come between.
-            match(if_match, _etag(runtime.strategies.status(strategy)))
-            await runtime.strategies.set_mode(strategy, body.mode, principal.actor, body.reason)
-        return None, {"before": before, "after": body.mode}
-
-    await audited(
+    status = await replaced(
         request,
         runtime,
         principal,
         "strategy_change",
         strategy,
         reason=body.reason,
-        data={"before": before, "after": body.mode},
-        act=act,
+        before=status.mode,
+        wanted=body.mode,
+        check=lambda: match(if_match, _etag(runtime.strategies.status(strategy))),
+        keep=lambda: runtime.strategies.set_mode(strategy, body.mode, principal.actor, body.reason),
+        after=lambda: (runtime.strategies.status(strategy), body.mode),
     )
-    status = runtime.strategies.status(strategy)
     return Json(_detail(runtime, principal, status), headers={"ETag": _etag(status)})

@@ -2,8 +2,7 @@
 
 Everything is encoded once a topic and class of privacy (set of areas that may be seen), and every client has its own
 bounded queue and its own task: a client that stops reading delays nobody (measured elsewhere: with a plain loop over
-`send` one deaf client froze all). A slow client gets the latest value instead of the backlog: beyond a few frames its
-queue of a topic is replaced by one snapshot made at the moment of sending.
+`send` one deaf client froze all). What waits for a client is bounded (`controller.api.client`).
 
 Alarms before values, always.
 """
@@ -11,34 +10,29 @@ Alarms before values, always.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from controller.api.client import CLOSE_ENDED, CONTROL, DRILL, WHOLE, Channel, Client
 from controller.api.frame import encode_frame
 from controller.api.render import impersonal
+from controller.api.topic import members
 from controller.identity.permission import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from controller.api.client import Areas
     from controller.identity.identity import Principal
     from controller.point.model import Site
     from controller.point.table import PointTable
     from drivers.driver import Clock
 
-    Areas = frozenset[str] | None
-    """Areas that a client may see; None means all."""
-
-__all__ = ["CLOSE_ENDED", "CLOSE_FLOOD", "CLOSE_SLOW", "Client", "StreamHub"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["StreamHub"]
 
 HEARTBEAT_S = 1.0
 RECHECK_S = 5.0
@@ -47,104 +41,10 @@ SEND_S = 5.0
 """A send that takes longer closes the client."""
 TOPICS = 64
 """Subscriptions of one client."""
-FRAMES = 8
-"""Delta frames of one topic that wait for one client before a snapshot replaces them."""
-TEXTS = 512
-"""Text messages that wait for one client."""
 EVENTS = 200
 """Events of one message: the newest of a turn. Of the others the client is told the number."""
 
-CLOSE_ENDED = 4401
-"""The session has ended or its rights have changed: sign in, then connect again."""
-CLOSE_SLOW = 4408
-"""The client does not read."""
-CLOSE_FLOOD = 4429
-"""The client sends too much."""
-
-CONTROL = "control"
-"""Answers to the client itself; they are never dropped."""
-DRILL = "drill"
-"""How the drill under way stands; the latest takes the place of one that still waits, and is never dropped."""
-
 _LISTS = ("alarms", "devices", "commands", "events", "calendar", "fire")
-_WHOLE = frozenset({"alarms", "devices", "fire"})
-"""Of these a client that was left behind, or has just come, is sent the present whole."""
-
-
-@dataclass(slots=True, eq=False)
-class Channel:
-    """One topic of values as one class of clients sees it."""
-
-    topic: str
-    areas: Areas
-    id: int
-    numbers: NDArray[np.int32]
-    member: NDArray[np.bool_]
-    sequence: int = 1
-    clients: set[Client] = field(default_factory=set)
-    snapshot: bytes = b""
-    snapshot_of: tuple[int, float] = (-1, -1.0)
-
-
-class Client:
-    """One open socket: what waits for it."""
-
-    def __init__(self, principal: Principal) -> None:
-        """Begin without subscriptions."""
-        self.principal = principal
-        self.areas: Areas = principal.permissions.areas(Action.VIEW)
-        self.channels: dict[str, Channel] = {}
-        self.lists: set[str] = set()
-        self.texts: deque[tuple[str, bytes]] = deque()
-        self.frames: dict[Channel, deque[bytes]] = {}
-        self.stale: set[Channel] = set()
-        """Channels whose next frame is a snapshot made when it is sent."""
-        self.stale_lists: set[str] = set()
-        self.dropped = 0
-        self.close_code = 0
-        self.wake = asyncio.Event()
-
-    def sees(self, area: str) -> bool:
-        """Tell whether the client may see things of an area."""
-        return self.areas is None or (bool(area) and area in self.areas)
-
-    def text(self, message: bytes, topic: str = CONTROL) -> None:
-        """Queue a text message. Beyond the bound alarms and devices are sent whole again, the rest is lost, counted."""
-        if topic in self.stale_lists:
-            return
-        if len(self.texts) >= TEXTS:
-            kept = [entry for entry in self.texts if entry[0] in {CONTROL, DRILL}]
-            self.dropped += len(self.texts) - len(kept)
-            self.texts = deque(kept)
-            self.stale_lists.update(self.lists & _WHOLE)
-            if len(kept) >= TEXTS:
-                self.end(CLOSE_FLOOD)
-                return
-        if topic not in self.stale_lists:
-            self.texts.append((topic, message))
-        self.wake.set()
-
-    def latest(self, message: bytes, topic: str) -> None:
-        """Queue a text message in the place of one of the same topic that still waits."""
-        self.texts = deque(entry for entry in self.texts if entry[0] != topic)
-        self.texts.append((topic, message))
-        self.wake.set()
-
-    def frame(self, channel: Channel, frame: bytes) -> None:
-        """Queue a delta frame; beyond the bound a snapshot takes the place of all."""
-        if channel not in self.stale:
-            waiting = self.frames.setdefault(channel, deque())
-            waiting.append(frame)
-            if len(waiting) > FRAMES:
-                self.dropped += len(waiting)
-                waiting.clear()
-                self.stale.add(channel)
-        self.wake.set()
-
-    def end(self, code: int) -> None:
-        """Have the socket closed."""
-        self.close_code = self.close_code or code
-        self.wake.set()
 
 
 class StreamHub:
@@ -358,7 +258,7 @@ class StreamHub:
         if topic in _LISTS:
             client.lists.add(topic)
             client.text(_json({"type": "subscribed", "topic": topic, "id": 0}))
-            if topic in _WHOLE:
+            if topic in WHOLE:
                 client.stale_lists.add(topic)
             client.wake.set()
             return
@@ -453,34 +353,7 @@ class StreamHub:
         return channel
 
     def _members(self, topic: str, areas: Areas) -> NDArray[np.int32]:
-        site = self._site()
-        kind, _, name = topic.partition(":")
-        wanted: Iterable[Any]
-        if topic == "overview":
-            wanted = (site.points[address] for address in self._overview() if address in site.points)
-        elif kind == "system" and name:
-            # `system:meter/power,energy_import`: of a large system only the points with these last words.
-            name, _, tags = name.partition("/")
-            last = frozenset(tags.split(",")) if tags else None
-            inside = {entry.address for entry in site.equipment.values() if entry.system == name}
-            wanted = (
-                point
-                for point in site.points.values()
-                if point.equipment in inside and (last is None or point.address.rsplit(".", 1)[1] in last)
-            )
-        elif kind == "floor" and name:
-            building, _, floor = name.partition("/")
-            here = {e.address for e in site.equipment.values() if (e.building, e.floor) == (building, floor)}
-            wanted = (point for point in site.points.values() if point.equipment in here)
-        elif kind == "equipment" and name:
-            wanted = site.of_equipment(name)
-        elif kind == "point" and name in site.points:
-            wanted = (site.points[name],)
-        else:
-            wanted = ()
-        numbers = [point.number for point in wanted if areas is None or (point.area and point.area in areas)]
-        limit = len(self._table().value)
-        return np.array(sorted({number for number in numbers if 0 <= number < limit}), np.int32)
+        return members(topic, areas, self._site(), self._overview, len(self._table().value))
 
     def _mask(self, numbers: NDArray[np.int32]) -> NDArray[np.bool_]:
         mask = np.zeros(len(self._table().value), np.bool_)

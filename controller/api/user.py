@@ -4,13 +4,13 @@ import hashlib
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from controller.api.access import Allow, RuntimeDep, address_of, healthy, may
 from controller.api.body import Address, Body, Cursor, Item, Limit, Line, Page, page_of
-from controller.api.limit import match
+from controller.api.limit import IfMatch, match
 from controller.api.render import Json, iso
 from controller.errors import InvalidError
 from controller.identity.account import User, check_areas
@@ -24,7 +24,6 @@ Manager = Annotated[Principal, Depends(Allow(Action.MANAGE_USERS))]
 DisplayName = Annotated[Line, StringConstraints(min_length=1, max_length=80)]
 RoleName = Annotated[Role, Field(strict=False)]
 Areas = Annotated[list[Address], Field(max_length=200)]
-IfMatch = Annotated[str | None, Header(max_length=200)]
 
 
 class UserBody(Body):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from controller.command.admission import Request, admit
 from controller.command.hold import emptied, refusal
-from controller.command.order import Command, Order, Outcome, SlotRow
+from controller.command.order import Command, Order, Outcome, slot_row
 from controller.command.priority import (
     EMPTY,
     MINIMUM_TIME,
@@ -28,6 +28,7 @@ from controller.command.priority import (
 )
 from controller.command.target import Counts, Target
 from controller.errors import ConflictError, NotFoundError
+from controller.journal.entry import SlotRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -387,7 +388,7 @@ class Arbiter:
             if (held.owner, held.value) == (found.owner, found.value) if held else found.value is None:
                 self._hold(target, filled(target.array, found.slot, former))
                 if found.slot in RECORDED and not target.spec.momentary:
-                    rows.append(SlotRow.of(found.point, found.slot, former))
+                    rows.append(slot_row(found.point, found.slot, former))
         if target is not None and target.pending == command:
             target.pending = ""
             if not target.spec.momentary and winner(target.array) and target.wanted() != target.sent:

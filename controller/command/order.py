@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from controller.journal.entry import SlotRow
+
 if TYPE_CHECKING:
     from controller.command.priority import Slot
     from controller.point.model import Point
 
-__all__ = ["Command", "Order", "Outcome", "SlotRow"]
+__all__ = ["Command", "Order", "Outcome", "slot_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,8 @@ class Outcome:
     """False when it is certain that nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotRow:
-    """A slot as the state database keeps it."""
-
-    point: str
-    slot: int
-    value: float | None
-    """None empties it."""
-    owner: str = ""
-    reason: str = ""
-    since_ns: int = 0
-    until_ns: int | None = None
-
-    @classmethod
-    def of(cls, point: str, number: int, slot: Slot | None) -> SlotRow:
-        """Return the row of one slot of a point."""
-        if slot is None:
-            return cls(point, number, None)
-        return cls(point, number, slot.value, slot.owner, slot.reason, slot.since_ns, slot.until_ns)
+def slot_row(point: str, number: int, slot: Slot | None) -> SlotRow:
+    """Return a slot of a point as the state database keeps it; None is an empty one."""
+    if slot is None:
+        return SlotRow(point, number, None)
+    return SlotRow(point, number, slot.value, slot.owner, slot.reason, slot.since_ns, slot.until_ns)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from controller.point.model import Equipment, Point
     from controller.settings.file import AlarmRow
-    from controller.settings.read import Placed
+    from controller.settings.row import Placed
 
 __all__ = ["communication_alarms", "point_alarms", "with_limits"]
 

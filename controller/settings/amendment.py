@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.settings.file import DeviceRow, EquipmentRow
 from controller.settings.problem import Problem
-from controller.settings.read import Placed, check_row
+from controller.settings.row import Placed, check_row
 from controller.settings.source import Source
 
 if TYPE_CHECKING:

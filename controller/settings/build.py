@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from controller.point.registry import Registry
     from controller.settings.file import DeviceRow, NameRow
     from controller.settings.library import Library
-    from controller.settings.read import Placed, Rows
+    from controller.settings.read import Rows
+    from controller.settings.row import Placed
     from drivers.profile import Profile, ProfilePoint
 
 __all__ = ["MAX_POINTS", "SCHEMES", "Builder", "Endpoints"]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from controller.point.model import Area, Building, Equipment, Site
     from controller.settings.overlay import Change
-    from controller.settings.read import Placed, Rows
+    from controller.settings.read import Rows
+    from controller.settings.row import Placed
 
 __all__ = ["CALENDAR", "KINDS", "Calendar", "Frame", "build_calendar", "entry_key", "lay_calendar"]
 

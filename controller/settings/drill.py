@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from controller.point.model import Building, Point
     from controller.settings.file import LongNameRow, NameRow
-    from controller.settings.read import Placed, Rows
+    from controller.settings.read import Rows
+    from controller.settings.row import Placed
     from controller.settings.scenario import InjectRow, ScenarioRow
 
 __all__ = ["scenarios"]

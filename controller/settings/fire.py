@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from controller.point.model import Equipment, Point
-    from controller.settings.read import Placed, Rows
+    from controller.settings.read import Rows
+    from controller.settings.row import Placed
     from drivers.driver import Device
 
 __all__ = ["CauseRow", "EffectRow", "FireHeadRow", "HoldRow", "fire_table"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from controller.settings.load import Files
     from controller.settings.overlay import Change
     from controller.settings.problem import Problem
-    from controller.settings.read import Placed
+    from controller.settings.row import Placed
 
 __all__ = ["Inventory", "Sheet", "export"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from controller.point.model import Building, Equipment, Point
     from controller.settings.file import PlanRow
-    from controller.settings.read import Placed
+    from controller.settings.row import Placed
 
 __all__ = ["floor_plans", "picture_problem", "regular_file"]
 

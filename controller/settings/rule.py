@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from controller.point.model import Equipment, Site
     from controller.point.registry import Registry
     from controller.settings.file import RuleRow
-    from controller.settings.read import Placed
+    from controller.settings.row import Placed
     from drivers.driver import Clock
 
 __all__ = ["check_rules", "rules", "virtual_points"]

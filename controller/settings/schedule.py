@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from controller.point.model import Equipment, Point, Site
     from controller.settings.overlay import Change
-    from controller.settings.read import Placed, Rows
+    from controller.settings.read import Rows
+    from controller.settings.row import Placed
     from controller.settings.schedule_row import ModeRow
 
 __all__ = ["SCHEDULE", "SLOT", "ScheduleFrame", "build_timetable", "lay_timetable", "schedule_key"]

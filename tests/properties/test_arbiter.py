@@ -13,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.hold import ALL_HELD, Hold
-from controller.command.order import Command, Order, Outcome, SlotRow
+from controller.command.order import Command, Order, Outcome
 from controller.command.priority import RESTORED
 from controller.errors import ConflictError, ForbiddenError, UnavailableError
+from controller.journal.entry import SlotRow
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, cast
 from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
-from controller.command.order import SlotRow
 from controller.cycle import Cycle, Parts
 from controller.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
 from controller.field.field import Field
 from controller.field.inbox import Inbox
+from controller.journal.entry import SlotRow
 from controller.point.registry import Registry
 from controller.point.table import PointTable
 from controller.recorder import Recorder
@@ -157,9 +157,7 @@ class MemoryJournal:
         if slot.value is None:
             self.slots.pop((slot.point, slot.slot), None)
         else:
-            self.slots[slot.point, slot.slot] = SlotRow(
-                slot.point, slot.slot, slot.value, slot.owner, slot.reason, slot.since_ns, slot.until_ns
-            )
+            self.slots[slot.point, slot.slot] = slot
 
     def fire(self, rows: Sequence[Any], state: Mapping[str, Any] | None) -> None:
         self._do(lambda: self._fire(rows, state))

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.alarm.definition import AlarmEntry
-    from controller.command.order import Command, SlotRow
+    from controller.command.order import Command
+    from controller.journal.entry import SlotRow
     from controller.strategy.strategy import Entry
 
 __all__ = ["StrategyBuilding", "Written"]

@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
 import pytest
 from argon2 import PasswordHasher
 
-from controller.alarm.definition import AlarmDefinition, AlarmEntry
+from controller.alarm.definition import AlarmEntry
 from controller.alarm.engine import AlarmEngine
 from controller.api.app import create_app
 from controller.api.runtime import ApiSettings, CalendarView, LimitChange, NotifyView, Runtime, StrategyView
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
-from controller.command.order import Command, SlotRow
+from controller.command.order import Command
 from controller.cycle import Parts
 from controller.drill.engine import DrillEngine, Record
-from controller.drill.presence import Person, Presence
-from controller.drill.scenario import Assembly, Goal, Inject, Scenario, Step
 from controller.energy.carbon import Factor
-from controller.field.field import DeviceStatus
-from controller.history.store import Before, Buckets, Series
 from controller.identity.identity import Identity
 from controller.identity.password import PasswordVault
 from controller.identity.permission import Role
 from controller.job import InlineJobs
 from controller.journal import entry as row
+from controller.journal.entry import SlotRow
 from controller.journal.journal import InlineExecutor, Journal
 from controller.maintenance.works import outages
 from controller.notify.desk import NotifyDesk
-from controller.notify.plan import ChannelSpec, Contact, NotifyPlan, Route, Target, Way
-from controller.notify.plan import Step as RouteStep
+from controller.notify.plan import NotifyPlan
 from controller.notify.push import VapidKey
-from controller.notify.roster import Duty, Hours, Shift
-from controller.plan.plan import Drawing, Plan, Zone
-from controller.plan.store import DrawingStore, digest
-from controller.point.model import Area, Building, Document, Equipment, Floor, Limits, Name, Point, Site, WriteSpec
+from controller.plan.plan import Plan
+from controller.plan.store import DrawingStore
+from controller.point.model import Limits, Name, Site
 from controller.point.table import PointTable
 from controller.report.desk import Desk
 from controller.rule.engine import RuleEngine
@@ -51,234 +45,41 @@ from controller.safety.effect import expected
 from controller.safety.fire import FirePicture, FireStatus, ZonePicture
 from controller.safety.response import Burning, Phase, Response
 from controller.safety.watch import FireRecord, FireWatch
-from controller.schedule.booking import Venue, in_use
-from controller.settings.calendar import Calendar, Frame, entry_key, lay_calendar
-from controller.settings.energy import EndUse, EnergyPlan, Fleet, Vehicle, books_of
+from controller.schedule.booking import in_use
+from controller.settings.calendar import Calendar, entry_key, lay_calendar
+from controller.settings.energy import EndUse, EnergyPlan, Fleet, books_of
 from controller.settings.overlay import Change, forget, store
 from controller.settings.roster import lay_rosters, roster_key
-from controller.strategy.demand import Demand
 from controller.strategy.engine import StrategyEngine
-from controller.strategy.shed import Comfort, Group, Item
-from controller.strategy.strategy import Entry
-from drivers.errors import DeviceTimeoutError
-from drivers.picture import Picture
 from drivers.reading import Readings
+from tests.services.hall import (
+    CAR,
+    DRAWING,
+    MANUAL,
+    SCENARIO,
+    START_NS,
+    build_alarms,
+    build_calendar,
+    build_notify,
+    build_plan,
+    build_site,
+    build_strategies,
+)
+from tests.services.memory import KnownPresence, MemoryField, MemoryHistory
 from tests.services.stock import Stock
 from tests.services.timetable import ScheduleDesk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from fastapi import FastAPI
 
     from controller.drill.signal import Signal
-    from controller.maintenance.inspection import Inspection
-    from controller.maintenance.works import Works
-    from controller.schedule.booking import Booking
     from controller.strategy.strategy import Mode
 
-CAR = Vehicle("car-01", "XEV-0001", "秘書處", 60.0, 11.0, "08:30", "F1EE7001", "assumed")
-START_NS = 1_767_225_600_000_000_000
 PASSWORD = "four quiet words here"
 ORIGIN = "http://127.0.0.1:8080"
-
-
-DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 800"><path d="M0 0h1200v800H0z"/></svg>'
-MANUAL = b"%PDF-1.4 how to run it"
-
-
-def build_plan() -> Plan:
-    """The plan of the files: one zone, whose equipment is laid out by itself."""
-    zone = Zone("west", Name("西區", "West"), ((0.0, 0.0), (600.0, 0.0), (600.0, 800.0), (0.0, 800.0)))
-    drawing = Drawing(digest(DRAWING), "svg", 1200.0, 800.0, "plans/hall.svg")
-    return Plan("hall", "1F", 1200.0, 800.0, drawing, (zone,))
-
-
-def build_strategies() -> tuple[Entry, ...]:
-    """Demand limiting with one room to shed."""
-    room = Comfort(Name("西區", "West"), "hall.hvac.ahu1.zone_temp", "hall.hvac.ahu1.zone_temp_sp")
-    group = Group("rooms", Name("房間", "Rooms"), 1, "raise", (0.5, 1.0), "K", kw=20.0)
-    item = Item("hall.hvac.ahu1.zone_temp_sp", "hall.hvac.ahu1", room.name, group, (room,), low=18.0, high=28.0)
-    return (Entry(Demand("hall.electrical.tx1.power", 1000.0, (item,)), "run"),)
-
-
-def build_site(generation: int = 1) -> Site:
-    def name(text: str) -> Name:
-        return Name(f"{text}號", text)
-
-    rated: dict[str, dict[str, float | str]] = {
-        "tx1": {"rated_kva": 2000.0, "feeds": "hall.electrical.lv1"},
-        "ch1": {"rated_kw": math.inf},
-    }
-    manual = Document("manual", name("manual"), "documents/ahu.pdf", "application/pdf", len(MANUAL), digest(MANUAL))
-    equipment = {}
-    for short, cls, system, area in (
-        ("tx1", "transformer", "electrical", "substation"),
-        ("ahu1", "ahu", "hvac", "west"),
-        ("ch1", "chiller", "plant", "plant"),
-    ):
-        address = f"hall.{system}.{short}"
-        equipment[address] = Equipment(
-            address,
-            cls,
-            name(address),
-            "hall",
-            system,
-            "1F",
-            area,
-            parameters=rated.get(short, {}),
-            documents=(manual,) if short == "ahu1" else (),
-        )
-    numbers = itertools.count()
-
-    def point(equip: str, tag: str, unit: str, **more: Any) -> Point:
-        address = f"{equip}.{tag}"
-        values = {"kind": "analog", "device": "dev-" + equip.rpartition(".")[2], "tag": tag, **more}
-        area = equipment[equip].area
-        return Point(next(numbers), address, unit=unit, name=name(tag), equipment=equip, area=area, **values)
-
-    points = [
-        point("hall.electrical.tx1", "winding_temp_a", "°C", low=-20, high=250, limits=Limits(150.0, 130.0)),
-        point("hall.electrical.tx1", "power", "kW"),
-        point("hall.hvac.ahu1", "zone_temp", "°C"),
-        point("hall.hvac.ahu1", "zone_temp_sp", "°C", low=16, high=30, write=WriteSpec(18.0, 28.0, 26.0)),
-        point(
-            "hall.hvac.ahu1",
-            "mode",
-            "",
-            kind="multistate",
-            states=((0, name("off")), (1, name("on"))),
-            write=WriteSpec(0.0, 1.0),
-        ),
-        point("hall.plant.ch1", "enable", "", kind="binary", write=WriteSpec(0.0, 1.0)),
-        point("hall.plant.ch1", "cop", "", device=""),
-    ]
-    floors = (Floor("B1", -1, name("B1")), Floor("1F", 1, name("1F")))
-    return Site(
-        id="hall",
-        name=name("Hall"),
-        timezone="Asia/Taipei",
-        generation=generation,
-        buildings={"hall": Building("hall", name("Hall"), floors)},
-        areas={area: Area(area, name(area), "hall") for area in ("substation", "west", "plant")},
-        equipment=equipment,
-        points={entry.address: entry for entry in points},
-    )
-
-
-class MemoryField:
-    """States of devices that the test sets."""
-
-    def __init__(self) -> None:
-        self.devices = {
-            device: DeviceStatus(
-                id=device,
-                profile="site-standard",
-                protocol="modbus",
-                endpoint="tcp://10.0.0.1:502",
-                unit=1,
-                equipment=equipment,
-                points=2,
-                state="good",
-                last_good_ns=START_NS,
-                since_ns=START_NS,
-                polls=3,
-                errors=0,
-                timeouts=0,
-                refused=0,
-                latency_p95_ms=math.nan,
-                message="",
-                keepalives=0,
-                writes=0,
-            )
-            for device, equipment in (
-                ("dev-tx1", "hall.electrical.tx1"),
-                ("dev-ahu1", "hall.hvac.ahu1"),
-                ("dev-ch1", "hall.plant.ch1"),
-            )
-        }
-
-        self.pictures: dict[str, Picture] = {}
-        self.asked: list[str] = []
-
-    def statuses(self) -> list[DeviceStatus]:
-        return list(self.devices.values())
-
-    async def picture(self, device: str) -> Picture:
-        self.asked.append(device)
-        if device not in self.pictures:
-            raise DeviceTimeoutError(f"{device}: no picture")
-        return self.pictures[device]
-
-
-class MemoryHistory:
-    """Readings that the test puts in, answered in the shapes of the contract."""
-
-    def __init__(self) -> None:
-        self.readings: dict[int, list[tuple[int, float, int]]] = {}
-        self.error: Exception | None = None
-
-    async def raw(self, numbers: Sequence[int], start_ns: int, end_ns: int, limit: int = 100_000) -> list[Series]:
-        if self.error:
-            raise self.error
-        found = []
-        for number in numbers:
-            rows = sorted(self.readings.get(number, []))
-            inside = [r for r in rows if start_ns <= r[0] < end_ns]
-            earlier = [r for r in rows if r[0] < start_ns]
-            kept = inside[:limit]
-            found.append(
-                Series(
-                    number,
-                    np.array([r[0] for r in kept], np.int64),
-                    np.array([r[1] for r in kept], np.float64),
-                    np.array([r[2] for r in kept], np.uint8),
-                    earlier[-1] if earlier else None,
-                    truncated=len(inside) > limit,
-                )
-            )
-        return found
-
-    async def before(self, numbers: Sequence[int], time_ns: int) -> list[Before | None]:
-        return [series.before for series in await self.raw(numbers, time_ns, time_ns + 1)]
-
-    async def aggregate(self, numbers: Sequence[int], start_ns: int, end_ns: int, bucket_ns: int) -> list[Buckets]:
-        found = []
-        for series in await self.raw(numbers, start_ns, end_ns):
-            place = (series.time_ns - start_ns) // bucket_ns
-            columns: list[list[float]] = [[] for _ in range(7)]
-            for bucket in np.unique(place):
-                values = series.value[place == bucket]
-                good = (series.quality[place == bucket] < 64) & np.isfinite(values)
-                kept = values[good] if good.any() else np.array([np.nan])
-                line = (start_ns + int(bucket) * bucket_ns, len(values), kept.min(), kept.max(), kept.mean(), kept[-1])
-                for column, value in zip(columns, (*line, good.mean()), strict=True):
-                    column.append(float(value) if column is not columns[0] else value)
-            arrays = [np.array(column, np.float64) for column in columns[2:]]
-            start, count = (np.array(column, np.int64) for column in columns[:2])
-            found.append(Buckets(series.number, start, count, *arrays))
-        return found
-
-
-def build_notify(hook: str = "http://127.0.0.1:9/hook") -> NotifyPlan:
-    """Phones and a webhook that nobody answers; a duty by day, and operators the rest of the time."""
-    channels = {
-        "phone": ChannelSpec("phone", "push", Name("推播", "Push")),
-        "hook": ChannelSpec("hook", "webhook", Name("網路", "Hook"), url=hook),
-        "mail": ChannelSpec(
-            "mail", "mail", Name("郵件", "Mail"), missing=Name("環境變數 X 未設定", "environment variable X is not set")
-        ),
-    }
-    ways = (Way("phone"), Way("hook"), Way("mail", "secret-box@hall.invalid"))
-    contacts = {
-        "room": Contact("room", Name("中控室", "Control room"), ways, role="operator"),
-        "engineer": Contact("engineer", Name("工程師", "Engineer"), ways[1:], user="u.operator"),
-    }
-    shifts = (Shift(Hours(("workday",), 480, 1080), ("engineer",)),)
-    duty = Duty("plant", Name("機電值勤", "Plant duty"), shifts, ("room",))
-    route = Route("all", Name("全部", "All"), (RouteStep(0, (Target("duty", "plant"),)),))
-    return NotifyPlan(contacts, {"plant": duty}, (route,), channels, hosts=("127.0.0.1",))
 
 
 @dataclass
@@ -345,33 +146,6 @@ class House:
         return f"{address}#high"
 
 
-SCENARIO = Scenario(
-    "tea",
-    Name("茶水間火警", "Fire in the tea room"),
-    "hall",
-    "1F",
-    3600.0,
-    injects=(
-        Inject("detector", 0.0, Name("探測器動作", "a detector"), "reporting", 120.0, "hall.hvac.ahu1.mode", 1.0),
-        Inject("smoke", 60.0, Name("有煙", "smoke")),
-    ),
-    goals=(Goal("out", "accounted", Name("全員到齊", "everybody out"), 900.0),),
-    assembly=(Assembly("plaza", Name("廣場", "Plaza")),),
-    steps=(Step("told", Name("已通知", "everybody is told")),),
-)
-
-
-class KnownPresence(Presence):
-    """Everybody whom a test put into the building."""
-
-    def inside(self, now_ns: int) -> list[Person]:
-        return [
-            Person("p-1", "west", "1F", "hall.access.w_01f_1", now_ns - 1_000_000_000),
-            Person("p-2", "west", "1F", "hall.access.w_01f_1", now_ns - 1_000_000_000),
-            Person("p-3", "plant", "B1", "hall.access.p_b1_1", now_ns - 1_000_000_000),
-        ]
-
-
 class Browser:
     """An HTTP client that sends what a browser of the control room sends."""
 
@@ -389,63 +163,6 @@ class Browser:
         reply = await self("POST", "/session", json={"username": name, "password": password})
         self.csrf = reply.json().get("csrf", "")
         return reply
-
-
-def _alarms() -> list[AlarmDefinition]:
-    shared: dict[str, Any] = {
-        "equipment": "hall.electrical.tx1",
-        "system": "electrical",
-        "area": "substation",
-        "floor": "1F",
-    }
-    return [
-        AlarmDefinition(
-            id="hall.electrical.tx1.winding_temp_a#high",
-            kind="high",
-            number=0,
-            point="hall.electrical.tx1.winding_temp_a",
-            device="dev-tx1",
-            limit=130.0,
-            unit="°C",
-            priority=2,
-            text=Name("繞組溫度過高", "Winding temperature high"),
-            **shared,
-        ),
-    ]
-
-
-def build_calendar(site: Site) -> Calendar:
-    """A calendar with something of everything; the clock of the house begins on 2026-01-01 08:00 in Taipei."""
-    frame = Frame.of(site)
-    hall = Venue("hall", Name("大廳", "Hall"), "west", "1F", ("hall.hvac.ahu1",))
-    works = {
-        "kind": "maintenance",
-        "title": {"zh": "主機保養", "en": "Service"},
-        "from": "2026-01-10",
-        "to": "2026-01-12",
-        "equipment": ["hall.plant.ch1"],
-    }
-    inspection = {
-        "kind": "service",
-        "title": {"zh": "變壓器檢查", "en": "Inspection of the transformer"},
-        "basis": "電業法",
-        "interval_months": 6,
-        "last_done": "2025-06-01",
-        "equipment": ["hall.electrical.*"],
-    }
-    booking = {
-        "venue": "hall",
-        "title": {"zh": "市集", "en": "Fair"},
-        "start": "2026-01-03T09:00:00+08:00",
-        "end": "2026-01-03T17:00:00+08:00",
-    }
-    venues = {"hall": hall}
-    return Calendar(
-        venues=venues,
-        bookings=(cast("Booking", frame.read("booking", "b1", booking, venues)),),
-        works=(cast("Works", frame.read("works", "w1", works, venues)),),
-        inspections=(cast("Inspection", frame.read("inspection", "i1", inspection, venues)),),
-    )
 
 
 async def open_house(
@@ -601,7 +318,7 @@ async def open_house(
         engine.look()
 
     engine = StrategyEngine(lambda: entries, lambda: table, lambda: arbiter, lambda: house.runtime.alarms, clock)
-    alarms = AlarmEngine(_alarms(), clock, record_alarm)
+    alarms = AlarmEngine(build_alarms(), clock, record_alarm)
 
     def record_fire(item: FireRecord) -> None:
         rows = [row.FireRow(item.response, item.time_ns, note.event, who=note.who) for note in item.notes]

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from controller.api.render import parse_time
 from controller.identity.permission import Role
 from controller.notify.link import digest
-from tests.integration.api.conftest import build_notify
+from tests.services.hall import build_notify
 from tests.services.receiver import Post, WebReceiver
 
 SHIFT = {"days": ["every"], "from": "00:00", "to": "00:00", "contacts": ["room"]}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.api.stream import Client
+from controller.api.client import Client
 from controller.identity.permission import Role
 from controller.journal.entry import AuditRow
 from controller.point.model import Equipment, Name, Point, WriteSpec

@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from controller.api import guard as guard_module
 from controller.api import server as server_module
 from controller.api import stream as stream_module
+from controller.api.client import CLOSE_ENDED, CLOSE_FLOOD
 from controller.api.runtime import ApiSettings
 from controller.api.server import HttpSettings, build_server
 from controller.clock import SystemClock
@@ -243,13 +244,13 @@ async def test_open_stream_ends_with_the_session(house: Any, how: str) -> None:
             # The hub's own task looks again within 5 s of the injected clock.
             for _ in range(5):
                 await house.clock.advance(1.0)
-            assert await closing(websocket) == stream_module.CLOSE_ENDED
+            assert await closing(websocket) == CLOSE_ENDED
         await http.aclose()
 
 
 @pytest.mark.parametrize(
     ("message", "code"),
-    [("x" * 70_000, 1009), (b"\x00\x01", stream_module.CLOSE_FLOOD)],
+    [("x" * 70_000, 1009), (b"\x00\x01", CLOSE_FLOOD)],
 )
 async def test_messages_that_close(house: Any, message: Any, code: int) -> None:
     await house.user(Role.VIEWER, name="wang")
@@ -284,7 +285,7 @@ async def test_subscriptions_and_messages_are_limited(house: Any) -> None:
             with suppress(ConnectionClosed):
                 for _ in range(200):
                     await websocket.send('{"unsubscribe": []}')
-            assert await closing(websocket) == stream_module.CLOSE_FLOOD
+            assert await closing(websocket) == CLOSE_FLOOD
         await http.aclose()
 
 

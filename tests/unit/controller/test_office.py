@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -63,6 +64,14 @@ def test_what_the_site_adds_is_above_the_country() -> None:
         "Mid-Autumn Festival",
         "Confucius' Birthday",
     ]
+
+
+def test_local_time_is_of_its_day() -> None:
+    typhoon = date(2026, 9, 2)
+    office = OfficeCalendar("TW", {typhoon: Day(typhoon, "holiday", added=True)})
+    noon = datetime(2026, 9, 2, 12, tzinfo=ZoneInfo("Asia/Taipei"))
+    assert (office.workday(noon), office.workday(noon - timedelta(days=1))) == (False, True)
+    assert office.day(noon).day == typhoon
 
 
 def test_without_a_country_only_weekends_and_added_days_differ() -> None:

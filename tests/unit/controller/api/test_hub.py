@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from controller.api import client as client_module
 from controller.api import stream as stream_module
+from controller.api.client import FRAMES, TEXTS, Client
 from controller.api.frame import encode_frame
 from controller.api.guard import Bucket
 from controller.api.history import cell
 from controller.api.render import parse_time
-from controller.api.stream import FRAMES, TEXTS, Client, StreamHub
+from controller.api.stream import StreamHub
 from controller.clock import VirtualClock
 from controller.errors import InvalidError
 from controller.identity.identity import Principal, is_loopback
@@ -139,7 +141,7 @@ async def test_of_a_thousand_clients_ten_deaf_ones_cost_little_and_delay_nobody(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "SEND_S", 0.5)
-    monkeypatch.setattr(stream_module, "TEXTS", texts := 32)
+    monkeypatch.setattr(client_module, "TEXTS", texts := 32)
     monkeypatch.setattr(bench.hub, "_capacity", 1000)
     clients = [bench.client() for _ in range(1000)]
     deaf = clients[::100]

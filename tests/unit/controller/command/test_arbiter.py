@@ -10,8 +10,9 @@ import pytest
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.hold import Hold
-from controller.command.order import Command, Order, Outcome, SlotRow
+from controller.command.order import Command, Order, Outcome
 from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from controller.journal.entry import SlotRow
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
 
 NAME = Name("名", "name")

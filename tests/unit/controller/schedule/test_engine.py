@@ -12,8 +12,9 @@ import pytest
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
 from controller.command.hold import ALL_HELD, Hold
-from controller.command.order import Command, Order, Outcome, SlotRow
+from controller.command.order import Command, Order, Outcome
 from controller.errors import UnavailableError
+from controller.journal.entry import SlotRow
 from controller.office import OfficeCalendar
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
 from controller.schedule.booking import Booking

@@ -25,7 +25,8 @@ from drivers.reading import Quality, Readings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from controller.command.order import Command, SlotRow
+    from controller.command.order import Command
+    from controller.journal.entry import SlotRow
     from controller.strategy.strategy import Mode, View
 
 NAME = Name("名", "name")
