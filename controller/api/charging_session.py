@@ -84,7 +84,7 @@ class SessionReply(Item):
     """A charger and the car at it, at the last decision of the strategy."""
 
     charger: str
-    state: Literal["unknown", "held", "free", "stopped", "later", "short", "charging", "waiting", "content"]
+    state: Literal["unknown", "held", "free", "halted", "later", "short", "charging", "waiting", "content"]
     plugged: bool | None
     """A car is plugged in; null: not known."""
     verdict: Literal["none", "in_time", "short", "stopped", "unknown"]

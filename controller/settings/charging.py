@@ -107,7 +107,7 @@ class ChargingRow(_Row):
     safe_a: Annotated[FiniteFloat, Field(ge=6, le=63)] = 8.0
     """For each car of a circuit whose meter is not to be believed."""
     step_back: Literal["safe", "pause", "default"] = "safe"
-    """While the meter of the contract is not to be believed: `safe_a` for each car, a pause, or the chargers' defaults."""
+    """While the meter of the contract is not to be believed: `safe_a` for each car, a pause, or their defaults."""
     unbalance_a: Annotated[FiniteFloat, Field(ge=6, le=10_000)] = 40.0
     """Between any two phases, by cars on one phase."""
     ramp_kw: Annotated[FiniteFloat, Field(ge=10, le=100_000)] | None = None

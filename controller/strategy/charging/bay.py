@@ -66,7 +66,7 @@ def judged(state: str, short_kwh: float) -> Verdict:
         return "none"
     if state in ("unknown", "held"):
         return "unknown"
-    if state == "stopped":
+    if state == "halted":
         return "stopped"
     if state == "content":
         return "in_time"

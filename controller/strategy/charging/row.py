@@ -49,7 +49,7 @@ class Row:
     said: Declared | None = None
 
     def state(self) -> str:
-        """Return its word: `unknown`, `held`, `free`, `stopped`, `later`, `short`, `charging`, `waiting`, `content`."""
+        """Return its word: `unknown`, `held`, `free`, `halted`, `later`, `short`, `charging`, `waiting`, `content`."""
         if self.there is None:
             return "unknown"
         if self.masked:
@@ -58,7 +58,7 @@ class Row:
             return "free"
         told = said_of(self.session, self.said)
         if told is not None and told.how == "stop":
-            return "stopped"
+            return "halted"
         if self.demand is None:
             return "content"
         if self.demand.comes_h > 0.0:
@@ -90,7 +90,7 @@ class Row:
         wanted = 0.0 if self.demand is None else self.demand.kwh * session.draw.take
         return Bay(
             self.charger.id, state, self.there, judged(state, self.short_kwh), session.since_ns, session.kwh,
-            wanted if known and state != "stopped" else math.nan, wanted_of(session, self.said), self.leaves_ns,
+            wanted if known and state != "halted" else math.nan, wanted_of(session, self.said), self.leaves_ns,
             leaves_of(session, self.said), self.who, self.rank, session.car.id if session.car else "",
             session.meter_kwh, self.short_kwh, why, said_of(session, self.said),
         )  # fmt: skip

@@ -407,8 +407,8 @@ class ChargingStrategy:
             # that comes begins at once and softly, and one with a timer of its own can.
             free = Demand(charger.id, 0.0, 24.0, charger.most_kw(), charger.least_kw(), Rank.VISITOR)
             said = self._said(memory, charger.id)
-            stopped = said is not None and said.how == "stop"
-            return Wish(charger, free, 0.0 if stopped else charger.least_kw(), value, since, spare=True)
+            off = said is not None and (said.how == "stop" or said.waits_ns > view.now_ns)
+            return Wish(charger, free, 0.0 if off else charger.least_kw(), value, since, spare=True)
         if demand.comes_h > 0.0:
             # It waits because somebody said so: at once, whatever the dwell.
             return Wish(charger, replace(demand, held_h=math.inf), 0.0, value, since)
