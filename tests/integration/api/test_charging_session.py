@@ -182,7 +182,7 @@ async def test_no_car_an_unheard_charger_and_one_that_is_none_are_told_apart(hou
     assert (reply.status_code, "no charger of the plan" in reply.text) == (404, True)
     post.mode = "off"
     reply = await operator("PUT", PATH, json=FIRST, headers={"If-Match": "x"})
-    assert (reply.status_code, "switch it on" in reply.text) == (409, True)
+    assert (reply.status_code, "smart charging is off" in reply.text) == (409, True)
     assert post.calls == []
 
 
@@ -205,6 +205,7 @@ async def test_later_until_it_is_cheaper(house: Any, post: Post) -> None:
     reply = await operator("PUT", PATH, json=body, headers=await tagged(operator))
     assert (reply.status_code, "does not become cheaper" in reply.text) == (409, True)
     house.clock.move(2 * 3600.0)
+    operator = await house.user(Role.OPERATOR, name="late")
     cheaper = (await operator("GET", PATH)).json()["cheaper"]
     assert cheaper == "2026-01-01T16:00:00.000Z", "midnight in Taipei"
     reply = await operator("PUT", PATH, json=body, headers=await tagged(operator))
