@@ -87,12 +87,16 @@ class Row:
         if session is None:
             return Bay(self.charger.id, state, self.there, judged(state, math.nan), why=why)
         known = state not in ("unknown", "held")
+        verdict, told = judged(state, self.short_kwh), said_of(session, self.said)
+        if state == "content" and not session.full and told is not None and (told.kwh or 0.0) > session.kwh + SHORT_KWH:
+            verdict = "unknown"  # it takes nothing although it may: why, nobody tells
         wanted = 0.0 if self.demand is None else self.demand.kwh * session.draw.take
+        wanted_by = "measured" if state == "content" else wanted_of(session, self.said)
         return Bay(
-            self.charger.id, state, self.there, judged(state, self.short_kwh), session.since_ns, session.kwh,
-            wanted if known and state != "halted" else math.nan, wanted_of(session, self.said), self.leaves_ns,
+            self.charger.id, state, self.there, verdict, session.since_ns, session.kwh,
+            wanted if known and state != "halted" else math.nan, wanted_by, self.leaves_ns,
             leaves_of(session, self.said), self.who, self.rank, session.car.id if session.car else "",
-            session.meter_kwh, self.short_kwh, why, said_of(session, self.said),
+            session.meter_kwh, self.short_kwh, why, told,
         )  # fmt: skip
 
     def _planned(self) -> float:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import InvalidError
+from controller.point.model import Name
 from controller.strategy.charging.bay import judged
 from controller.strategy.charging.declaration import Declared, belongs, cheaper_ns, check, over
 from controller.strategy.charging.demand import Rank
 from controller.strategy.charging.outlook import Situation
+from controller.strategy.charging.row import Row
 from controller.strategy.charging.session import Car, Charged, Session
 from controller.strategy.charging.strategy import Setting
 from tests.unit.controller.strategy.charging.test_strategy import DT_S, NINE, ONE, House, visit
@@ -298,3 +300,13 @@ def test_a_branch_that_is_known_binds_although_the_contract_is_not() -> None:
     house.model.lost = {MAIN}
     house.run(4 * DT_S / 3600.0)
     assert (house.target(NINE), house.target("hall.ev.charger14")) == (5.2, 0.0)
+
+
+def test_a_car_that_takes_nothing_although_more_was_declared_is_not_called_in_time() -> None:
+    house = House(visit(8, BEGIN_H + 0.05, 12.0, 3.0)).run(0.8)
+    said = say(house, kwh=30.0)
+    house.decide()
+    assert bay(house).verdict == "in_time", "the charger says that it is full"
+    session = replace(house.memory.sessions[NINE], full=False)
+    row = Row(house.strategy.chargers[8], Name("", ""), there=True, masked=False, session=session, said=said)
+    assert (row.state(), row.bay(None).verdict) == ("content", "unknown")

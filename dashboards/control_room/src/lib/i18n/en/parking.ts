@@ -63,6 +63,7 @@ export const parking: Words<typeof zh> = {
   'ev.declare.open': 'Adjust charging at {name}',
   'ev.declare.title': 'Adjust charging: {name}',
   'ev.declare.saved': 'Kept for {name}; the plan is being made anew',
+  'ev.declare.said': 'Declared by {owner} at {time}: {reason}',
   'ev.declare.leaves.assumed': 'as listed or assumed',
   'ev.declare.leaves.declared': 'at a time',
   'ev.declare.time': 'Time (24 hours)',

@@ -60,6 +60,7 @@ export const parking = {
   'ev.declare.open': '調整{name}的充電',
   'ev.declare.title': '調整充電：{name}',
   'ev.declare.saved': '已記錄{name}的充電指示，計畫重新計算中',
+  'ev.declare.said': '{owner} 於 {time} 指示：{reason}',
   'ev.declare.leaves.assumed': '依公務車清單或估計',
   'ev.declare.leaves.declared': '指定時間',
   'ev.declare.time': '時間（24 小時制）',
