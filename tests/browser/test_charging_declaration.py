@@ -95,8 +95,10 @@ def test_declared_first_stopped_and_undone(building: Building, hurry: Hurry, pos
     expect(card).to_contain_text(ZH["ev.verdict.stopped"], timeout=30_000)
     wait_for(lambda: slot(hurry) == 0.0, 30, lambda: str(slot(hurry)))
     assert room.axe() == []
+    room.picture("ev-stopped-zh")
     room.language("en")
     expect(card).to_contain_text(EN["ev.told.stop"])
+    room.picture("ev-stopped-en")
     room.language("zh")
 
     card.get_by_role("button", name=re.compile("復原")).click()
@@ -116,5 +118,8 @@ def test_declared_first_stopped_and_undone(building: Building, hurry: Hurry, pos
     post.heard = False
     expect(page.get_by_role("status").filter(has_text="安全電流")).to_be_visible(timeout=60_000)
     wait_for(lambda: slot(hurry) == 8.0, 30, lambda: str(slot(hurry)))
-    expect(card).to_contain_text(ZH["ev.verdict.unknown"])
+    expect(card).to_contain_text(ZH["ev.verdict.unknown"], timeout=20_000)
+    room.theme("day")
+    assert room.axe() == []
+    room.picture("ev-stepped-back-zh")
     post.heard = True

@@ -9,7 +9,7 @@ import pytest
 
 from controller.errors import InvalidError
 from controller.point.model import Name
-from controller.strategy.charging.bay import judged
+from controller.strategy.charging.bay import Bay, judged
 from controller.strategy.charging.declaration import Declared, belongs, cheaper_ns, check, over
 from controller.strategy.charging.demand import Rank
 from controller.strategy.charging.outlook import Situation
@@ -28,7 +28,7 @@ def hour(of_day: float) -> int:
     return DAY_NS + round((of_day - BEGIN_H) * HOUR_NS)
 
 
-def bay(house: House, charger: str = NINE):
+def bay(house: House, charger: str = NINE) -> Bay:
     detail = house.decision.detail
     assert isinstance(detail, Situation)
     return next(one for one in detail.bays if one.charger == charger)
