@@ -119,6 +119,9 @@ def test_declared_first_stopped_and_undone(building: Building, hurry: Hurry, pos
     expect(page.get_by_role("status").filter(has_text="安全電流")).to_be_visible(timeout=60_000)
     wait_for(lambda: slot(hurry) == 8.0, 30, lambda: str(slot(hurry)))
     expect(card).to_contain_text(ZH["ev.verdict.unknown"], timeout=20_000)
+    answer = page.locator(".sum", has_text=ZH["ev.plan.sum"])
+    expect(answer).to_contain_text(ZH["ev.verdict.unknown"])
+    expect(answer).not_to_contain_text(ZH["ev.plan.idle"])
     room.theme("day")
     assert room.axe() == []
     room.picture("ev-stepped-back-zh")

@@ -129,6 +129,7 @@ export const parking: Words<typeof zh> = {
   'ev.plan.in-time': 'all {count} in time',
   'ev.plan.short': '{count} will be short',
   'ev.plan.short.note': '{count} cars in the plan',
+  'ev.plan.unjudged': '{count} chargers: cannot tell',
   'ev.plan.idle': 'no car wants energy',
   'ev.plan.cars': 'Cars of the plan',
   'ev.plan.car': 'Charger',

@@ -126,6 +126,7 @@ export const parking = {
   'ev.plan.in-time': '計畫中 {count} 輛皆來得及',
   'ev.plan.short': '{count} 輛將缺電',
   'ev.plan.short.note': '計畫中共 {count} 輛',
+  'ev.plan.unjudged': '{count} 個充電樁無法判斷',
   'ev.plan.idle': '無車輛待充',
   'ev.plan.cars': '計畫中的車輛',
   'ev.plan.car': '充電樁',
