@@ -24,6 +24,7 @@ from controller.api.app import create_app
 from controller.api.drill_record import musters_of, open_drills
 from controller.api.runtime import ApiSettings, Runtime
 from controller.api.server import HttpSettings, Server, build_server
+from controller.attendant import Attendant
 from controller.clock import SystemClock
 from controller.command.arbiter import Arbiter
 from controller.connection import build_driver
@@ -237,6 +238,8 @@ class Controller:
         self.schedules.look()
         self._tasks.start(self.almanac.run(), "almanac")
         self._tasks.start(self.schedules.run(), "schedules")
+        attendant = Attendant(self.strategies.statuses, self.revision, self.journal, clock)
+        self._tasks.start(attendant.run(), "chargers' attendant")
         self._tasks.start(self._refill(), "window refill", ends=True)
         self._tasks.start(self.reports.run(), "reports")
         self._tasks.start(self.timetable.run(), "report timetable")
@@ -333,7 +336,7 @@ class Controller:
         self._calendars_changed()
 
     def modes(self) -> None:
-        """A strategy was switched."""
+        """A strategy was switched, or something declared to one."""
         self.strategies.look()
 
     def _calendars_changed(self) -> None:

@@ -21,6 +21,7 @@ from controller.journal.entry import AuditRow
 from controller.point.registry import Registry
 from controller.settings.amendment import is_amendment
 from controller.settings.calendar import entry_key
+from controller.settings.declaration import DECLARED, declared_key, declared_row, lay_declarations
 from controller.settings.difference import compare
 from controller.settings.inventory import Inventory
 from controller.settings.load import build, read_files
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from controller.settings.configuration import Configuration
     from controller.settings.difference import Difference
     from controller.settings.load import Files
+    from controller.strategy.charging.declaration import Declared
     from controller.strategy.strategy import Mode
     from drivers.driver import Clock
 
@@ -72,7 +74,7 @@ class Effects(Protocol):
         """Calendars, schedules or bookings are others."""
 
     def modes(self) -> None:
-        """A strategy was switched."""
+        """A strategy was switched, or something declared to one."""
 
 
 class Revision:
@@ -322,9 +324,58 @@ class Revision:
             self._changes = {key: old for key, old in self._changes.items() if key != change.key}
             if not same:
                 self._changes[change.key] = change
-            entries = lay_strategies(self.files.strategies, self._changes.values())
-            self.configuration = replace(self.configuration, strategies=entries)
-            self._effects.modes()
+            self._use_strategies()
+
+    def _use_strategies(self) -> None:
+        changes = self._changes.values()
+        entries = lay_declarations(lay_strategies(self.files.strategies, changes), changes)
+        self.configuration = replace(self.configuration, strategies=entries)
+        self._effects.modes()
+
+    async def declare(self, charger: str, said: Declared | None, owner: str, reason: str) -> None:
+        """Keep what was declared of the car at a charger, in place of what was said before; None takes it back.
+
+        Raises:
+            UnavailableError: it cannot be kept; nothing was changed.
+        """
+        async with self._applying:
+            key = declared_key(charger)
+            change = None
+            if said is not None:
+                change = Change(key, declared_row(said), owner, reason, None, self._clock.now_ns())
+            await self._journal.write(forget(key) if change is None else store(change))
+            self._changes = {old: made for old, made in self._changes.items() if old != key}
+            if change is not None:
+                self._changes[key] = change
+            self._use_strategies()
+
+    async def end_declaration(self, charger: str, made_ns: int | None, why: str) -> None:
+        """End what was declared of a session that is over; with `made_ns` only what was declared then.
+
+        Raises:
+            UnavailableError: it cannot be recorded; it is to be ended again.
+        """
+        async with self._applying:
+            key = declared_key(charger)
+            change = self._changes.get(key)
+            if change is None or made_ns not in (None, change.time_ns):
+                return
+            said = AuditRow(
+                self._clock.now_ns(),
+                "system",
+                "charging_declaration",
+                charger,
+                reason=why,
+                data={"before": change.value, "after": None, "by": change.who},
+            )
+            await self._journal.change(said, forget(key, made_ns=change.time_ns))
+            self._changes = {old: made for old, made in self._changes.items() if old != key}
+            self._use_strategies()
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """Return the chargers of whose cars something is declared."""
+        return tuple(key.removeprefix(DECLARED) for key in self._changes if key.startswith(DECLARED))
 
     def _use_limits(self, new: Configuration) -> None:
         self.configuration = new

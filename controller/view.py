@@ -67,6 +67,7 @@ def strategy_view(revision: Revision, engine: StrategyEngine) -> StrategyView:
         status=engine.status,
         change=lambda strategy: revision.change(strategy_key(strategy)),
         set_mode=revision.set_mode,
+        declare=revision.declare,
     )
 
 

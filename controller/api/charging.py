@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends
 from pydantic import ConfigDict
 
 from controller.api.access import Allow, RuntimeDep
-from controller.api.body import Item
-from controller.api.render import Json, finite, iso
+from controller.api.body import Item, NameReply
+from controller.api.charging_session import RankWord, SessionReply, charging_status, session_json
+from controller.api.render import Json, finite, iso, name_json
 from controller.api.runtime import Runtime
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
@@ -19,7 +20,6 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/charging", tags=["charging"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
-RankWord = Literal["fleet", "priority", "staff", "visitor"]
 
 
 class QuarterReply(Item):
@@ -118,11 +118,32 @@ class ChargingReply(Item):
 
     configured: bool
     """False: this site has no charging strategy."""
+    mode: Literal["run", "dry_run", "off"] | None
+    """Null: there is none."""
+    state: Literal["watching", "acting", "stepped_back"] | None
+    why: NameReply | None
+    """What it does now and why; when it stepped back, what chargers get meanwhile."""
+    sessions: list[SessionReply]
+    """Every charger that one may see, with the car at it."""
     past: list[QuarterReply]
     """A day at the most, since the controller started, the oldest first."""
     plan: ChargingPlanReply | None
     """Null: nobody wants energy, or there is no plan."""
-    model_config = ConfigDict(json_schema_extra={"examples": [{"configured": True, "past": [_PAST], "plan": _PLAN}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "configured": True,
+                    "mode": "run",
+                    "state": "acting",
+                    "why": {"zh": "1 輛車需充電，目前給 33 kW", "en": "1 car wants energy; it gets 33 kW"},
+                    "sessions": [],
+                    "past": [_PAST],
+                    "plan": _PLAN,
+                }
+            ]
+        }
+    )
 
 
 def _sees(runtime: Runtime, principal: Principal, charger: str) -> bool:
@@ -177,15 +198,28 @@ def _plan(runtime: Runtime, principal: Principal, outlook: Outlook) -> dict[str,
 @router.get("", response_model=ChargingReply)
 async def read_charging(runtime: RuntimeDep, principal: Viewer) -> Json:
     """Return the plan in force and the past day. Cars in areas that one may not see are left out, sums are of all."""
-    statuses = [status for status in runtime.strategies.statuses() if status.strategy.id == "charging"]
-    if not statuses:
-        return Json({"configured": False, "past": [], "plan": None})
-    detail = statuses[0].decision.detail
-    if not isinstance(detail, Situation):
-        return Json({"configured": True, "past": [], "plan": None})
+    status = charging_status(runtime)
+    if status is None:
+        return Json(
+            {
+                "configured": False,
+                "mode": None,
+                "state": None,
+                "why": None,
+                "sessions": [],
+                "past": [],
+                "plan": None,
+            }
+        )
+    detail = status.decision.detail
+    situation = detail if isinstance(detail, Situation) else Situation((), None)
     return Json(
         {
             "configured": True,
+            "mode": status.mode,
+            "state": status.decision.state,
+            "why": name_json(status.decision.why),
+            "sessions": [session_json(status, bay) for bay in situation.bays if _sees(runtime, principal, bay.charger)],
             "past": [
                 {
                     "begin": iso(one.begin_ns),
@@ -193,8 +227,8 @@ async def read_charging(runtime: RuntimeDep, principal: Viewer) -> Json:
                     "actual_kw": round(one.actual_kw, 2),
                     "room_kw": round(one.room_kw, 1),
                 }
-                for one in detail.past
+                for one in situation.past
             ],
-            "plan": None if detail.outlook is None else _plan(runtime, principal, detail.outlook),
+            "plan": None if situation.outlook is None else _plan(runtime, principal, situation.outlook),
         }
     )

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from controller.schedule.timetable import Use
     from controller.settings.inventory import Inventory
     from controller.settings.overlay import Change
+    from controller.strategy.charging.declaration import Declared
     from controller.strategy.engine import StrategyStatus
     from controller.strategy.strategy import Mode
     from drivers.driver import Clock
@@ -249,6 +250,10 @@ async def _fixed(strategy: str, mode: Mode, owner: str, reason: str) -> None:  #
     raise UnavailableError("strategies cannot be switched here")
 
 
+async def _undeclared(charger: str, said: Declared | None, owner: str, reason: str) -> None:  # noqa: ARG001
+    raise UnavailableError("nothing can be declared here")
+
+
 @dataclass(frozen=True, slots=True)
 class StrategyView:
     """What the routers need of the strategies."""
@@ -262,6 +267,9 @@ class StrategyView:
     set_mode: Callable[[str, Mode, str, str], Awaitable[None]] = _fixed
     """Switch one: (id, mode, owner, reason). The mode of the files ends the change. Durable and in effect when it
     returns; when it raises, nothing was changed."""
+    declare: Callable[[str, Declared | None, str, str], Awaitable[None]] = _undeclared
+    """Keep what is declared of the car at a charger: (charger, word, owner, reason); None takes it back. Durable when
+    it returns, and the strategy decides at its next turn."""
 
 
 def _ready() -> Mapping[str, bool]:

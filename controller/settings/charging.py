@@ -106,6 +106,8 @@ class ChargingRow(_Row):
     """What the chargers on one feeder may take together, of each phase."""
     safe_a: Annotated[FiniteFloat, Field(ge=6, le=63)] = 8.0
     """For each car of a circuit whose meter is not to be believed."""
+    step_back: Literal["safe", "pause", "default"] = "safe"
+    """While the meter of the contract is not to be believed: `safe_a` for each car, a pause, or their defaults."""
     unbalance_a: Annotated[FiniteFloat, Field(ge=6, le=10_000)] = 40.0
     """Between any two phases, by cars on one phase."""
     ramp_kw: Annotated[FiniteFloat, Field(ge=10, le=100_000)] | None = None
@@ -184,6 +186,7 @@ class _Maker:
                 dwell_s=float(row.dwell_s),
                 ramp_kw=math.inf if row.ramp_kw is None else float(row.ramp_kw),
                 unbalance_a=float(row.unbalance_a),
+                step_back=row.step_back,
             ),
         )
 

@@ -3,8 +3,9 @@
 A key is `limits/<point address>` (a JSON object of `high_high`, `high`, `low`, `low_low`; null takes a limit away),
 `plan/<building>/<floor>` (a whole plan, as `controller.plan.plan.Plan.to_json` writes it),
 `calendar/<kind>/<id>` (see `controller.settings.calendar`), `schedule/<kind>/<id>` (see
-`controller.settings.schedule`), `strategy/<id>` (a mode), or `roster/<duty>` (see `controller.settings.roster`). Those
-of equipment and devices are in `controller.settings.amendment`.
+`controller.settings.schedule`), `strategy/<id>` (a mode), `charging/<charger>` and `charging_seen` (see
+`controller.settings.declaration`), or `roster/<duty>` (see `controller.settings.roster`). Those of equipment and
+devices are in `controller.settings.amendment`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from controller.journal.schema import overlay
 from controller.plan.plan import Plan, faults
 from controller.point.model import Limits
 from controller.settings.calendar import lay_calendar
+from controller.settings.declaration import lay_declarations
 from controller.settings.roster import lay_rosters
 from controller.settings.schedule import lay_timetable
 from controller.settings.strategy import lay_strategies
@@ -162,7 +164,7 @@ def lay_over(base: Configuration, changes: Iterable[Change], now_ns: int, genera
         calendar=lay_calendar(base.calendar, live, base.site),
         notify=lay_rosters(base.notify, live),
         timetable=lay_timetable(base.timetable, live, base.site),
-        strategies=lay_strategies(base.strategies, live),
+        strategies=lay_declarations(lay_strategies(base.strategies, live), live),
     )
 
 

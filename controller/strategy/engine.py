@@ -92,8 +92,9 @@ def definitions(strategies: Iterable[Strategy]) -> list[AlarmDefinition]:
                 off_delay_s=10.0,
                 text=Name(f"{strategy.name.zh}退讓", f"{strategy.name.en} has stepped back"),
                 consequence=Name(
-                    "其指令已全部釋放，設備回到排程或預設值；此策略在原因排除前不動作",
-                    "All its slots are empty, the equipment is on schedule or default, and it does nothing meanwhile",
+                    "其指令已釋放，設備回到排程或預設值，或依原因所述保持安全值；此策略在原因排除前不做其他動作",
+                    "Its slots are empty and the equipment is on schedule or default, or held at the safe value that "
+                    "the reason names; it does nothing else meanwhile",
                 ),
                 action=Name(
                     "1. 依原因檢查所列點位或電表的通訊與讀值 2. 排除後自動恢復，不必重新啟動",
@@ -278,6 +279,8 @@ class StrategyEngine:
             elif run.entry.mode != entry.mode:
                 run.entry, run.due = entry, -math.inf
             else:
+                if run.entry is not entry:
+                    run.due = -math.inf  # what was declared to it may be another
                 run.entry = entry
             self._runs[name] = run
         for run in old.values():
@@ -336,7 +339,8 @@ class StrategyEngine:
 
     def _carry_out(self, run: _Run, decision: Decision) -> None:
         strategy = run.entry.strategy
-        act = run.entry.mode == "run" and decision.state != "stepped_back"
+        # One that stepped back holds nothing but what it names as safe.
+        act = run.entry.mode == "run"
         wanted = {target.point: target for target in decision.targets} if act else {}
         gone = [point for point in run.held if point not in wanted]
         if gone:

@@ -42,7 +42,7 @@ Mode = Literal["run", "dry_run", "off"]
 """`run` writes, `dry_run` (試跑) decides and says what it would write, `off` (停用) does nothing."""
 State = Literal["watching", "acting", "stepped_back"]
 """`watching`: nothing to do. `acting`: it has targets. `stepped_back` (退讓): an input is not to be believed, so every
-slot of it is empty and the building runs on what is below."""
+slot of it is empty and the building runs on what is below, but for targets that are safe without that input."""
 
 
 @dataclass(frozen=True, slots=True)

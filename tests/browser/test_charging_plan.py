@@ -23,7 +23,7 @@ def test_the_plan_says_whether_all_are_charged_in_time(building: Building, whole
     room = building.room("operator", width=1366)
     page = room.load("/ev")
     answer = page.locator(".sum", has_text="離場前充飽")
-    expect(answer).to_contain_text("輛", timeout=20_000)
+    expect(answer).to_contain_text(re.compile("輛|無法判斷"), timeout=20_000)
     box = answer.bounding_box()
     assert box is not None
     assert box["y"] + box["height"] <= 768

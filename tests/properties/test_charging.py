@@ -6,14 +6,19 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from controller.strategy.charging.charger import Charger
+from controller.strategy.charging.declaration import Declarations, Declared, How
 from controller.strategy.charging.demand import LEAST_A, PHASE_KV, Circuit, Demand, Effort, Problem, Rank
 from controller.strategy.charging.plan import ORDER, make_plan
 from controller.strategy.charging.rounding import rounded
 from controller.strategy.charging.setpoint import Wish, settle
+from controller.strategy.charging.strategy import Setting
+from tests.unit.controller.strategy.charging.test_strategy import House, visit
+from tests.virtual.charging import BEGIN_H, MAIN
+from tests.virtual.charging_day import strategy_of
 
 _PHASES = ((True, True, True), (True, False, False), (False, True, False), (False, False, True))
 
@@ -181,3 +186,56 @@ def test_what_is_left_by_rounding_goes_to_who_has_least_time(asked: Problem) -> 
                 used = sum(power[k] / wishes[k].demand.kw_a for k in live)
                 tight |= bool(one.demand.phases[phase]) and used + more / one.demand.kw_a > circuit.room_a - 1e-6
         assert tight
+
+
+_HOW: tuple[How, ...] = ("", "first", "later", "stop")
+_WORD = st.tuples(
+    st.integers(0, 4),
+    st.sampled_from(_HOW),
+    st.one_of(st.none(), st.floats(0.3, 1.5)),
+    st.one_of(st.none(), st.floats(0.0, 200.0)),
+    st.floats(0.05, 0.25),
+)
+
+
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@example(rounds=[[(0, "later", None, 0.0, 0.2)], [], []], limit_kw=3010.0, lose_meter=False)
+@given(
+    rounds=st.lists(st.lists(_WORD, max_size=4), min_size=3, max_size=3),
+    limit_kw=st.floats(3005.0, 3030.0),
+    lose_meter=st.booleans(),
+)
+def test_whatever_is_declared_limits_hold_and_who_is_stopped_gets_nothing(
+    rounds: list[list[tuple[int, How, float | None, float | None, float]]], limit_kw: float, *, lose_meter: bool
+) -> None:
+    bays = (0, 5, 8, 13, 10)
+    base = strategy_of(Declarations(), Setting(period_s=60.0, replan_s=300.0, effort=Effort(gap=0.05, nodes=10)))
+    branches = (replace(one, limit_a=30.0) for one in base.supplies[1:])
+    supplies = (replace(base.supplies[0], limit_kw=limit_kw), *branches)
+    kinds = ("fleet", "fleet", "staff", "visitor", "staff")
+    cars = [visit(bay, BEGIN_H + 0.1, 7.6, 9.0, kind) for bay, kind in zip(bays, kinds, strict=True)]
+    house = House(*cars, strategy=replace(base, supplies=supplies), dt_s=60.0)
+    house.said = house.strategy.said
+    house.model.building_kw[:] = 3000.0
+    house.run(0.25)
+    for at, words in enumerate(rounds):
+        for number, how, leaves_h, kwh, waits_h in words:
+            charger = f"hall.ev.charger{bays[number] + 1:02}"
+            now = house.model.now_ns
+            said = Declared(
+                house.memory.sessions[charger].since_ns,
+                None if leaves_h is None else now + round(leaves_h * 3.6e12),
+                kwh,
+                how=how,
+                from_ns=now + round(waits_h * 3.6e12) if how == "later" else None,
+            )
+            house.said.say(charger, said, now)
+        house.model.lost = {MAIN} if lose_meter and at == 1 else set()
+        for step in range(8):
+            house.run(1 / 60.0)
+            if not house.model.lost and not (at == 2 and lose_meter and step < 2):
+                assert house.model.site_kw <= limit_kw + 1e-6
+            assert house.model.feeder_a.max() <= 30.0 + 1e-6
+            for charger, said in house.said.by_charger.items():
+                if step >= 2 and (said.how == "stop" or said.waits_ns > house.model.now_ns):
+                    assert house.power(charger) == 0.0

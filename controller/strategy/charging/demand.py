@@ -29,6 +29,8 @@ ALL_PHASES = (True, True, True)
 class Rank(IntEnum):
     """Who is served before whom when there is not enough; the last is short first (control reference, section 9)."""
 
+    FIRST = -1
+    """優先: somebody said that it goes before all others."""
     FLEET = 0
     """公務車: an official car that is needed."""
     PRIORITY = 1

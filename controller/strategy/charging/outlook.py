@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from controller.strategy.charging.bay import Bay
     from controller.strategy.charging.demand import Demand
     from controller.strategy.charging.ledger import Quarter
     from controller.strategy.charging.plan import Plan
@@ -37,3 +38,7 @@ class Situation:
 
     past: tuple[Quarter, ...]
     outlook: Outlook | None
+    bays: tuple[Bay, ...] = ()
+    """Every charger at this decision."""
+    over: tuple[tuple[str, int], ...] = ()
+    """Declarations whose session has ended: charger, and when it was declared."""

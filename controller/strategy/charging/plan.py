@@ -1,9 +1,9 @@
 """The plan: the programme solved in stages, what had to be relaxed for it, and who will be short.
 
 Where not everything is possible, limits and wishes give way in this order, one after the other until there is a plan:
-smoothness (ramp and dwell), unbalance of the phases, then energy of visitors, staff, childcare and disabled bays, and
-the fleet last. Limits of circuits never give way. Within a rank as little as possible is unserved, and evenly;
-only then the cost is as small as it can be.
+smoothness (ramp and dwell), unbalance of the phases, then energy of visitors, staff, childcare and disabled bays, the
+fleet, and last of who was declared first. Limits of circuits never give way. Within a rank as little as possible is
+unserved, and evenly; only then the cost is as small as it can be.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ORDER", "Plan", "make_plan"]
 
 SMOOTHNESS, UNBALANCE = "smoothness", "unbalance"
-ORDER: tuple[str, ...] = (SMOOTHNESS, UNBALANCE, "visitor", "staff", "priority", "fleet")
+ORDER: tuple[str, ...] = (SMOOTHNESS, UNBALANCE, "visitor", "staff", "priority", "fleet", "first")
 """What gives way, the first first."""
 _SLACK_KWH = 0.02
 """A rank is served well enough when this much or less could still be gained."""

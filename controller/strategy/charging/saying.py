@@ -1,30 +1,43 @@
-"""What the charging strategy says, in both languages: why, each charger's state, its alarms."""
+"""What the charging strategy says, in both languages: why, and its alarms."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controller.alarm.definition import AlarmDefinition
 from controller.point.model import Name
+from controller.strategy.charging.bay import SHORT_KWH
 from controller.strategy.charging.demand import Rank
-from controller.strategy.strategy import Figure, Part
+from controller.strategy.strategy import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import tzinfo
 
     from controller.strategy.charging.charger import Charger
+    from controller.strategy.charging.declaration import Declared
     from controller.strategy.charging.demand import Demand
+    from controller.strategy.charging.fallback import StepBack
     from controller.strategy.charging.outlook import Outlook
-    from controller.strategy.charging.session import Session
 
-__all__ = ["ALARMS", "HELD", "NAME", "RANKS", "Row", "at_risk", "figures", "lost", "reason", "sentence"]
+__all__ = [
+    "ALARMS",
+    "HELD",
+    "NAME",
+    "RANKS",
+    "at_risk",
+    "figure",
+    "figures",
+    "instructed",
+    "lost",
+    "reason",
+    "sentence",
+]
 
 NAME = Name("智慧充電", "Smart charging")
 RANKS = {
+    Rank.FIRST: Name("優先", "first"),
     Rank.FLEET: Name("公務車", "official car"),
     Rank.PRIORITY: Name("托育或身心障礙車位", "childcare or disabled bay"),
     Rank.STAFF: Name("員工", "staff"),
@@ -37,10 +50,9 @@ _RELAXED = {
     "staff": Name("員工電量", "energy of staff"),
     "priority": Name("托育與身心障礙車位電量", "energy of childcare and disabled bays"),
     "fleet": Name("公務車電量", "energy of official cars"),
+    "first": Name("優先車輛電量", "energy of cars declared first"),
 }
 HELD = Name("較高優先權掌握中，保留原值待其釋放", "a stronger slot holds it; this value waits for its release")
-_SHORT_KWH = 0.5
-"""Less than this that a car will lack is not worth an alarm."""
 _NAMED = 4
 
 
@@ -79,67 +91,21 @@ ALARMS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A charger and what is known of it."""
-
-    charger: Charger
-    name: Name
-    there: bool | None
-    """A car is plugged in; None: not known."""
-    masked: bool
-    """A stronger slot holds it."""
-    session: Session | None = None
-    demand: Demand | None = None
-    rank: Rank | None = None
-    leaves_ns: int = 0
-    planned_kw: float | None = None
-    value: float | None = None
-    """What it is told, in its unit."""
-    short_kwh: float = 0.0
-
-    def state(self) -> str:
-        """Return its word: `unknown`, `held`, `free`, `short`, `charging`, `waiting` or `content`."""
-        if self.there is None:
-            return "unknown"
-        if self.masked:
-            return "held"
-        if not self.there or self.session is None:
-            return "free"
-        if self.demand is None:
-            return "content"
-        if self.short_kwh >= _SHORT_KWH:
-            return "short"
-        return "charging" if self.value else "waiting"
-
-    def part(self, zone: tzinfo, now_ns: int) -> Part:
-        """Return it as a part of the decision."""
-        session, demand = self.session, self.demand
-        rows = []
-        if session is not None:
-            rows.append(_figure("delivered", "已充", "delivered", session.kwh, "kWh"))
-        if session is not None and demand is not None:
-            rows.append(_figure("wanted", "尚需", "still wanted", demand.kwh, "kWh"))
-            rows.append(_figure("leaves", "距離場", "leaves in", (self.leaves_ns - now_ns) / 3.6e12, "h"))
-            rows.append(_figure("planned", "計畫功率", "planned", self._planned(), "kW"))
-            rows.append(_figure("short", "將缺", "will lack", self.short_kwh, "kWh"))
-        points = tuple(one for one in (self.charger.limit, self.charger.enable) if one)
-        return Part(self.charger.id, self.name, self.state(), points, self._note(zone), tuple(rows))
-
-    def _planned(self) -> float:
-        return math.nan if self.planned_kw is None else self.planned_kw
-
-    def _note(self, zone: tzinfo) -> Name | None:
-        if self.session is None or self.rank is None:
-            return None
-        who, car = RANKS[self.rank], self.session.car
-        plate = f" {car.plate}" if car is not None else ""
-        leaves = datetime.fromtimestamp(self.leaves_ns // 1_000_000_000, zone).strftime("%m/%d %H:%M")
-        return Name(f"{who.zh}{plate}，{leaves} 離場", f"{who.en}{plate}, leaves {leaves}")
-
-
-def _figure(word: str, zh: str, en: str, value: float, unit: str) -> Figure:
+def figure(word: str, zh: str, en: str, value: float, unit: str) -> Figure:
+    """Return a key number, to two decimals."""
     return Figure(word, Name(zh, en), round(value, 2), unit)
+
+
+def instructed(said: Declared | None, zone: tzinfo, now_ns: int) -> Name | None:
+    """Return why a car is not charged that somebody stopped or put off; None where nobody did."""
+    if said is None:
+        return None
+    if said.how == "stop":
+        return Name(f"{said.who} 指示停止充電：{said.why}", f"stopped by {said.who}: {said.why}")
+    if said.waits_ns > now_ns:
+        time = datetime.fromtimestamp(said.waits_ns // 1_000_000_000, zone).strftime("%m/%d %H:%M")
+        return Name(f"{said.who} 指示延後至 {time} 充電：{said.why}", f"put off until {time} by {said.who}: {said.why}")
+    return None
 
 
 def reason(charger: Charger, demand: Demand | None, planned_kw: float | None, value: float) -> Name:
@@ -163,14 +129,24 @@ def reason(charger: Charger, demand: Demand | None, planned_kw: float | None, va
     )
 
 
-def lost(meter: str) -> Name:
-    """Return why it steps back: the meter of the contract, or the tariff."""
+_STEPPED = {
+    "safe": Name("各充電樁限安全電流（三相 {kw:.1f} kW），已知的迴路上限仍守", "chargers get the safe current (three "
+                 "phases {kw:.1f} kW) and circuits that are known bind"),
+    "pause": Name("充電樁全部暫停", "all chargers pause"),
+    "default": Name("充電樁回到預設值", "chargers go to their defaults"),
+}  # fmt: skip
+
+
+def lost(meter: str, how: StepBack, safe_kw: float) -> Name:
+    """Return why it steps back, the meter of the contract or the tariff, and what chargers get meanwhile."""
+    what = _STEPPED[how]
+    zh, en = what.zh.format(kw=safe_kw), what.en.format(kw=safe_kw)
     if meter:
         return Name(
-            f"契約電表 {meter} 讀值不可信，已退讓；充電樁回到預設值",
-            f"the meter of the contract, {meter}, is not to be believed; chargers go to their defaults",
+            f"契約電表 {meter} 讀值不可信，已退讓；{zh}",
+            f"the meter of the contract, {meter}, is not to be believed; {en}",
         )
-    return Name("目前無有效電價表，已退讓", "no tariff is valid now; chargers go to their defaults")
+    return Name(f"目前無有效電價表，已退讓；{zh}", f"no tariff is valid now; {en}")
 
 
 def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, waits: bool) -> Name:
@@ -193,15 +169,15 @@ def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, w
 def figures(cars: int, kw: float, room_kw: float, outlook: Outlook | None) -> tuple[Figure, ...]:
     """Return the key numbers."""
     found = [
-        _figure("cars", "需充電車輛", "cars that want energy", cars, ""),
-        _figure("given", "目前給予", "given now", kw, "kW"),
-        _figure("room", "契約可用", "room under the contract", room_kw, "kW"),
+        figure("cars", "需充電車輛", "cars that want energy", cars, ""),
+        figure("given", "目前給予", "given now", kw, "kW"),
+        figure("room", "契約可用", "room under the contract", room_kw, "kW"),
     ]
     if outlook is not None:
         plan = outlook.plan
         found += [
-            _figure("cost", "計畫電費", "cost of the plan", plan.cost, "NT$"),
-            _figure("short", "將缺電量", "energy at risk", float(plan.short_kwh.sum()), "kWh"),
+            figure("cost", "計畫電費", "cost of the plan", plan.cost, "NT$"),
+            figure("short", "將缺電量", "energy at risk", float(plan.short_kwh.sum()), "kWh"),
             Figure("gap", Name("與最佳解差距上限", "distance from the optimum, at most"), 100.0 * plan.gap, "%"),
         ]
     return tuple(found)
@@ -218,7 +194,7 @@ def at_risk(outlook: Outlook | None, names: Mapping[str, Name]) -> str:
     rows = [
         (demand, float(short))
         for demand, short, hopeless in zip(outlook.demands, plan.short_kwh, plan.hopeless_kwh, strict=True)
-        if short >= _SHORT_KWH and (short - hopeless >= _SHORT_KWH or demand.rank == Rank.FLEET)
+        if short >= SHORT_KWH and (short - hopeless >= SHORT_KWH or demand.rank <= Rank.FLEET)
     ]
     if not rows:
         return ""

@@ -12,18 +12,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from controller.strategy.charging.declaration import Declared
 from controller.strategy.charging.demand import Demand, Rank
 from controller.strategy.charging.draw import Draw, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
     from controller.strategy.charging.charger import Charger
 
 __all__ = [
     "Assumption", "Calendar", "Car", "Charged", "Declared", "Garage", "Session", "Weekdays", "demand_of", "follow",
-    "leaves_ns", "present", "rank_of",
+    "leaves_ns", "leaves_of", "present", "rank_of", "said_of", "shown", "wanted_of", "who_of",
 ]  # fmt: skip
 
 FREE, CONNECTED, CHARGING, PAUSED, FULL, FAULT, UNAVAILABLE = range(7)
@@ -99,18 +100,6 @@ class Garage:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """What somebody said about the car at a charger."""
-
-    since_ns: int
-    """Of the session that it was said of: it dies with it."""
-    leaves_ns: int | None = None
-    kwh: float | None = None
-    """Wanted from the beginning of the session."""
-    rank: Rank | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Charged:
     """What a charger shows now; NaN where it does not show it or is not to be believed."""
 
@@ -148,6 +137,22 @@ class Session:
     """When that last changed; 0: not yet, so that the first plan is free to choose."""
     power_kw: float = math.nan
     """At the last look."""
+
+
+def shown(value: Callable[[str], float], charger: str) -> Charged:
+    """Return what a charger shows; `value` gives a point by its address, NaN where it is not to be believed."""
+    return Charged(
+        state=value(f"{charger}.state"),
+        connected=value(f"{charger}.vehicle_connected"),
+        power_kw=value(f"{charger}.power"),
+        current_a=value(f"{charger}.current"),
+        energy_kwh=value(f"{charger}.energy"),
+        session_kwh=value(f"{charger}.session_energy"),
+        session_s=value(f"{charger}.session_time"),
+        charge=value(f"{charger}.soc") / 100.0,
+        number=value(f"{charger}.vehicle"),
+        card=value(f"{charger}.rfid"),
+    )
 
 
 def present(seen: Charged) -> bool | None:
@@ -223,7 +228,8 @@ def demand_of(
     most = min(charger.most_kw(count), session.car.most_kw if session.car else math.inf, cap)
     least = charger.least_kw(count)
     wanted = _wanted(session, garage.assumption, said)
-    if session.full or session.draw.idle >= _IDLE:
+    told = said_of(session, said)
+    if session.full or session.draw.idle >= _IDLE or (told is not None and told.how == "stop"):
         return None
     draws = session.power_kw > 0.2
     if draws:
@@ -232,6 +238,10 @@ def demand_of(
     if wanted <= 0.0:
         return None
     leaves = leaves_ns(session, now_ns, zone, garage, said)
+    comes = max(told.waits_ns, now_ns) if told is not None else now_ns
+    if comes > now_ns:
+        # A departure that is assumed or past is no reason to charge nothing at all.
+        leaves = max(leaves, comes + round(_SOON_H * 3600.0) * _S)
     return Demand(
         charger.id,
         # What it has to be offered for that.
@@ -241,14 +251,23 @@ def demand_of(
         least,
         rank_of(session, charger, zone, garage, said),
         phases,
+        (comes - now_ns) / 3.6e12,
         on=session.on,
         held_h=(now_ns - session.turned_ns) / 3.6e12,
     )
 
 
 def rank_of(session: Session, charger: Charger, zone: tzinfo, garage: Garage, said: Declared | None = None) -> Rank:
+    """Return whom it is served with: who was declared first goes before all, else as who it is."""
+    told = said_of(session, said)
+    if told is not None and told.how == "first":
+        return Rank.FIRST
+    return who_of(session, charger, zone, garage, said)
+
+
+def who_of(session: Session, charger: Charger, zone: tzinfo, garage: Garage, said: Declared | None = None) -> Rank:
     """Return who it is: declared, an official car, a bay of its own kind, or by when it came."""
-    said = _of(session, said)
+    said = said_of(session, said)
     if said is not None and said.rank is not None:
         return said.rank
     if session.car is not None:
@@ -261,7 +280,7 @@ def rank_of(session: Session, charger: Charger, zone: tzinfo, garage: Garage, sa
 def leaves_ns(session: Session, now_ns: int, zone: tzinfo, garage: Garage, said: Declared | None = None) -> int:
     """Return when it is taken to leave: declared, in the list of official cars, or assumed; always later than now."""
     assumed = garage.assumption
-    said = _of(session, said)
+    said = said_of(session, said)
     if said is not None and said.leaves_ns is not None:
         leaves = said.leaves_ns
     elif session.car is not None:
@@ -274,19 +293,37 @@ def leaves_ns(session: Session, now_ns: int, zone: tzinfo, garage: Garage, said:
     return leaves if leaves > now_ns else now_ns + round(_SOON_H * 3600.0) * _S
 
 
+def leaves_of(session: Session, said: Declared | None = None) -> str:
+    """Return how its departure is known: `declared`, `listed` with the official cars, or `assumed`."""
+    told = said_of(session, said)
+    if told is not None and told.leaves_ns is not None:
+        return "declared"
+    return "listed" if session.car is not None and session.car.departure is not None else "assumed"
+
+
+def wanted_of(session: Session, said: Declared | None = None) -> str:
+    """Return how its need is known: `declared`, `measured` by its state of charge, or `assumed`."""
+    told = said_of(session, said)
+    if told is not None and told.kwh is not None:
+        return "declared"
+    if session.charge > 0.0:
+        return "measured"
+    return "declared" if told is not None and told.full else "assumed"
+
+
 def _wanted(session: Session, assumed: Assumption, said: Declared | None) -> float:
-    said = _of(session, said)
+    said = said_of(session, said)
     if said is not None and said.kwh is not None:
         return max(said.kwh - session.kwh, 0.0)
     battery = session.car.battery_kwh if session.car else assumed.battery_kwh
     if session.charge > 0.0:
         return max(battery * (1.0 - session.charge), 0.0)
-    if session.car is not None:
+    if session.car is not None or (said is not None and said.full):
         return max(battery * (1.0 - assumed.fleet_charge) - session.kwh, 0.0)
     return max(assumed.kwh - session.kwh, 0.0)
 
 
-def _of(session: Session, said: Declared | None) -> Declared | None:
+def said_of(session: Session, said: Declared | None) -> Declared | None:
     """Return what was said of this very session."""
     return said if said is not None and said.since_ns == session.since_ns else None
 

@@ -80,7 +80,7 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
     for i, one in enumerate(wishes):
         if one.spare:
             found[i] = _value(one, room.left(i), bound=False, dwell_s=0.0)
-            room.take(i, one.charger.kw(found[i]))
+            room.take(i, one.charger.kw(found[i], sum(one.demand.phases)))
     return found
 
 

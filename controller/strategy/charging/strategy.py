@@ -1,7 +1,8 @@
 """The charging strategy: follows the cars, has a plan made, and gives each charger its part of it.
 
-What it needs is the meter of the contract; without it it steps back, and chargers go to their defaults. A charger that
-is not heard, out of order or held by a stronger slot is left alone: what it draws counts as the building's. A circuit
+What it needs is the meter of the contract; without it it steps back, and chargers get what the site chose for that: a
+safe current, a pause, or their defaults. What people declared of a car goes before what is assumed. A charger that is
+not heard, out of order or held by a stronger slot is left alone: what it draws counts as the building's. A circuit
 whose meter is not to be believed gives each of its cars the safe current only.
 """
 
@@ -15,22 +16,35 @@ import numpy as np
 
 from controller.point.model import Name
 from controller.strategy.charging.course import Course, learnt
-from controller.strategy.charging.declaration import Declarations
+from controller.strategy.charging.declaration import Declarations, over, recognised
 from controller.strategy.charging.demand import Demand, Effort, Problem, Rank
+from controller.strategy.charging.fallback import StepBack, fall_back
 from controller.strategy.charging.ledger import Quarter, booked
 from controller.strategy.charging.outlook import Outlook, Situation
 from controller.strategy.charging.plan import Plan, make_plan
 from controller.strategy.charging.room import grid
-from controller.strategy.charging.saying import ALARMS, HELD, NAME, Row, at_risk, figures, lost, reason, sentence
+from controller.strategy.charging.row import Row, bays, occupied, told
+from controller.strategy.charging.saying import (
+    ALARMS,
+    HELD,
+    NAME,
+    at_risk,
+    figures,
+    instructed,
+    lost,
+    reason,
+    sentence,
+)
 from controller.strategy.charging.session import (
     Charged,
     Garage,
     Session,
     demand_of,
     follow,
-    leaves_ns,
     present,
     rank_of,
+    said_of,
+    shown,
 )
 from controller.strategy.charging.setpoint import PACE_S, Wish, settle
 from controller.strategy.charging.supply import ahead, at_once, others_kw
@@ -42,8 +56,9 @@ if TYPE_CHECKING:
 
     from controller.alarm.definition import AlarmDefinition
     from controller.strategy.charging.charger import Charger
+    from controller.strategy.charging.declaration import Declared
     from controller.strategy.charging.supply import Supply
-    from controller.strategy.strategy import Part, Past, View
+    from controller.strategy.strategy import Past, View
 
 __all__ = ["ChargingStrategy", "Memory", "Prices", "Setting"]
 
@@ -51,6 +66,8 @@ _SECOND_NS = 1_000_000_000
 _HORIZON_S = 86_400.0
 _PLAN_AGE_S = 1800.0
 """A plan older than this is none any more."""
+_GAP_S = 120.0
+"""After so long without a look the car at a charger may be another."""
 _LEAST_READING, _MOST_READING = -0.1, 1.2
 """kW, and share of the rating: a power outside of these is none that a charger can have."""
 
@@ -76,6 +93,7 @@ class Setting:
     unbalance_a: float = 20.0
     peak_kw: float = math.inf
     peak_price: float = 0.0
+    step_back: StepBack = "safe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,8 @@ class Asked:
     now: float
     room_kw: tuple[float, ...]
     """What the first circuit, the contract, leaves for cars in each step."""
+    said: tuple[Declared | None, ...] = ()
+    """What was declared of each car, in the same order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +127,12 @@ class Memory:
     trouble: str = ""
     """Why there is no new plan."""
     past: tuple[Quarter, ...] = ()
+    met: frozenset[str] = frozenset()
+    """Chargers that told whether a car is there, since the last gap in looking."""
+    looked_ns: int = 0
+    """When it looked last; 0: never."""
+    left_ns: int = 0
+    """When somebody looked last before the latest gap; 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +183,19 @@ class ChargingStrategy:
 
     def decide(self, view: View, memory: Any) -> tuple[Decision, Memory]:
         """Return what each charger is to be told now."""
-        seen = {charger.id: self._seen(view, charger) for charger in self.chargers}
+        seen = {charger.id: shown(view.value, charger.id) for charger in self.chargers}
         masked = {charger.id: self._masked(view, charger) for charger in self.chargers}
         memory = self._listen(view, memory, seen, masked)
         drawn = self._drawn(seen, masked)
         others = {one.id: others_kw(one, view.value(one.meter) if one.meter else 0.0, drawn) for one in self.supplies}
         first = self.supplies[0]
         if math.isnan(others[first.id]) or math.isnan(self.prices.at(view.now_ns)):
-            memory = replace(memory, values={}, changed={}, held=None, asked=None)
-            text = lost(first.meter if math.isnan(others[first.id]) else "")
-            return Decision("stepped_back", text, parts=self._parts(view, memory, seen, masked, {}, {})), memory
+            text = lost(first.meter if math.isnan(others[first.id]) else "", self.setting.step_back, first.safe_kw)
+            memory, targets = self._fall_back(view, memory, others, drawn, masked, text)
+            rows = self._rows(view, memory, seen, masked, self._demands(view, memory, drawn), {})
+            parts = tuple(row.part(self.zone, view.now_ns) for row in rows)
+            detail = Situation(memory.past, None, bays(rows, targets), self._over(memory, seen))
+            return Decision("stepped_back", text, targets, parts=parts, detail=detail), memory
         memory = self._answered(view, self._learn(view, memory, others))
         demands = self._demands(view, memory, drawn)
         memory = self._ask(view, memory, demands, others)
@@ -178,54 +207,55 @@ class ChargingStrategy:
         outlook = self._outlook(memory)
         given = sum(self._given_kw(memory, demand) for demand in demands.values())
         asked = memory.asked
+        rows = self._rows(view, memory, seen, masked, demands, plan)
         decision = Decision(
             "acting" if targets else "watching",
             sentence(len(demands), given, room, outlook, waits=asked is not None and not memory.trouble),
             targets,
             figures(len(demands), given, room, outlook),
-            self._parts(view, memory, seen, masked, demands, plan),
+            tuple(row.part(self.zone, view.now_ns) for row in rows),
             {"short": at_risk(outlook, self.names), "plan": memory.trouble},
             Job(make_plan, asked.problem, self.setting.limit_s) if asked is not None else None,
-            Situation(memory.past, outlook),
+            Situation(memory.past, outlook, bays(rows, targets), self._over(memory, seen)),
         )
         return decision, memory
 
     # -- looking -----------------------------------------------------------------------------------------------------
-
-    def _seen(self, view: View, charger: Charger) -> Charged:
-        def value(tag: str) -> float:
-            return view.value(f"{charger.id}.{tag}")
-
-        return Charged(
-            state=value("state"),
-            connected=value("vehicle_connected"),
-            power_kw=value("power"),
-            current_a=value("current"),
-            energy_kwh=value("energy"),
-            session_kwh=value("session_energy"),
-            session_s=value("session_time"),
-            charge=value("soc") / 100.0,
-            number=value("vehicle"),
-            card=value("rfid"),
-        )
 
     def _masked(self, view: View, charger: Charger) -> bool:
         return view.masked(charger.limit) or bool(charger.enable and view.masked(charger.enable))
 
     def _listen(self, view: View, memory: Memory, seen: Mapping[str, Charged], masked: Mapping[str, bool]) -> Memory:
         """Follow every session by one more look."""
-        sessions = {}
+        if not memory.looked_ns:
+            memory = replace(memory, left_ns=self.said.seen_ns)
+        elif view.now_ns - memory.looked_ns > _GAP_S * _SECOND_NS:
+            memory = replace(memory, sessions={}, met=frozenset(), left_ns=memory.looked_ns)
+        away_s = (view.now_ns - memory.left_ns) / _SECOND_NS if memory.left_ns else math.inf
+        sessions, met = {}, set(memory.met)
         for charger in self.chargers:
             before = memory.sessions.get(charger.id)
             # In a dry run nothing is told: chargers give what they would without it.
-            told = charger.most if view.dry else memory.values.get(charger.id, charger.most)
+            value = charger.most if view.dry else memory.values.get(charger.id, charger.most)
             phases = 3 if before is None else sum(charger.phases(single=before.draw.single))
             steady = not masked[charger.id] and view.now - memory.changed.get(charger.id, view.now) >= PACE_S
-            limit_kw = charger.kw(told, phases)
+            limit_kw = charger.kw(value, phases)
             after = follow(before, charger, seen[charger.id], limit_kw, view.now_ns, self.garage, steady=steady)
+            if after is not None and before is None and charger.id not in met:
+                after = recognised(self.said.of(charger.id), after, seen[charger.id], view.now_ns, away_s)
             if after is not None:
                 sessions[charger.id] = after
-        return replace(memory, sessions=sessions)
+            if present(seen[charger.id]) is not None:
+                met.add(charger.id)
+        return replace(memory, sessions=sessions, met=frozenset(met), looked_ns=view.now_ns)
+
+    def _over(self, memory: Memory, seen: Mapping[str, Charged]) -> tuple[tuple[str, int], ...]:
+        """Return the declarations whose session has ended: charger, and when it was declared."""
+        return tuple(
+            (one, said.made_ns)
+            for one, said in self.said.by_charger.items()
+            if one in seen and over(said, memory.sessions.get(one), there=present(seen[one]))
+        )
 
     def _drawn(self, seen: Mapping[str, Charged], masked: Mapping[str, bool]) -> dict[str, float]:
         """Return what the chargers draw that can be commanded; all others are a part of the building."""
@@ -272,6 +302,7 @@ class ChargingStrategy:
     def _ask(self, view: View, memory: Memory, demands: Mapping[str, Demand], others: Mapping[str, float]) -> Memory:
         """Ask for a plan when cars came or went, every few minutes, and at each quarter by the clock."""
         cars = tuple((one, memory.sessions[one].since_ns) for one in demands)
+        said = tuple(said_of(memory.sessions[one], self.said.of(one)) for one in demands)
         if not cars:
             return replace(memory, held=None, trouble="")
         if memory.asked is not None:
@@ -280,7 +311,7 @@ class ChargingStrategy:
         quarter = 900 * _SECOND_NS
         if (
             held is not None
-            and held.cars == cars
+            and (held.cars, held.said) == (cars, said)
             and view.now - held.now < self.setting.replan_s
             and held.now_ns // quarter == view.now_ns // quarter
             and not memory.trouble
@@ -308,7 +339,7 @@ class ChargingStrategy:
             self.setting.dwell_s / 3600.0,
             self.setting.effort,
         )
-        return replace(memory, asked=Asked(problem, cars, view.now_ns, view.now, circuits[0].room_kw))
+        return replace(memory, asked=Asked(problem, cars, view.now_ns, view.now, circuits[0].room_kw, said))
 
     def _plan_now(self, view: View, memory: Memory, demands: Mapping[str, Demand]) -> dict[str, float]:
         """Return what the plan has for each car now, kW; cars that it does not know are not in it.
@@ -359,10 +390,11 @@ class ChargingStrategy:
                 # It is not ours now; what it gets when the stronger slot is empty again is what it had, or the least.
                 held = memory.values.get(one.id, one.least)
                 values[one.id], changed[one.id] = held, memory.changed.get(one.id, view.now)
-                targets += _targets(one, held, HELD)
+                targets += told(one, held, HELD)
         for one in ours:
-            text = reason(one, demands.get(one.id), plan.get(one.id), values[one.id])
-            targets += _targets(one, values[one.id], text)
+            text = instructed(self._said(memory, one.id), self.zone, view.now_ns)
+            text = text or reason(one, demands.get(one.id), plan.get(one.id), values[one.id])
+            targets += told(one, values[one.id], text)
         return replace(memory, values=values, changed=changed), tuple(targets)
 
     def _wish(
@@ -374,7 +406,12 @@ class ChargingStrategy:
             # Nobody there, or a car that wants nothing as far as is known: the least, last in the row, so that one
             # that comes begins at once and softly, and one with a timer of its own can.
             free = Demand(charger.id, 0.0, 24.0, charger.most_kw(), charger.least_kw(), Rank.VISITOR)
-            return Wish(charger, free, charger.least_kw(), value, since, spare=True)
+            said = self._said(memory, charger.id)
+            off = said is not None and (said.how == "stop" or said.waits_ns > view.now_ns)
+            return Wish(charger, free, 0.0 if off else charger.least_kw(), value, since, spare=True)
+        if demand.comes_h > 0.0:
+            # It waits because somebody said so: at once, whatever the dwell.
+            return Wish(charger, replace(demand, held_h=math.inf), 0.0, value, since)
         # Not in the plan yet: the least. No plan to be had: all that there is room for, by rank and least time.
         kw = plan.get(charger.id, demand.most_kw if memory.trouble and not plan else demand.least_kw)
         return Wish(charger, demand, kw, value, since)
@@ -383,7 +420,52 @@ class ChargingStrategy:
         charger = next(one for one in self.chargers if one.id == demand.charger)
         return charger.kw(memory.values.get(charger.id, 0.0), sum(demand.phases))
 
-    def _parts(
+    def _said(self, memory: Memory, charger: str) -> Declared | None:
+        """Return what was declared of the session at a charger."""
+        session = memory.sessions.get(charger)
+        return None if session is None else said_of(session, self.said.of(charger))
+
+    def _fall_back(
+        self,
+        view: View,
+        memory: Memory,
+        others: Mapping[str, float],
+        drawn: Mapping[str, float],
+        masked: Mapping[str, bool],
+        text: Name,
+    ) -> tuple[Memory, tuple[Target, ...]]:
+        """Return what chargers are told while the room is not known, by the site's choice."""
+        how, first = self.setting.step_back, self.supplies[0]
+        memory = replace(memory, held=None, asked=None)
+        if how == "default":
+            return replace(memory, values={}, changed={}), ()
+        ours = [one for one in self.chargers if one.id in drawn]
+        circuits = at_once(self.supplies, {**others, first.id: math.nan}, [one.id for one in ours])
+        ranks = {
+            charger.id: rank_of(session, charger, self.zone, self.garage, self.said.of(charger.id))
+            for charger in ours
+            if (session := memory.sessions.get(charger.id)) is not None
+        }
+        since = {name: view.now - at for name, at in memory.changed.items()}
+        values = fall_back(
+            ours, ranks, memory.sessions, self.said, circuits, how, first.safe_kw, view.now_ns, memory.values, since
+        )
+        # What a stronger slot holds gets the safe value too when it is released.
+        values |= {
+            one.id: 0.0 if how == "pause" else one.down(first.safe_kw) for one in self.chargers if masked[one.id]
+        }
+        changed = {
+            name: view.now if value != memory.values.get(name) else memory.changed.get(name, view.now)
+            for name, value in values.items()
+        }
+        targets: list[Target] = []
+        for one in self.chargers:
+            if one.id in values:
+                said = instructed(self._said(memory, one.id), self.zone, view.now_ns)
+                targets += told(one, values[one.id], said or text)
+        return replace(memory, values=values, changed=changed), tuple(targets)
+
+    def _rows(
         self,
         view: View,
         memory: Memory,
@@ -391,22 +473,22 @@ class ChargingStrategy:
         masked: Mapping[str, bool],
         demands: Mapping[str, Demand],
         plan: Mapping[str, float],
-    ) -> tuple[Part, ...]:
-        short = {}
+    ) -> tuple[Row, ...]:
+        short: dict[tuple[str, int, Declared | None], float] = {}
         if memory.held is not None:
             asked, made = memory.held
-            short = {one: float(kwh) for (one, _), kwh in zip(asked.cars, made.short_kwh, strict=True)}
+            keys = ((*car, said) for car, said in zip(asked.cars, asked.said, strict=True))
+            short = {key: float(kwh) for key, kwh in zip(keys, made.short_kwh, strict=True)}
         found = []
         for charger in self.chargers:
-            session, said = memory.sessions.get(charger.id), self.said.of(charger.id)
-            row = Row(
-                charger, self.names.get(charger.id, Name(charger.id, charger.id)), present(seen[charger.id]),
-                masked[charger.id], session, demands.get(charger.id),
-                None if session is None else rank_of(session, charger, self.zone, self.garage, said),
-                0 if session is None else leaves_ns(session, view.now_ns, self.zone, self.garage, said),
-                plan.get(charger.id), memory.values.get(charger.id), short.get(charger.id, 0.0),
-            )  # fmt: skip
-            found.append(row.part(self.zone, view.now_ns))
+            session, said = memory.sessions.get(charger.id), self._said(memory, charger.id)
+            name = self.names.get(charger.id, Name(charger.id, charger.id))
+            row = Row(charger, name, present(seen[charger.id]), masked[charger.id], demand=demands.get(charger.id))
+            if session is not None:
+                row = occupied(row, session, view.now_ns, self.zone, self.garage, said)
+                # A plan of another session, or of before this was declared, says nothing of it.
+                row = replace(row, short_kwh=short.get((charger.id, session.since_ns, said), math.nan))
+            found.append(replace(row, planned_kw=plan.get(charger.id), value=memory.values.get(charger.id)))
         return tuple(found)
 
     def _outlook(self, memory: Memory) -> Outlook | None:
@@ -417,13 +499,3 @@ class ChargingStrategy:
             asked.now_ns, asked.problem.hours, asked.problem.price, asked.room_kw, asked.problem.other_kw,
             asked.problem.demands, plan,
         )  # fmt: skip
-
-
-def _targets(charger: Charger, value: float, text: Name) -> list[Target]:
-    """Return what a charger is told: a limit, or a pause in its own way."""
-    if value > 0.0:
-        found = [Target(charger.limit, value, text)]
-        return [*found, Target(charger.enable, 1.0, text)] if charger.enable else found
-    if charger.enable:
-        return [Target(charger.limit, charger.least, text), Target(charger.enable, 0.0, text)]
-    return [Target(charger.limit, charger.pause or 0.0, text)]

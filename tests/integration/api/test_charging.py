@@ -45,10 +45,14 @@ def situation(house: Any) -> Situation:
 
 async def test_a_site_without_it_and_one_without_a_plan(house: Any) -> None:
     viewer = await house.user(Role.VIEWER)
-    assert (await viewer("GET", "/charging")).json() == {"configured": False, "past": [], "plan": None}
+    assert (await viewer("GET", "/charging")).json() == {
+        "configured": False, "mode": None, "state": None, "why": None, "sessions": [], "past": [], "plan": None,
+    }  # fmt: skip
     for detail in (None, Situation((), None)):
         show(house, detail)
-        assert (await viewer("GET", "/charging")).json() == {"configured": True, "past": [], "plan": None}
+        body = (await viewer("GET", "/charging")).json()
+        assert (body["configured"], body["sessions"], body["past"], body["plan"]) == (True, [], [], None)
+        assert (body["mode"], body["state"]) == ("run", "acting")
 
 
 async def test_plan_against_actual(house: Any) -> None:

@@ -1,7 +1,5 @@
-// Chargers and the cars at them: what is known, what is still wanted, and whether there is time for it. Pure.
-
-/** Amperes of three phases at 380 V to kW. */
-export const KW_A = (Math.sqrt(3) * 380) / 1000;
+// Chargers and the cars at them, and the plan for them, as the API tells them. Pure.
+import type { Name } from './types';
 
 export interface Vehicle { id: string; plate: string; unit: string; battery_kwh: number; max_kw: number; departure: string; rfid?: string }
 
@@ -13,29 +11,8 @@ export function vehicleOf(list: Vehicle[], number: number, card: number): Vehicl
   return card > 0 ? list.find((v) => v.rfid && Number.parseInt(v.rfid, 16) === card) : undefined;
 }
 
-/** Energy that a car may still want, kWh: exact where its charge is known, else at most what its battery holds. */
-export function wanted(vehicle: Vehicle | undefined, session: number, soc: number): number {
-  if (!vehicle) return Number.NaN;
-  if (soc > 0) return vehicle.battery_kwh * (1 - Math.min(soc, 100) / 100);
-  return Math.max(0, vehicle.battery_kwh - (Number.isFinite(session) ? session : 0));
-}
-
 const OFFSET_MS = 8 * 3_600_000;
 const DAY_MS = 86_400_000;
-
-/** The next working day's departure after `now` (Taipei), ms; NaN without a fixed time. */
-export function departs(vehicle: Vehicle | undefined, now: number): number {
-  const match = /^(\d{1,2}):(\d{2})$/.exec(vehicle?.departure ?? '');
-  if (!match) return Number.NaN;
-  const minutes = Number(match[1]) * 60 + Number(match[2]);
-  const midnight = Math.floor((now + OFFSET_MS) / DAY_MS) * DAY_MS - OFFSET_MS;
-  for (let day = 0; day < 8; day += 1) {
-    const at = midnight + day * DAY_MS + minutes * 60_000;
-    const weekday = new Date(at + OFFSET_MS).getUTCDay();
-    if (at > now && weekday > 0 && weekday < 6) return at;
-  }
-  return Number.NaN;
-}
 
 /** When it leaves, in words: the hour, with the day where that is not within a day. */
 export function leaving(at: number, now: number): string {
@@ -44,23 +21,27 @@ export function leaving(at: number, now: number): string {
   return at - now < DAY_MS ? hour : `${text.slice(5, 7)}/${text.slice(8, 10)} ${hour}`;
 }
 
-export type Verdict = 'in-time' | 'at-risk' | 'unknown' | 'none';
+// -- the car at a charger, as the strategy has it: the verdict is the plan's own -----------------------------------------
 
-/**
- * Whether the car will be full when it leaves, at the limit that is in effect now. `none`: there is no time to keep, or
- * nothing to charge.
- */
-export function verdict(state: number, vehicle: Vehicle | undefined, kwh: number, limitKw: number, leaves: number, now: number): Verdict {
-  if (!vehicle || !Number.isFinite(leaves) || state === STATE.free) return 'none';
-  if (state === STATE.full) return 'in-time';
-  if (state === STATE.fault || state === STATE.unavailable) return 'at-risk';
-  if (!Number.isFinite(kwh) || !Number.isFinite(limitKw) || !Number.isFinite(state)) return 'unknown';
-  return kwh <= (Math.min(limitKw, vehicle.max_kw) * (leaves - now)) / 3_600_000 ? 'in-time' : 'at-risk';
+/** `none`: nobody is there. `unknown`: no plan says anything of this session. */
+export type Verdict = 'none' | 'in_time' | 'short' | 'stopped' | 'unknown';
+export type Instruction = 'first' | 'later' | 'stop';
+export interface Declared { departure: string | null; kwh: number | null; full: boolean; instruction: Instruction | null; until: string | null; owner: string; reason: string; time: string | null }
+export interface ChargingSession {
+  charger: string; state: string; plugged: boolean | null; verdict: Verdict; since: string | null; delivered_kwh: number | null;
+  wanted_kwh: number | null; wanted_of: 'declared' | 'measured' | 'assumed' | null; leaves: string | null;
+  leaves_of: 'declared' | 'listed' | 'assumed' | null; who: Rank | null; rank: Rank | null; vehicle: string;
+  short_kwh: number | null; why: Name | null; declared: Declared | null;
+}
+
+/** What takes the instruction back and leaves the departure and the energy as they were declared. */
+export function undone(said: Declared, reason: string): Omit<Declared, 'owner' | 'time'> {
+  return { departure: said.departure, kwh: said.kwh, full: said.full, instruction: null, until: null, reason };
 }
 
 // -- the plan beside what was drawn, as the API tells it ----------------------------------------------------------------
 
-export type Rank = 'fleet' | 'priority' | 'staff' | 'visitor';
+export type Rank = 'first' | 'fleet' | 'priority' | 'staff' | 'visitor';
 export interface PlannedCar {
   charger: string; rank: Rank; wanted_kwh: number; leaves: string | null; short_kwh: number; hopeless_kwh: number; power_kw: number[];
 }
@@ -69,7 +50,10 @@ export interface Quarter { begin: string; planned_kw: number; actual_kw: number;
 export interface ChargingPlan {
   time: string; steps: PlanStep[]; cars: PlannedCar[]; cost: number; method: 'optimal' | 'stopped' | 'rounded'; gap_percent: number | null; relaxed: string[];
 }
-export interface Charging { configured: boolean; past: Quarter[]; plan: ChargingPlan | null }
+export interface Charging {
+  configured: boolean; mode: 'run' | 'dry_run' | 'off' | null; state: string | null; why: Name | null; sessions: ChargingSession[];
+  past: Quarter[]; plan: ChargingPlan | null;
+}
 
 /** A missing energy that is worth a word, kWh. */
 export const SHORT_KWH = 0.5;

@@ -1,7 +1,7 @@
 // Decisions of the pages of the car park and the chargers.
 import { describe, expect, it } from 'vitest';
 import { mode, stage, zones } from '../../src/lib/carpark';
-import { departs, KW_A, leaving, STATE, vehicleOf, verdict, wanted, type Vehicle } from '../../src/lib/charging';
+import { leaving, undone, vehicleOf, type Declared, type Vehicle } from '../../src/lib/charging';
 import type { Equipment } from '../../src/lib/types';
 
 const piece = (address: string, cls: string, floor: string, zone?: number): Equipment => ({ address, cls, name: { zh: address, en: address }, building: 'cityhall', system: 'carpark', floor, area: 'car_park', wing: '', maker: '', model: '', serial: '', parameters: zone === undefined ? {} : { zone } });
@@ -45,33 +45,12 @@ describe('charging', () => {
     expect(vehicleOf([car], 8, 0)).toBeUndefined();
     expect(vehicleOf([car], 0, 0)).toBeUndefined();
   });
-  it('wants what the battery lacks, or at most what it holds', () => {
-    expect(wanted(car, 12, Number.NaN)).toBe(28);
-    expect(wanted(car, 12, 75)).toBe(10);
-    expect(wanted(undefined, 12, 75)).toBeNaN();
-    expect(wanted(car, Number.NaN, 0)).toBe(40); // nobody knows what went in: all that it holds
-  });
-  it('leaves at its time on the next working day', () => {
-    expect(departs(car, at('2026-11-23T06:00:00'))).toBe(at('2026-11-23T07:30:00'));
-    expect(departs(car, at('2026-11-23T08:00:00'))).toBe(at('2026-11-24T07:30:00'));
-    expect(departs(car, at('2026-11-27T08:00:00'))).toBe(at('2026-11-30T07:30:00')); // over a weekend
-    expect(departs({ ...car, departure: '' }, at('2026-11-23T06:00:00'))).toBeNaN();
-  });
   it('says the day where the hour alone would mislead', () => {
     expect(leaving(at('2026-11-30T07:30:00'), at('2026-11-28T04:20:00'))).toBe('11/30 07:30');
     expect(leaving(at('2026-11-24T07:30:00'), at('2026-11-23T08:00:00'))).toBe('07:30');
   });
-  it('is in time when the limit in effect and the car allow it', () => {
-    const now = at('2026-11-23T03:30:00');
-    const leaves = departs(car, now);
-    const ask = (state: number, kwh: number, kw: number) => verdict(state, car, kwh, kw, leaves, now);
-    expect(ask(STATE.charging, 28, 32 * KW_A)).toBe('in-time'); // 4 h x 7.4 kW = 29.6
-    expect(ask(STATE.charging, 28, 6 * KW_A)).toBe('at-risk'); // 4 h x 3.9 kW
-    expect(ask(STATE.paused, 1, 0)).toBe('at-risk');
-    expect(ask(STATE.fault, 1, 22)).toBe('at-risk');
-    expect(ask(STATE.full, 0, 0)).toBe('in-time');
-    expect(ask(STATE.charging, 28, Number.NaN)).toBe('unknown');
-    expect(ask(STATE.free, 28, 22)).toBe('none');
-    expect(verdict(STATE.charging, undefined, 28, 22, leaves, now)).toBe('none');
+  it('takes an instruction back and leaves what else was declared', () => {
+    const said: Declared = { departure: '2026-11-23T09:00:00.000Z', kwh: 20, full: false, instruction: 'stop', until: null, owner: 'operator', reason: 'x', time: null };
+    expect(undone(said, 'again')).toEqual({ departure: said.departure, kwh: 20, full: false, instruction: null, until: null, reason: 'again' });
   });
 });

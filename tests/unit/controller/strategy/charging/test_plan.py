@@ -119,7 +119,7 @@ def test_the_fleet_is_served_before_a_visitor() -> None:
 
 
 def test_the_ranks_give_way_one_after_the_other() -> None:
-    cars = [car(rank.name, 1.5, 0.5, rank) for rank in Rank]
+    cars = [car(rank.name, 1.5, 0.5, rank) for rank in Rank if rank != Rank.FIRST]
     # Each fills a quarter at 6 kW. Less than that serves the fleet in two quarters, above its least, and nobody else.
     for room, short, relaxed in (
         ([12.0, 12.0], [0, 0, 0, 0], 0),
@@ -132,7 +132,16 @@ def test_the_ranks_give_way_one_after_the_other() -> None:
         assert plan.relaxed == ORDER[:relaxed]
     none = make_plan(problem(cars, [1.0, 1.0], 3.0))
     assert none.short_kwh == pytest.approx([1.5] * 4)
-    assert none.relaxed == ORDER
+    assert none.relaxed == ORDER[:-1], "nobody was declared first"
+
+
+def test_who_was_declared_first_goes_before_an_official_car_and_inside_the_same_limits() -> None:
+    cars = [car("fleet", 1.5, 0.5, Rank.FLEET), car("first", 1.5, 0.5, Rank.FIRST)]
+    asked = problem(cars, [1.0, 1.0], [6.0, 0.0])
+    plan = make_plan(asked)
+    assert plan.short_kwh == pytest.approx([1.5, 0.0], abs=0.06)
+    assert plan.power_kw.sum(axis=0).max() <= 6.0
+    assert plan.relaxed[-1] == "fleet"
 
 
 def test_equals_are_short_by_the_same_share() -> None:

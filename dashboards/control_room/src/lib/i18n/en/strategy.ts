@@ -55,6 +55,8 @@ export const strategy: Words<typeof zh> = {
   'strategy.part.word.waiting': 'charges later',
   'strategy.part.word.short': 'will be short',
   'strategy.part.word.held': 'held by a stronger slot',
+  'strategy.part.word.halted': 'stopped by a person',
+  'strategy.part.word.later': 'put off',
   'strategy.targets': 'Outputs',
   'strategy.targets.none': 'It holds no points now',
   'strategy.target.point': 'Point',

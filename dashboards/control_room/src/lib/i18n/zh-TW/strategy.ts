@@ -53,6 +53,8 @@ export const strategy = {
   'strategy.part.word.waiting': '稍後充電',
   'strategy.part.word.short': '將缺電',
   'strategy.part.word.held': '較高層控制',
+  'strategy.part.word.halted': '不充電（指示）',
+  'strategy.part.word.later': '已延後',
   'strategy.targets': '輸出',
   'strategy.targets.none': '目前不持有任何點位',
   'strategy.target.point': '點位',
