@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
@@ -42,6 +43,15 @@ def test_a_table_is_read_with_its_points_and_feedback(burning: Folder) -> None:
 
 def test_a_site_without_the_file_has_no_watch(folder: Folder) -> None:
     assert folder.load().fire.panel == ""
+
+
+def test_the_city_reads_its_panel_four_times_a_second_and_its_relay_twice_both_urgent() -> None:
+    """The wait for the poll is most of the time from a fire to the band on the screens (1 s at the 99th percentile)."""
+    text = (share_dir("config") / "taipei-city-hall" / "devices" / "fire.toml").read_text("utf-8")
+    devices = {row["id"]: row for row in tomllib.loads(text)["device"]}
+    assert devices["fire-panel"]["period_s"] <= 0.25
+    assert devices["fire-relay"]["period_s"] <= 0.5
+    assert all(row["urgent"] for row in devices.values())
 
 
 def test_apply_tells_what_of_it_changed(burning: Folder) -> None:
