@@ -36,6 +36,7 @@ class OutputReply(Item):
     """One output: `rest`, `waiting`, `done`, `late`, `missing`, `lost` or `unknown`."""
 
     point: str
+    name: NameReply
     state: str
     value: float | None
     seen_after_s: float | None
@@ -118,6 +119,7 @@ class MatrixReply(Item):
                                     "outputs": [
                                         {
                                             "point": "cityhall.hvac.ahu_03f_n.fan_run",
+                                            "name": {"zh": "風機運轉", "en": "Fan runs"},
                                             "state": "done",
                                             "value": 0.0,
                                             "seen_after_s": 4.0,
@@ -188,6 +190,7 @@ def _cell(runtime: Runtime, principal: Principal, cell: Cell) -> dict[str, Any]:
         "outputs": [
             {
                 "point": output.point,
+                "name": name_json(runtime.site().points[output.point].name),
                 "state": str(output.state),
                 "value": finite(output.value),
                 "seen_after_s": output.seen_after_s,
