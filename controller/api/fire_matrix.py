@@ -17,7 +17,6 @@ from controller.api.runtime import Runtime
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.safety.matrix import Cell, Row
-from controller.safety.response import Phase
 
 __all__ = ["router"]
 
@@ -76,7 +75,7 @@ _NAME: Any = {"zh": "3F 北區火警分區", "en": "Fire zone 3F north"}
 
 
 class MatrixReply(Item):
-    """The table now. `watched` is false once the panel was reset: outputs are then as they were seen until it was."""
+    """The table now. `watched` is false from the panel's reset to the stand-down: outputs are as seen until it."""
 
     time: str
     panel: str
@@ -202,8 +201,10 @@ def _cell(runtime: Runtime, principal: Principal, cell: Cell) -> dict[str, Any]:
 
 
 def _holds(runtime: Runtime, principal: Principal, row: Row) -> dict[str, Any]:
-    """Return the equipment of a cause's held points; a piece counts as held while any slot of any of its points is."""
-    running = runtime.fire.response.phase is not Phase.IDLE
+    """Return the equipment of a cause's held points; of one that has burned, with how much of it is held still.
+
+    A piece counts while any slot of any of its points is held. What another cause holds is told in that one's row.
+    """
     pieces: dict[str, bool] = {}
     hidden: dict[str, None] = {}
     for point in row.cause.points:
@@ -211,5 +212,5 @@ def _holds(runtime: Runtime, principal: Principal, row: Row) -> dict[str, Any]:
         if not visible(runtime, principal, point):
             hidden[piece] = None
             continue
-        pieces[piece] = pieces.get(piece, False) or (running and runtime.arbiter.held(point) is not None)
+        pieces[piece] = pieces.get(piece, False) or (row.held and runtime.arbiter.held(point) is not None)
     return {"equipment": list(pieces), "held": sum(pieces.values()), "hidden": len(hidden.keys() - pieces.keys())}

@@ -107,7 +107,9 @@ class Row:
 
     cause: Cause
     called: bool
-    """True: the response that runs calls for it."""
+    """True: a fire calls for it, and nobody has stood down."""
+    held: bool
+    """True: the response holds its points, or did; also while they are given back."""
     since_ns: int | None
     """When it was first called for, ns UTC."""
     zones: tuple[ZoneLine, ...]
@@ -122,7 +124,7 @@ class Matrix:
     kinds: tuple[Kind, ...]
     rows: tuple[Row, ...]
     watched: bool
-    """False once the panel was reset: then the building goes back, and what is shown was seen until then."""
+    """False from the panel's reset to the stand-down: the building goes back, and what is shown was seen until then."""
 
 
 def matrix(
@@ -137,21 +139,23 @@ def matrix(
     order = {kind: place for place, kind in enumerate(kinds)}
     known = dict(zip(table.zones, picture.zones, strict=False))
     burning = {item.zone: item.since_ns for item in response.zones}
-    called = set()
+    concerned = set()
     if response.phase is not Phase.IDLE:
-        called = {cause.id for cause in table.called(burning, everywhere=response.everywhere_ns is not None)}
+        concerned = {cause.id for cause in table.called(burning, everywhere=response.everywhere_ns is not None)}
     seen = {sight.key: sight for sight in sights}
     rows = []
     for cause in table.causes:
         times = [burning[zone] for zone in cause.zones if zone in burning]
         if response.everywhere_ns is not None:
             times.append(response.everywhere_ns)
-        mine = cause.id in called
+        held = cause.id in concerned
+        mine = held and response.phase is Phase.ACTIVE
         cells = _cells(cause.effects, seen if mine else {}, feedback)
         rows.append(
             Row(
                 cause,
                 mine,
+                held,
                 min(times) if mine else None,
                 tuple(
                     ZoneLine(zone, table.name_of(zone), known.get(zone, ZonePicture(FireStatus.UNKNOWN)))
@@ -160,7 +164,7 @@ def matrix(
                 tuple(sorted(cells, key=lambda cell: order[cell.kind])),
             )
         )
-    watched = response.phase is Phase.IDLE or (response.phase is Phase.ACTIVE and response.reset_ns is None)
+    watched = response.phase is not Phase.ACTIVE or response.reset_ns is None
     return Matrix(tuple(kinds.values()), tuple(rows), watched)
 
 

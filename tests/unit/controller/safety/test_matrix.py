@@ -100,8 +100,15 @@ def test_a_fire_that_nobody_can_place_calls_for_every_cause() -> None:
 
 
 def test_after_the_reset_it_is_said_that_nobody_watches_any_more() -> None:
-    assert not matrix(TABLE, CALM, replace(FIRE, reset_ns=130 * S), seen(AT_REST, 30), AT_REST.get).watched
-    assert not matrix(TABLE, CALM, replace(FIRE, phase=Phase.RESTORING), seen(AT_REST, 30), AT_REST.get).watched
+    found = matrix(TABLE, CALM, replace(FIRE, reset_ns=130 * S), seen(AT_REST, 30), AT_REST.get)
+    assert (found.watched, found.rows[0].called) == (False, True)
+
+
+def test_after_the_stand_down_nothing_is_called_and_the_rest_is_still_held() -> None:
+    found = matrix(TABLE, CALM, replace(FIRE, phase=Phase.RESTORING, reset_ns=130 * S), seen(AT_REST, 30), AT_REST.get)
+    assert found.watched
+    assert [(row.called, row.held, row.since_ns) for row in found.rows] == [(False, True, None), (False, False, None)]
+    assert states(found)["one"] == {"fan": "rest", "lift": "rest"}
 
 
 def test_a_zone_that_no_picture_has_yet_is_unknown() -> None:
