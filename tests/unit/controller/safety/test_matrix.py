@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from controller.point.model import Name
 from controller.safety.cause import Cause, Effect, FireTable
@@ -10,6 +11,9 @@ from controller.safety.effect import Sight, expected, look
 from controller.safety.fire import FirePicture, FireStatus, Reason, ZonePicture
 from controller.safety.matrix import CellState, Matrix, matrix
 from controller.safety.response import Burning, Phase, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 S = 1_000_000_000
 NAME = Name("名", "name")
@@ -39,7 +43,9 @@ FIRE = Response("f", Phase.ACTIVE, 100 * S, (Burning("b.fire.z1", 100 * S),))
 AT_REST = {"b.lift.l1.recalled": 0.0, "b.hvac.a1.off": 0.0, "b.hvac.a2.off": 0.0}
 
 
-def seen(values: dict[str, float | None], after_s: float, before: tuple[Sight, ...] | None = None) -> tuple[Sight, ...]:
+def seen(
+    values: Mapping[str, float | None], after_s: float, before: tuple[Sight, ...] | None = None
+) -> tuple[Sight, ...]:
     sights = expected(FIRE, TABLE) if before is None else before
     return tuple(look(one, values.get(one.effect.point), (100 * S) + round(after_s * S)) for one in sights)
 

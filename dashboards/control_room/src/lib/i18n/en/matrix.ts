@@ -11,7 +11,7 @@ export const matrix: Words<typeof zh> = {
   'matrix.filter.all': 'All {count}',
   'matrix.filter.called': 'In fire {count}',
   'matrix.filter.wrong': 'Deviations {count}',
-  'matrix.search': 'Search floor, zone, equipment',
+  'matrix.search': 'Floor, zone, equipment',
   'matrix.none': 'No cause fits',
   'matrix.none.called': 'No cause is in fire now',
   'matrix.none.wrong': 'No deviations',
