@@ -86,7 +86,12 @@ def test_every_doubt_has_its_words(reason: Reason) -> None:
 
 def test_more_than_can_be_read_out_is_counted_and_the_rest_of_the_state_is_said() -> None:
     many = replace(
-        FULL, zones=(EAST,) * 7, wrong=FULL.wrong * 8, everywhere=True, reset_ns=SINCE + 90 * S, outside_view=True
+        FULL,
+        zones=(EAST,) * 7,
+        wrong=tuple(FULL.wrong) * 8,
+        everywhere=True,
+        reset_ns=SINCE + 90 * S,
+        outside_view=True,
     )
     said = summary(many)
     assert "，另 2 個分區；其他位置不明" in said.zh
