@@ -1,11 +1,13 @@
 """Milliseconds from a fire in the panel's registers to the red band in the browser, the wait for the poll included.
 
-    CHROMIUM=/usr/bin/chromium python benchmarks/fire.py [--samples 60]
+    CHROMIUM=/usr/bin/chromium python benchmarks/fire.py [--samples 40]
 
-A panel of ours answers function 3; a controller with the minimal site and `tests/services/fire.py` polls it twice a
-second, and Chromium shows the overview. The clock starts when the registers change, at a random moment of the poll's
-period, and stops in the animation frame after the band is in the page. Between two samples the panel is reset, an
-officer stands down, and everything is given back. Limit: 1 s at the 99th percentile.
+A panel of ours answers function 3; a controller with the minimal site and `tests/services/fire.py` polls it as its
+profile says, and Chromium shows the overview. The clock starts when the registers change, at a random moment of the
+poll's period, and stops in the animation frame after the band is in the page; between them stands the moment at which
+the panel first answered with the fire, so that the wait for the poll and the road to the screen are told apart.
+Between two samples the panel is reset, an officer stands down, and everything is given back, so that each fire begins
+in a house at rest: that is most of the three and a half seconds that a sample takes. Limit: 1 s at the 99th percentile.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import shutil
@@ -53,6 +56,8 @@ class Panel(asyncio.Protocol):
 
     words: dict[int, int] = {}  # noqa: RUF012 - one panel
     writes = 0
+    told = 0.0
+    """When the panel first answered with the fire; 0 while it has not."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -62,7 +67,10 @@ class Panel(asyncio.Protocol):
             head, unit, function, first, count = struct.unpack_from(">H4xBBHH", data, start)
             Panel.writes += function != 3
             words = {**Panel.words, 0: int(time.monotonic()) & 0xFFFF}
-            body = struct.pack(f">{count}H", *(words.get(first + n, 0) for n in range(count)))
+            asked = [words.get(first + n, 0) for n in range(count)]
+            if not Panel.told and any(asked[first == 0 :]):
+                Panel.told = time.time()
+            body = struct.pack(f">{count}H", *asked)
             self._transport.write(struct.pack(">HHHBBB", head, 0, 3 + len(body), unit, 3, len(body)) + body)
 
 
@@ -84,7 +92,7 @@ class Person:
 
 
 def write_site(folder: Path, port: int) -> Path:
-    """Write the minimal site with the panel at `port`, read twice a second and at once when it changes."""
+    """Write the minimal site with the panel at `port`, urgent as on the real site."""
     site = folder / "site"
     shutil.copytree(share_dir("config") / "minimal", site)
     (site / "equipment").mkdir()
@@ -142,10 +150,10 @@ def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     return found
 
 
-def measure(house: House, samples: int) -> list[float]:
-    """Return the delays, ms."""
+def measure(house: House, samples: int) -> list[tuple[float, float]]:
+    """Return the delays: until the panel was read, and from there to the band; ms."""
     officer = Person(house.url, house.links[Role.SAFETY_OFFICER])
-    found: list[float] = []
+    found: list[tuple[float, float]] = []
     with sync_playwright() as playwright:
         path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         page = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]).new_page()
@@ -156,35 +164,48 @@ def measure(house: House, samples: int) -> list[float]:
         for number in range(samples):
             time.sleep(random.uniform(0.0, 0.5))
             zone = number % 64
+            Panel.told, begun = 0.0, time.time()
             Panel.words = {1: 1, 2: 1, 100 + zone: 2, 200 + zone: 7}
-            begun = time.time()
-            found.append(until(lambda: page.evaluate("window.came")) - begun * 1000)
+            came = until(lambda: page.evaluate("window.came"))
+            read = Panel.told * 1000
+            found.append((read - begun * 1000, came - read))
             Panel.words = {}
             until(lambda: officer("GET", "/fire")["reset"])
             response = officer("GET", "/fire")["response"]["id"]
             officer("POST", "/fire/stand-down", {"response": response, "reason": "benchmark"})
             until(lambda: officer("GET", "/fire")["response"] is None)
             until(lambda: not page.evaluate("window.came"))
+            if (number + 1) % 5 == 0:
+                print(f"{number + 1} of {samples} samples", file=sys.stderr, flush=True)
     return found
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=60)
+    parser.add_argument("--samples", type=int, default=40)
     samples = parser.parse_args().samples
+    print("the controller starts, then Chromium", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         house = House(Path(folder))
         house.start()
         if not house.ready.wait(60):
             raise SystemExit("the controller did not start")
-        found = sorted(measure(house, samples))
+        found = measure(house, samples)
         house.stop()
-    p99 = found[min(len(found) - 1, int(0.99 * len(found)))]
-    print(f"fire in the registers -> band in the browser, {samples} samples, poll of 500 ms included, ms")
-    print(f"{'median':>10} {'p90':>8} {'p99':>8} {'worst':>8} {'limit p99':>10} {'writes to the panel':>20}")
-    p90 = found[int(0.9 * len(found))]
-    print(f"{found[len(found) // 2]:10.0f} {p90:8.0f} {p99:8.0f} {found[-1]:8.0f} {LIMIT_MS:10.0f} {Panel.writes:20d}")
+    print(f"fire in the registers -> band in the browser, {samples} samples, ms")
+    print(f"{'':<28} {'p50':>6} {'p90':>6} {'p99':>6} {'worst':>6} {'limit p99':>10}")
+    print(line("wait for the poll", [read for read, _ in found]))
+    print(line("answer -> band", [road for _, road in found]))
+    print(line("registers -> band", [read + road for read, road in found]) + f" {LIMIT_MS:10.0f}")
+    print(f"writes to the panel: {Panel.writes}")
+
+
+def line(name: str, delays: list[float]) -> str:
+    """Return one line of the table: the value below which a share of the samples lies, by nearest rank."""
+    ranked = sorted(delays)
+    shares = [ranked[max(0, math.ceil(share * len(ranked)) - 1)] for share in (0.5, 0.9, 0.99, 1.0)]
+    return f"{name:<28} " + " ".join(f"{value:6.0f}" for value in shares)
 
 
 if __name__ == "__main__":

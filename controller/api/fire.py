@@ -23,7 +23,7 @@ from controller.safety.effect import DEVIATIONS, Sight, SightState
 from controller.safety.response import Phase, steps
 from controller.safety.watch import FireWatch
 
-__all__ = ["fire_json", "router"]
+__all__ = ["ZoneReply", "fire_json", "router", "visible"]
 
 router = APIRouter(prefix="/fire", tags=["fire"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
@@ -327,9 +327,9 @@ async def list_causes(runtime: RuntimeDep, principal: Viewer) -> Json:
     for cause in runtime.fire.table.causes:
         effects: dict[str, list[str]] = {}
         for effect in cause.effects:
-            if _visible(runtime, principal, effect.point):
+            if visible(runtime, principal, effect.point):
                 effects.setdefault(effect.kind, []).append(effect.point)
-        held = [point for point in cause.points if _visible(runtime, principal, point)]
+        held = [point for point in cause.points if visible(runtime, principal, point)]
         found.append(
             {
                 "id": cause.id,
@@ -342,7 +342,8 @@ async def list_causes(runtime: RuntimeDep, principal: Viewer) -> Json:
     return Json(found)
 
 
-def _visible(runtime: Runtime, principal: Principal, address: str) -> bool:
+def visible(runtime: Runtime, principal: Principal, address: str) -> bool:
+    """Tell whether somebody may see a point."""
     point = runtime.site().points.get(address)
     return point is not None and principal.permissions.allows(Action.VIEW, point.area)
 
@@ -407,10 +408,10 @@ def _response(runtime: Runtime, principal: Principal) -> dict[str, Any]:
         "emptied": [
             {"point": item.point, "slot": item.slot, "value": item.value, "owner": item.owner, "reason": item.reason}
             for item in watch.emptied
-            if _visible(runtime, principal, item.point)
+            if visible(runtime, principal, item.point)
         ],
         "effects": [
-            _effect(runtime, sight) for sight in watch.sights if _visible(runtime, principal, sight.effect.point)
+            _effect(runtime, sight) for sight in watch.sights if visible(runtime, principal, sight.effect.point)
         ],
     }
 
@@ -421,7 +422,7 @@ def _steps(runtime: Runtime, principal: Principal) -> list[dict[str, Any]]:
     found = []
     for place, step in enumerate(steps(watch.response, watch.table)):
         ahead = place - watch.response.given_back
-        points = [point for point in step.points if _visible(runtime, principal, point)]
+        points = [point for point in step.points if visible(runtime, principal, point)]
         found.append(
             {
                 "slots": sorted(step.slots),
@@ -439,7 +440,7 @@ def _held(runtime: Runtime, principal: Principal) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for address in watch.held():
         hold = runtime.arbiter.held(address)
-        if hold is None or not _visible(runtime, principal, address):
+        if hold is None or not visible(runtime, principal, address):
             continue
         piece = site.equipment[site.points[address].equipment]
         row = found.setdefault(

@@ -34,7 +34,11 @@ class Hold:
 def emptied(array: PriorityArray, hold: Hold) -> tuple[PriorityArray, tuple[Slot, ...]]:
     """Return the array without the slots that are held, and what was in them.
 
-    A minimum time goes with the last of them: nothing keeps a machine running, or from running, in a fire.
+    With 16 among them slot 6 is emptied too, although the rule names 7 to 16. A minimum on or off time is the arbiter's
+    own echo of a command from below it, to spare a machine; it protects nobody. Left behind it would be the strongest
+    value of a point that is the panel's now: Shifu would go on wanting it, refresh it, and write it to a device that
+    comes back. Slots 3 to 5 protect (electrical, freeze, equipment) and stay. Nothing starts because slot 6 is empty: a
+    held point has no value at all, and the machine's own controller keeps its own times.
     """
     taken = hold.slots | {MINIMUM_TIME} if 16 in hold.slots else hold.slots
     gone = tuple(slot for slot in array if slot is not None and slot.slot in taken)

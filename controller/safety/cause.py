@@ -10,7 +10,7 @@ from controller.point.model import Name
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["Cause", "Effect", "FireTable", "united"]
+__all__ = ["Call", "Cause", "Effect", "FireTable", "united"]
 
 _NAMELESS = Name("", "")
 
@@ -45,6 +45,15 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A place, by its role, that is called in a fire."""
+
+    name: Name
+    number: str = ""
+    """Empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class FireTable:
     """What the site's files say of fire. Without a panel there is nothing to watch."""
 
@@ -63,6 +72,12 @@ class FireTable:
     floor: str = ""
     zone_names: tuple[Name, ...] = ()
     """In the order of `zones`."""
+    address: Name | None = None
+    """Postal address, as 119 wants it."""
+    entrance: Name | None = None
+    """Where fire engines come in."""
+    calls: tuple[Call, ...] = ()
+    """Whom 119 calls back, and whom else to call."""
 
     def called(self, zones: Collection[str], *, everywhere: bool) -> tuple[Cause, ...]:
         """Return the causes that a fire in these zones calls for; all of them when nobody knows where it is."""

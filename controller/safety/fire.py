@@ -21,7 +21,7 @@ __all__ = ["FireInputs", "FireMemory", "FirePicture", "FireStatus", "Reason", "Z
 HEARTBEAT_S = 5.0
 """The panel's heartbeat moves every second; one that stands still for so long is a lost link (site standard)."""
 ZONE_S = 2.0
-"""A zone and the panel's summary come in one poll of 0.5 s; so long they may differ."""
+"""A zone and the panel's summary come in one poll of 0.25 s; so long they may differ."""
 LIST_S = 5.0
 """Zones are read every 2 s and when the summary changes; so long their number may differ from the panel's count."""
 RELAY_S = 10.0

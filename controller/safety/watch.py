@@ -16,6 +16,7 @@ from controller.safety.alarm import EFFECTS, RESPONSE, STATUS, effects_reason, r
 from controller.safety.cause import FireTable
 from controller.safety.effect import Sight, SightState, deviations, expected, look
 from controller.safety.fire import FireInputs, FireMemory, FirePicture, FireStatus, Reason, judge
+from controller.safety.matrix import Matrix, matrix
 from controller.safety.response import Note, Phase, Response, advance, held_points, holds, stand_down, steps
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class FireWatch:
         self._bound: tuple[object, object] = (None, None)
         self._numbers: NDArray[np.intp] = np.empty(0, np.intp)
         self._known: NDArray[np.bool_] = np.empty(0, np.bool_)
-        self._effects: list[int] = []
+        self._place: dict[str, int] = {}
         self._seen: tuple[bytes, bytes] = (b"", b"")
         self._due = -np.inf
         self._step_due = np.inf
@@ -213,6 +214,17 @@ class FireWatch:
         if self.response.phase is not Phase.RESTORING:
             return None
         return max(0.0, self._step_due - self._clock.monotonic())
+
+    def matrix(self) -> Matrix:
+        """Return the cause-and-effect table as it stands now."""
+        table = self._parts.table
+
+        def feedback(address: str) -> float | None:
+            point = table.site.points.get(address)
+            known = point is not None and table.quality[point.number] < _UNCERTAIN
+            return float(table.value[point.number]) if point is not None and known else None
+
+        return matrix(self.table, self.picture, self.response, self.sights, feedback)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

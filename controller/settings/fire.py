@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, FiniteFloat
 
 from controller.point.model import Name
-from controller.safety.cause import Cause, Effect, FireTable, united
+from controller.safety.cause import Call, Cause, Effect, FireTable, united
 from controller.settings.file import Address, FloorId, NameRow, Pattern, Patterns, SettingsRow, Word
 from controller.settings.problem import Problem, nearest
 
@@ -26,12 +26,20 @@ if TYPE_CHECKING:
     from controller.settings.row import Placed
     from drivers.driver import Device
 
-__all__ = ["CauseRow", "EffectRow", "FireHeadRow", "HoldRow", "fire_table"]
+__all__ = ["CallRow", "CauseRow", "EffectRow", "FireHeadRow", "HoldRow", "fire_table"]
 
 _PANEL = ("heartbeat", "fire", "fault")
 """Points without which a panel cannot be watched."""
 Feedbacks = Annotated[list[Pattern], Field(min_length=1, max_length=50)]
 Within = Annotated[FiniteFloat, Field(gt=0, le=600)]
+
+
+class CallRow(SettingsRow):
+    """Somebody who is called in a fire, by the role."""
+
+    name: NameRow
+    number: Annotated[str, Field(pattern=r"^[0-9+#*() -]{0,40}$")] = ""
+    """Left out: it is said to be unknown."""
 
 
 class FireHeadRow(SettingsRow):
@@ -46,6 +54,12 @@ class FireHeadRow(SettingsRow):
     """Pieces of equipment that are given back to the schedule at once."""
     pause_s: Annotated[FiniteFloat, Field(ge=1, le=600)] = 20.0
     """Time from one step of giving back to the next."""
+    address: NameRow | None = None
+    """Postal address of the building, for the summary for 119."""
+    entrance: NameRow | None = None
+    """Where fire engines come in."""
+    calls: Annotated[list[CallRow], Field(max_length=8)] = []  # noqa: RUF012 - pydantic copies it
+    """Whom 119 calls back, and whom else to call."""
 
 
 class HoldRow(SettingsRow):
@@ -217,7 +231,14 @@ def fire_table(
         area=panel.area if panel else "",
         floor=panel.floor if panel else "",
         zone_names=tuple(equipment[zone].name for zone in zones),
+        address=_name(head.address),
+        entrance=_name(head.entrance),
+        calls=tuple(Call(Name(row.name.zh, row.name.en), row.number) for row in head.calls),
     )
+
+
+def _name(row: NameRow | None) -> Name | None:
+    return None if row is None else Name(row.zh, row.en)
 
 
 def _sources(head: FireHeadRow, maker: _Maker, devices: Mapping[str, Device]) -> tuple[str, ...]:

@@ -42,9 +42,10 @@ RELAY_INPUTS = ("fire", "fault")
 _GAS_S = 4.0
 _ZONE_TAGS = [f"zone_{n:02}_{what}" for what in ("state", "detector") for n in range(1, ZONES + 1)]
 _FLOOR_TAGS = [f"floor_{n:02}_{what}" for n in range(1, FLOORS + 1) for what in FLOOR_OUTPUTS]
+_VALVES = tuple(f"gas_valve_{n}" for n in range(1, GAS_VALVES + 1))
 PANEL = (
     "heartbeat", "panel_word", *BITS, "zones_in_fire", "zones_in_fault", *_ZONE_TAGS, *_FLOOR_TAGS,
-    *(f"lift_recall_{n:02}" for n in range(1, LIFTS + 1)), *(f"gas_valve_{n}" for n in range(1, GAS_VALVES + 1)),
+    *(f"lift_recall_{n:02}" for n in range(1, LIFTS + 1)), *_VALVES,
 )  # fmt: skip
 _ROW = {tag: row for row, tag in enumerate(PANEL)}
 _STATES = {"pre_alarm": PRE_ALARM, "fire": FIRE, "zone_fault": FAULT, "disable": DISABLED, "zone_test": TEST}
@@ -81,6 +82,8 @@ class FirePanel:
         self._follows = np.ones((FLOORS, len(FLOOR_OUTPUTS)))
         """0 for an output whose device does not move."""
         self._gas_s = -1.0
+        self._shuts = np.ones(GAS_VALVES)
+        """0 for a gas valve that does not shut."""
         self._age_s = 0.0
         self._recalled = np.zeros(LIFTS)
         self._devices: list[Device] = []
@@ -127,6 +130,8 @@ class FirePanel:
             self.zone[zone] = NORMAL
         elif kind in _FLAGS:
             self.flags[_FLAGS.index(kind)] = float(data.get("value", 1))
+        elif kind == "jam" and str(data.get("output", "")) in _VALVES:
+            self._shuts[_VALVES.index(str(data["output"]))] = 0.0
         elif kind == "jam":
             floor, _, what = str(data.get("output", "")).removeprefix("floor_").partition("_")
             if floor.isdigit() and 1 <= int(floor) <= FLOORS and what in FLOOR_OUTPUTS:
@@ -137,6 +142,7 @@ class FirePanel:
             self.detector[:] = 0.0
             self.flags[:] = 0.0
             self._follows[:] = 1.0
+            self._shuts[:] = 1.0
 
     def _outputs(self) -> NDArray[np.float64]:
         return np.asarray((self._fire_s[:, None] >= self._delay_s) * self._follows)
@@ -164,7 +170,7 @@ class FirePanel:
         size = FLOORS * len(FLOOR_OUTPUTS)
         table[at : at + size] = self._outputs().reshape(-1)
         table[at + size : at + size + LIFTS] = self._recalled
-        table[at + size + LIFTS :] = self._gas_s >= _GAS_S
+        table[at + size + LIFTS :] = (self._gas_s >= _GAS_S) * self._shuts
         self.relay[0, 0], self.relay[1, 0] = bits[0], bits[2]
 
 

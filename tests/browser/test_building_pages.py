@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -143,6 +144,156 @@ def test_a_panel_whose_heartbeat_stands_still_is_unknown_and_nothing_of_it_is_no
     assert not room.axe()
     whole_city.sim("fault", "clear", "fire-panel")
     expect(band).to_have_attribute("data-status", "normal", timeout=30_000)
+
+
+def test_the_matrix_shows_what_burns_first_and_each_output_as_it_answers(
+    building: Building, whole_city: City, client: Client, people: Callable[[str], Client]
+) -> None:
+    room = building.room("operator", width=1366)
+    page = room.load("/fire/matrix")
+    rows = page.locator("tbody tr[data-cause]")
+    expect(rows).to_have_count(16)
+    four, five = page.locator('[data-cause="floor-4f"]'), page.locator('[data-cause="floor-5f"]')
+    expect(four).to_have_attribute("data-called", "false")
+    doors = four.locator('[data-kind="fire_door"]')
+    expect(doors).to_have_attribute("data-state", "rest")
+    expect(four.locator('[data-kind="exhaust_full"]')).to_have_attribute("data-state", "none")
+    room.picture("fire-matrix-rest-zh-1366")
+    assert not room.axe()
+
+    # A gas valve that does not shut: ten seconds are what it has.
+    whole_city.sim("fault", "event", "fire-panel", "jam", "output=gas_valve_1")
+    whole_city.sim("fault", "event", "fire-panel", "fire", "zone=28", "detector=7")
+    expect(four).to_have_attribute("data-called", "true", timeout=20_000)
+    expect(rows.first).to_have_attribute("data-cause", "floor-4f")
+    in_first_view(room, four)
+    expect(four.locator('[data-zone="cityhall.fire.zone28"]')).to_contain_text("東區 火警")
+    expect(doors).to_have_attribute("data-state", "done", timeout=30_000)
+    expect(doors).to_contain_text("3 / 3")
+    expect(four.locator('[data-kind="gas_shut"]')).to_have_attribute("data-state", "missing", timeout=30_000)
+    expect(four.locator(".holds")).not_to_have_attribute("data-held", "0")
+    expect(five).to_have_attribute("data-called", "false")
+    expect(five.locator('[data-kind="fire_door"]')).to_have_attribute("data-state", "rest")
+    room.picture("fire-matrix-zh-1366")
+    assert not room.axe()
+
+    page.get_by_role("button", name=re.compile("^偏差")).click()
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name=re.compile("^全部")).click()
+    page.get_by_role("searchbox").fill("停車場排風")
+    expect(rows).to_have_count(3)
+    page.get_by_role("searchbox").fill("")
+    expect(rows).to_have_count(16)
+
+    # Tab reaches one cell, the arrows the others, Enter opens what is behind it.
+    four.locator('[data-cell="fire_door"]').focus()
+    page.keyboard.press("ArrowRight")
+    expect(four.locator('[data-cell="smoke_damper"]')).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(1).locator('[data-cell="smoke_damper"]')).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert page.locator('button[data-cell][tabindex="0"]').count() == 1
+    four.locator('[data-cell="gas_shut"]').focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator('[data-output="cityhall.fire.panel.gas_valve_1"]')).to_contain_text("未動作")
+    room.picture("fire-matrix-cell-zh-1366")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="匯出 CSV").click()
+    text = Path(download.value.path()).read_text("utf-8-sig")
+    (line,) = [
+        line for line in text.splitlines() if line.startswith("4F 火警,") and "cityhall.fire.panel.gas_valve_1," in line
+    ]
+    assert "火警中,4F 東區火警分區 火警,瓦斯遮斷," in line
+    assert line.endswith(",未動作,,10")
+
+    room.language("en")
+    room.picture("fire-matrix-en-1366")
+    room.theme("day")
+    room.size(1920)
+    room.picture("fire-matrix-en-1920-day")
+    assert not room.axe()
+    room.language("zh")
+    room.size(390)
+    expect(four).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    room.picture("fire-matrix-zh-390")
+    assert not room.axe()
+    room.size(1366)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("searchbox")).not_to_be_visible()
+    expect(page.get_by_role("navigation")).not_to_be_visible()
+    expect(four.locator('[data-kind="gas_shut"]')).to_be_visible()
+    room.picture("fire-matrix-print")
+    page.emulate_media(media="screen")
+    room.theme("night")
+
+    words(room, client)
+    whole_city.sim("fault", "event", "fire-panel", "reset")
+    stand_down(people("safety_officer"))
+    room.go("/fire/matrix")
+    expect(four).to_have_attribute("data-called", "false", timeout=20_000)
+    expect(four.locator(".holds")).not_to_have_attribute("data-held", "0")
+
+
+def words(room: Room, client: Client) -> None:
+    """Copy the broadcast and the summary from the page of the fire; then the same where the clipboard is refused."""
+    room.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=room.url)
+    page = room.go("/fire")
+    page.get_by_role("button", name="複製廣播詞").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("[data-outcome]")).to_have_attribute("data-outcome", "done")
+    told = client.get("/fire/words")
+    assert page.evaluate("navigator.clipboard.readText()") == told["announcement"]["zh"]
+    assert "4F 發生火警。這是真實火警，不是演練。" in told["announcement"]["zh"]
+    dialog.get_by_role("button", name="複製英文").click()
+    expect(dialog.locator("textarea")).to_have_value(told["announcement"]["en"])
+    assert page.evaluate("navigator.clipboard.readText()") == told["announcement"]["en"]
+    room.picture("fire-words-announcement-1366")
+    page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="複製 119 摘要").click()
+    expect(dialog.locator("[data-outcome]")).to_have_attribute("data-outcome", "done")
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert any(line.startswith("位置：4F 東區火警分區（") for line in copied)
+    assert "地點：臺北市政府市政大樓，臺北市信義區市府路 1 號" in copied
+    assert "受困、受傷：不明" in copied
+    assert any("未動作或不明：" in line and "瓦斯" in line for line in copied)
+    room.picture("fire-words-summary-1366")
+    assert not room.axe()
+    page.keyboard.press("Escape")
+
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
+    page.get_by_role("button", name="複製 119 摘要").click()
+    expect(dialog.locator("[data-outcome]")).to_have_attribute("data-outcome", "refused")
+    box = dialog.locator("textarea")
+    assert box.evaluate("b => b.selectionEnd - b.selectionStart === b.value.length && b.value.length > 100")
+    room.size(390)
+    room.picture("fire-words-refused-390")
+    page.keyboard.press("Escape")
+    room.size(1366)
+    room.picture("fire-busy-zh-1366")
+
+
+def test_fire_matrix_and_drills_lead_to_each_other(room: Room) -> None:
+    room.language("zh")
+    page = room.go("/more")
+    for path in ("/drills", "/fire/matrix"):
+        expect(page.locator(f'main a[href="{path}"]')).to_be_visible()
+    for start, end in (
+        ("/fire", "/drills"),
+        ("/drills", "/fire"),
+        ("/fire", "/fire/matrix"),
+        ("/fire/matrix", "/fire"),
+    ):
+        room.go(start)
+        page.locator(f'main a[href="{end}"]').first.click()
+        expect(page).to_have_url(re.compile(f"{end}$"))
 
 
 def test_nobody_ever_wrote_to_the_panel(whole_city: City, client: Client) -> None:

@@ -51,6 +51,7 @@ SHEETS = [
     Sheet("reports", "/reports", "reports", "報表", "Reports"),
     Sheet("lifts", "/lifts", "lifts", "升降設備", "Lifts", "[data-lift]"),
     Sheet("fire", "/fire", "fire", "消防", "Fire", "[data-zone]"),
+    Sheet("fire-matrix", "/fire/matrix", "fire-matrix", "因果矩陣", "Cause and effect", "tbody tr[data-cause]"),
     Sheet("drills", "/drills", "drills", "消防演練", "Fire drills", ".cards li"),
     Sheet("warden", "/warden", "warden", "演練 DRILL 樓層點名", "演練 DRILL Floor muster", ".panel"),
     Sheet("standby", "/standby", "standby", "備援電力", "Standby power", "[data-bank]"),

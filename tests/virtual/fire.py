@@ -58,7 +58,7 @@ CITY = Path(__file__).parents[2] / "config" / "taipei-city-hall"
 START_NS = 1_784_088_000_000_000_000
 STEP_S = 0.5
 REACT_S = 2.0
-"""What a panel that answers tells is known after so long: polls of 0.5 s, a turn, and two steps of this house."""
+"""What a panel that answers tells is known after so long: polls of 0.25 s, a turn, and two steps of this house."""
 FIRE_DEVICES = ("fire-panel", "fire-relay")
 MACHINES = {
     "ahu-03f-n": "3F", "ahu-04f-n": "4F", "door-n-03f-1": "3F", "fan01-drive": "B1", "ev01-charger": "B1",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.identity.permission import ROLES, Action, Role
-from controller.safety.response import Phase
+from controller.safety.response import Phase, Response
 
 STAND_DOWN = {"response": "fire-1", "reason": "false alarm, panel reset"}
 SP = "hall.hvac.ahu1.zone_temp_sp"
@@ -107,3 +107,65 @@ async def test_no_route_and_no_slot_reaches_the_panel(house: Any) -> None:
                 body = {"point": f"hall.fire.panel.{tag}", "value": 0.0, "slot": slot, "reason": "x"}
                 reply = await person("POST", "/commands", json=body)
                 assert reply.status_code in {403, 404}, reply.text
+
+
+async def test_the_matrix_shows_what_burns_to_everybody_and_of_the_rest_what_they_may_see(house: Any) -> None:
+    viewer = await house.user(Role.VIEWER)
+    empty = (await viewer("GET", "/fire/matrix")).json()
+    assert (empty["panel"], empty["kinds"], empty["causes"]) == ("", [], [])
+
+    house.burn()
+    plant = await house.user(Role.VIEWER, name="u.plant", areas=("plant",))
+    west = await house.user(Role.VIEWER, name="u.west", areas=("west",))
+    found = {
+        name: (await who("GET", "/fire/matrix")).json() for name, who in (("all", viewer), ("p", plant), ("w", west))
+    }
+    for reply in found.values():
+        (row,) = reply["causes"]
+        assert (row["id"], row["called"], row["zones"][0]["status"]) == ("floor-1f", True, "fire")
+    (cell,) = found["all"]["causes"][0]["cells"]
+    assert (cell["kind"], cell["state"], cell["hidden"]) == ("stopped", "waiting", 0)
+    assert [output["point"] for output in cell["outputs"]] == ["hall.plant.ch1.enable"]
+    assert found["all"]["causes"][0]["holds"] == {"equipment": ["hall.hvac.ahu1"], "held": 1, "hidden": 0}
+    assert found["p"]["causes"][0]["holds"] == {"equipment": [], "held": 0, "hidden": 1}
+    (hidden,) = found["w"]["causes"][0]["cells"]
+    assert (hidden["state"], hidden["outputs"], hidden["hidden"]) == (None, [], 1), "not shown is not 'not applicable'"
+
+
+async def test_a_matrix_at_rest_says_which_feedback_it_could_not_see(house: Any) -> None:
+    viewer = await house.user(Role.VIEWER)
+    house.burn(reset=True)
+    house.runtime.fire.response = Response()
+    house.runtime.fire.sights = ()
+    (row,) = (await viewer("GET", "/fire/matrix")).json()["causes"]
+    assert (row["called"], row["cells"][0]["state"]) == (False, "unknown")
+    house.put("hall.plant.ch1.enable", 1.0)
+    (row,) = (await viewer("GET", "/fire/matrix")).json()["causes"]
+    assert (row["cells"][0]["state"], row["cells"][0]["outputs"][0]["value"]) == ("rest", 1.0)
+
+
+async def test_words_are_there_in_a_fire_alone_and_say_what_is_unknown(house: Any) -> None:
+    viewer = await house.user(Role.VIEWER)
+    calm = (await viewer("GET", "/fire/words")).json()
+    assert (calm["response"], calm["announcement"], calm["summary"]) == (None, None, None)
+    house.burn()
+    words = (await viewer("GET", "/fire/words")).json()
+    assert words["response"] == "fire-1"
+    assert "這是真實火警，不是演練" in words["announcement"]["zh"]
+    assert "位置：1F 火警" in words["summary"]["zh"]
+    assert "Call back: unknown" in words["summary"]["en"].splitlines()
+    # Cards at the doors count people by floor, in areas that may be seen.
+    assert "人數：1F 2、B1 1（依門禁刷卡，不含訪客）" in words["summary"]["zh"].splitlines()
+    west = await house.user(Role.VIEWER, name="u.west", areas=("west",))
+    part = (await west("GET", "/fire/words")).json()["summary"]["zh"]
+    assert "人數：1F 2（依門禁刷卡，不含訪客及無權限查看的區域）" in part.splitlines()
+    drills, house.runtime.drills = house.runtime.drills, None
+    nobody = (await viewer("GET", "/fire/words")).json()["summary"]["zh"]
+    assert "人數：不明" in nobody.splitlines(), "a controller that follows no cards does not say that nobody is there"
+    house.runtime.drills = drills
+    # After the stand-down there is nothing to announce any more.
+    house.burn(reset=True)
+    officer = await house.user(Role.SAFETY_OFFICER)
+    assert (await officer("POST", "/fire/stand-down", json=STAND_DOWN)).status_code == 200
+    over = (await viewer("GET", "/fire/words")).json()
+    assert (over["announcement"], over["summary"]) == (None, None)

@@ -45,6 +45,7 @@ export const PAGES: PageEntry[] = [
   page('strategies', '/strategies', () => import('../pages/StrategiesPage.svelte'), { key: 'x' }),
   page('strategy', '/strategies/:id', () => import('../pages/StrategiesPage.svelte'), { above: 'strategies' }),
   page('fire', '/fire', () => import('../pages/FirePage.svelte'), { rail: true, systems: ['fire'] }),
+  page('fire-matrix', '/fire/matrix', () => import('../pages/FireMatrixPage.svelte'), { above: 'fire' }),
   page('drills', '/drills', () => import('../pages/DrillsPage.svelte'), { above: 'fire' }),
   page('drill', '/drills/:id', () => import('../pages/DrillPage.svelte'), { above: 'drills' }),
   page('warden', '/warden', () => import('../pages/WardenPage.svelte'), { above: 'drills' }),

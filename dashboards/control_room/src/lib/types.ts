@@ -90,4 +90,5 @@ export interface FireResponse {
   held: { equipment: string; name: Name; points: number; slots: number[] }[];
   emptied: { point: string; slot: number; value: number; owner: string; reason: string }[]; effects: FireEffect[];
 }
+export interface FireWords { time: string; response: string | null; announcement: Name | null; summary: Name | null }
 export interface Fire { panel: string; status: FireStatus; reasons: FireReason[]; reset: boolean; unrecorded: boolean; zones: FireZone[]; response: FireResponse | null }

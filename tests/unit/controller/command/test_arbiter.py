@@ -593,6 +593,26 @@ def test_a_hold_empties_refuses_and_gives_back(bench: Bench) -> None:
     assert [order.value for order in bench.run()] == [9.0]
 
 
+def test_in_a_fire_a_minimum_time_at_slot_6_goes_with_what_it_stood_for(bench: Bench) -> None:
+    """Left there it would be the strongest value of a held point: wanted, refreshed, and written on its own."""
+    arbiter = bench.arbiter
+    arbiter.request(SWITCH.address, 8, 1.0, "alice", "by hand")
+    bench.run()
+    assert [slot.slot for slot in arbiter.slots(SWITCH.address) if slot] == [6, 8]
+    gone = arbiter.hold({SWITCH.address: Hold("fire", "zone 12")})
+    assert [(slot.slot, slot.reason) for _, slot in gone] == [(6, "minimum on time"), (8, "by hand")]
+    assert arbiter.present(SWITCH.address) == (None, 0), "nobody wants anything of the machine"
+    arbiter.device_back("ch1")
+    assert bench.run() == []
+    # Given back to people and schedule, with the rest still held, a minimum time counts again.
+    arbiter.hold({SWITCH.address: Hold("fire", "giving back", frozenset({9, 10, 12, 14}))})
+    arbiter.request(SWITCH.address, 8, 0.0, "alice", "by hand")
+    bench.run()
+    assert [slot.slot for slot in arbiter.slots(SWITCH.address) if slot] == [6, 8]
+    assert arbiter.hold({SWITCH.address: Hold("fire", "giving back", frozenset({9, 12}))}) == []
+    assert [slot.slot for slot in arbiter.slots(SWITCH.address) if slot] == [6, 8], "a hold without slot 16 leaves it"
+
+
 def test_after_a_hold_a_default_is_compared_before_it_is_written(bench: Bench) -> None:
     bench.arbiter.request(SP, 8, 9.0, "alice", "by hand")
     bench.run()

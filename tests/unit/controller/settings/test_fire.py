@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
 
+from controller.point.model import Name
+from controller.safety.cause import Call
 from controller.settings.difference import compare
 from controller.share import share_dir
 from tests.services.fire import DEVICES, FIRE, PANEL
@@ -40,8 +43,41 @@ def test_a_table_is_read_with_its_points_and_feedback(burning: Folder) -> None:
     ]
 
 
+def test_address_entrance_and_calls_are_read_and_may_be_left_out(burning: Folder) -> None:
+    table = burning.load().fire
+    assert (table.address, table.entrance, table.calls) == (None, None, ())
+    burning.change(
+        "fire.toml",
+        "[fire]\n",
+        '[fire]\naddress = { zh = "市府路 1 號", en = "No. 1" }\nentrance = { zh = "東門", en = "East gate" }\n'
+        'calls = [{ name = { zh = "消防局", en = "Fire" }, number = "119" }, '
+        '{ name = { zh = "中控室", en = "Room" } }]\n',
+    )
+    table = burning.load().fire
+    assert (table.address, table.entrance) == (Name("市府路 1 號", "No. 1"), Name("東門", "East gate"))
+    assert table.calls == (Call(Name("消防局", "Fire"), "119"), Call(Name("中控室", "Room")))
+
+
+def test_a_number_that_cannot_be_dialled_and_a_name_in_one_language_are_refused(burning: Folder) -> None:
+    text = burning.text("fire.toml")
+    bad = 'calls = [{ name = { zh = "甲", en = "a" }, number = "ask the guard" }]'
+    burning.write("fire.toml", text.replace("[fire]\n", f"[fire]\n{bad}\n", 1))
+    assert 'fire.toml:2: fire.calls.number: got "ask the guard"' in burning.problem()
+    burning.write("fire.toml", text.replace("[fire]\n", '[fire]\naddress = { zh = "市府路 1 號" }\n', 1))
+    assert "fire.toml:2: fire.address.en: " in burning.problem()
+
+
 def test_a_site_without_the_file_has_no_watch(folder: Folder) -> None:
     assert folder.load().fire.panel == ""
+
+
+def test_the_city_reads_its_panel_four_times_a_second_and_its_relay_twice_both_urgent() -> None:
+    """The wait for the poll is most of the time from a fire to the band on the screens (1 s at the 99th percentile)."""
+    text = (share_dir("config") / "taipei-city-hall" / "devices" / "fire.toml").read_text("utf-8")
+    devices = {row["id"]: row for row in tomllib.loads(text)["device"]}
+    assert devices["fire-panel"]["period_s"] <= 0.25
+    assert devices["fire-relay"]["period_s"] <= 0.5
+    assert all(row["urgent"] for row in devices.values())
 
 
 def test_apply_tells_what_of_it_changed(burning: Folder) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simulators.plant.device import NotWritableError, Occurrence, RefusedError
-from simulators.plant.firepanel import FLOOR_OUTPUTS, PANEL
+from simulators.plant.firepanel import FLOOR_OUTPUTS, GAS_VALVES, PANEL
 from simulators.plant.layout import HANDLER_NAMES
 from simulators.plant.memento import collect, restore
 from simulators.world import World
@@ -150,6 +150,17 @@ def test_an_output_that_jams_does_not_follow(world: World) -> None:
     run(world, 60)
     still = [what for what in FLOOR_OUTPUTS if panel[f"floor_07_{what}"] == 0.0]
     assert still == ["fire_door_2"]
+
+
+def test_a_gas_valve_that_jams_stays_open_until_the_reset(world: World) -> None:
+    happen(world, "fire-panel", "jam", output="gas_valve_2")
+    panel = happen(world, "fire-panel", "fire", zone=28).state
+    run(world, 10)
+    assert [number for number in range(1, GAS_VALVES + 1) if panel[f"gas_valve_{number}"] == 0.0] == [2]
+    happen(world, "fire-panel", "reset")
+    happen(world, "fire-panel", "fire", zone=28)
+    run(world, 10)
+    assert panel["gas_valve_2"] == 1.0
 
 
 def test_panel_bits_tell_faults_and_isolation_and_the_relay_falls_with_a_fault(world: World) -> None:

@@ -8,6 +8,7 @@ import { events } from './events';
 import { fire } from './fire';
 import { lift } from './lift';
 import { maintenance } from './maintenance';
+import { matrix } from './matrix';
 import { meters } from './meters';
 import { notify } from './notify';
 import { overview } from './overview';
@@ -19,6 +20,6 @@ import { security } from './security';
 import { strategy } from './strategy';
 import { system } from './system';
 
-export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...drill, ...meters, ...events, ...maintenance, ...energy, ...commissioning, ...plan, ...notify, ...overview, ...schedule, ...strategy, ...system };
+export const zh = { ...core, ...air, ...power, ...parking, ...security, ...lift, ...fire, ...drill, ...matrix, ...meters, ...events, ...maintenance, ...energy, ...commissioning, ...plan, ...notify, ...overview, ...schedule, ...strategy, ...system };
 
 export type MessageKey = keyof typeof zh;
