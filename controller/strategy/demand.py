@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from controller.alarm.definition import AlarmDefinition
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from controller.strategy.strategy import Past, View
 
-__all__ = ["Demand", "DemandMemory"]
+__all__ = ["Demand", "DemandMemory", "Price"]
 
 SLOT = 9
 _NAME = Name("需量控制", "Demand limiting")
@@ -101,6 +101,13 @@ class DemandMemory:
     """Since when the meter and those that check it say different things."""
 
 
+class Price(Protocol):
+    """What demand above the contract costs."""
+
+    def cost(self, now_ns: int, mean_kw: float) -> float:
+        """Return what the month pays more if its highest window, around `now_ns`, has this mean, NT$; NaN: unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The strategy, as the site configures it."""
@@ -114,8 +121,8 @@ class Demand:
     """Points whose sum is to agree with the meter, kW; empty: it is not checked."""
     check_percent: float = 10.0
     margin_percent: float = 2.0
-    price_per_kw: float = 0.0
-    """Basic price of a kW and month, NT$; 0: what an excess costs is not said."""
+    price: Price | None = field(default=None, compare=False, repr=False)
+    """None: what an excess costs is not said. Other prices make no other strategy: what it remembers stays."""
     restore_s: float = 90.0
     """Between two items given back."""
     period_s: float = 5.0
@@ -154,8 +161,9 @@ class Demand:
             off_delay_s=60.0,
             text=Name("需量預測超約，可卸載項目已用盡", "demand will exceed the contract, nothing is left to shed"),
             consequence=Name(
-                "本月最高需量將超過契約容量，超約部分以 2 倍、逾 10 % 部分以 3 倍基本電費計收",
-                "The month's demand will exceed the contract: 2 times the basic price, beyond 10 % 3 times",
+                "本月最高需量將超過契約容量，超約部分依電價表加倍計收基本電費",
+                "The month's demand will exceed the contract, and what is above it is billed at multiples of the basic "
+                "price",
             ),
             action=Name(
                 "1. 由現場關閉可停之大型負載（展演設備、備用空調） 2. 勿關閉消防、電梯、托嬰中心與中控室之負載",
@@ -440,7 +448,8 @@ class Demand:
         need = seen.power_kw - seen.allowed_kw
         over = seen.mean_kw - self.contract_kw
         helpless = over > 0.0 and need > _DEADBAND * self.contract_kw and not left
-        reason = say.excess(seen, self.contract_kw, self.price_per_kw) if helpless else ""
+        cost = math.nan if self.price is None or not helpless else self.price.cost(view.now_ns, seen.mean_kw)
+        reason = say.excess(seen, self.contract_kw, cost) if helpless else ""
         why = say.sentence(seen, self.limit_kw, self.contract_kw, memory.holds, exhausted=helpless)
         return Decision(
             "acting" if targets else "watching",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -169,6 +170,16 @@ def test_what_is_left_over_contract_with_nothing_to_shed_is_an_alarm_with_its_co
     toy.kw = 700.0
     toy.run(900.0)
     assert toy.said[-1].trouble["excess"] == ""
+
+
+@pytest.mark.parametrize(
+    "price", [None, SimpleNamespace(cost=lambda *_: math.nan), SimpleNamespace(cost=lambda *_: 0.0)]
+)
+def test_a_cost_that_nobody_knows_is_not_said(price: object) -> None:
+    toy = Toy(demand(1, price=price), kw=1400.0)
+    toy.run(300.0)
+    assert "kW over" in toy.said[-1].trouble["excess"]
+    assert "NT$" not in toy.said[-1].trouble["excess"]
 
 
 def test_a_meter_that_falls_silent_is_waited_for_twice_and_then_everything_is_given_back() -> None:
