@@ -34,7 +34,7 @@ from controller.strategy.shed import (
     verdict,
 )
 from controller.strategy.strategy import Decision, Figure, Part, Target
-from controller.strategy.window import Forecast, Track, advance, forecast, without_ramp
+from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, without_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +54,8 @@ _NEED_S = 20.0
 """So long the need must last before something is done."""
 _BETWEEN_S = 60.0
 """Between two sheds: what the first one gives is to be seen before more is asked for."""
+_LEAST_MARGIN = 0.25
+"""Of the margin, at a window's end: what is uncertain of a window is its rest, and the clock of the meter."""
 _DEADBAND = 0.01
 """Of the contract capacity."""
 _REBOUND = 1.2
@@ -146,8 +148,21 @@ class Demand:
 
     @property
     def limit_kw(self) -> float:
-        """What a window may have: the contract less the margin."""
-        return self.contract_kw * (1.0 - self.margin_percent / 100.0)
+        """What a window may have at its begin: the contract less the margin."""
+        return self._limit(1.0)
+
+    @property
+    def most_kw(self) -> float:
+        """What a window may reach by the forecast before something is shed: contract less a quarter of the margin."""
+        return self._limit(_LEAST_MARGIN)
+
+    def _limit(self, share: float) -> float:
+        return self.contract_kw * (1.0 - share * self.margin_percent / 100.0)
+
+    def _forecast(self, track: Track, memory: DemandMemory, now: float) -> Forecast:
+        """Return the forecast against the contract less the margin; what has passed of the window needs none."""
+        left = 1.0 - elapsed(track) / WINDOW_S
+        return forecast(track, self._limit(max(left, _LEAST_MARGIN)), self._unseen(memory, now))
 
     @property
     def alarms(self) -> tuple[AlarmDefinition, ...]:
@@ -211,13 +226,13 @@ class Demand:
         memory = self._learn(replace(memory, track=track, good=now), now)
         verdicts = self._verdicts(view)
         memory = self._ended(view, memory, verdicts)
-        seen = forecast(track, self.limit_kw, self._unseen(memory, now))
+        seen = self._forecast(track, memory, now)
         need = seen.power_kw - seen.allowed_kw
         memory, left = self._shed(view, memory, verdicts, seen, need)
         if need <= 0.0:
             memory = self._restore(memory, seen, now)
         # What was done in this very decision counts for what is said of it.
-        after = forecast(memory.track or track, self.limit_kw, self._unseen(memory, now))
+        after = self._forecast(memory.track or track, memory, now)
         return self._decision(view, memory, after, verdicts, left), memory
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -334,7 +349,8 @@ class Demand:
         """Shed when the need has lasted; return what would give something and was not shed."""
         now = view.now
         candidates = self._candidates(view, memory, verdicts)
-        if need <= _DEADBAND * self.contract_kw:
+        if need <= _DEADBAND * self.contract_kw or seen.mean_kw <= self.most_kw:
+            # A window that only touches the margin is let be: what is shed for it lacks when it is needed.
             return replace(memory, need_since=math.inf), candidates
         since = min(memory.need_since, now)
         memory = replace(memory, need_since=since)
@@ -347,7 +363,7 @@ class Demand:
         chosen, _ = choose(candidates, need, view, memory.factors)
         if not chosen:
             return memory, ()
-        day, why = self._day(view.now_ns), say.need(seen, self.limit_kw)
+        day, why = self._day(view.now_ns), say.need(seen, self.most_kw)
         holds, spells = dict(memory.holds), dict(memory.spells)
         for one, level, kw in chosen:
             item, held = one.item, one.held
@@ -393,7 +409,7 @@ class Demand:
         if now - memory.restored < self.restore_s or memory.track is None or not memory.holds:
             return memory
         # What is allowed late in a window that began low is more than the next window will allow.
-        room = min(seen.allowed_kw, self.limit_kw) - seen.power_kw
+        room = min(seen.allowed_kw, self._limit(0.5)) - seen.power_kw
         ready = [
             (item.group.last, memory.holds[item.point].since, -item.group.priority, item.point, item)
             for item in self.items
@@ -426,7 +442,7 @@ class Demand:
 
     def _figures(self, seen: Forecast | None, memory: DemandMemory) -> tuple[Figure, ...]:
         shed = sum(hold.kw for hold in memory.holds.values())
-        return say.figures(seen, self.contract_kw, self.limit_kw, shed)
+        return say.figures(seen, self.contract_kw, self.most_kw, shed)
 
     def _decision(
         self,
@@ -450,7 +466,7 @@ class Demand:
         helpless = over > 0.0 and need > _DEADBAND * self.contract_kw and not left
         cost = math.nan if self.price is None or not helpless else self.price.cost(view.now_ns, seen.mean_kw)
         reason = say.excess(seen, self.contract_kw, cost) if helpless else ""
-        why = say.sentence(seen, self.limit_kw, self.contract_kw, memory.holds, exhausted=helpless)
+        why = say.sentence(seen, self.most_kw, self.contract_kw, memory.holds, exhausted=helpless)
         return Decision(
             "acting" if targets else "watching",
             why,

@@ -156,6 +156,24 @@ def test_a_room_set_point_moves_a_kelvin_in_15_minutes_and_machines_10_percent_a
     assert limit[-1][1] == 100.0, "it began to give back early enough for its half hour"
 
 
+def test_a_window_that_only_touches_the_margin_is_let_be_and_one_that_would_pass_the_contract_is_not() -> None:
+    toy = Toy(demand(margin_percent=2.0), kw=990.0)
+    toy.run(3600.0)
+    assert not any(decision.targets for decision in toy.said), "980 kW is the aim, 1,000 the contract"
+    toy.kw = 1001.0
+    toy.run(900.0)
+    assert shed(toy)
+    assert toy.run(5.0).why.zh.startswith("已卸載")
+    assert toy.memory.track is not None
+    toy.kw = 1001.0
+    means = []
+    for _ in range(4):
+        toy.run(890.0)
+        means.append(figure(toy, "used"))
+        toy.run(10.0)
+    assert max(means) < 1000.0
+
+
 def test_what_is_left_over_contract_with_nothing_to_shed_is_an_alarm_with_its_cost() -> None:
     toy = Toy(demand(1), kw=1400.0)
     toy.run(300.0)
