@@ -30,11 +30,12 @@ from controller.strategy.shed import (
     shed_seconds,
     starts_today,
     survey,
+    tired,
     value_at,
     verdict,
 )
 from controller.strategy.strategy import Decision, Figure, Part, Target
-from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, without_ramp
+from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, recent_kw, without_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -376,7 +377,7 @@ class Demand:
         groups = {one.item.group.id for one, _, _ in chosen}
         kw = sum(kw for _, _, kw in chosen)
         track = memory.track
-        before = math.nan if track is None else _recent(track, now)
+        before = math.nan if track is None else recent_kw(track)
         action = _Action(now, -kw, groups.pop() if len(groups) == 1 else "", before)
         memory = replace(
             memory,
@@ -398,7 +399,7 @@ class Demand:
                 continue
             hold, spells = memory.holds.get(item.point), memory.spells.get(item.equipment, ())
             ended = memory.ended.get(item.point, -math.inf)
-            if hold is None and _tired(item, spells, ended, now, day):
+            if hold is None and tired(item, spells, ended, now, day):
                 continue
             if levels := further(item, hold, now, view.base(item.point)):
                 found.append(Candidate(item, hold, said, levels, ended))
@@ -483,7 +484,7 @@ class Demand:
                 item,
                 memory.holds.get(item.point),
                 verdicts[item.point],
-                _tired(
+                tired(
                     item,
                     memory.spells.get(item.equipment, ()),
                     memory.ended.get(item.point, -math.inf),
@@ -496,22 +497,3 @@ class Demand:
             )
             for item in self.items
         ]
-
-
-def _recent(track: Track, now: float) -> float:
-    recent = [kw for at, kw in track.samples if now - at <= 60.0]
-    return sum(recent) / len(recent)
-
-
-def _tired(item: Item, spells: Sequence[Spell], ended: float, now: float, day: int) -> str:
-    """Return why an item that is not shed may not be shed now: `hour`, `day`, `resting`, or empty."""
-    group = item.group
-    # While another point of the equipment is shed this is the same spell.
-    fresh = not (spells and math.isinf(spells[-1].end))
-    if fresh and starts_today(spells, day) >= group.times_per_day:
-        return "day"
-    if shed_seconds(spells, now) + group.least_s > group.minutes_per_hour * 60.0:
-        return "hour"
-    if now - ended < group.rest_s or (fresh and spells and now - spells[-1].end < group.rest_s):
-        return "resting"
-    return ""

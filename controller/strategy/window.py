@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, replace
 from statistics import median
 
-__all__ = ["WINDOW_S", "Forecast", "Track", "advance", "elapsed", "forecast", "without_ramp"]
+__all__ = ["WINDOW_S", "Forecast", "Track", "advance", "elapsed", "forecast", "recent_kw", "without_ramp"]
 
 WINDOW_S = 900.0
 _WINDOW_NS = 900_000_000_000
@@ -87,6 +87,12 @@ def advance(track: Track | None, now_ns: int, now: float, kw: float) -> Track:
     edge = kw - (kw - before) * inside / passed
     energy = 0.5 * (edge + kw) * inside if bridged else 0.0
     return Track(window, now_ns, now, energy, inside if bridged else 0.0, samples, slope)
+
+
+def recent_kw(track: Track) -> float:
+    """Return the mean power of the last 60 s."""
+    recent = [kw for at, kw in track.samples if track.now - at <= 60.0]
+    return sum(recent) / len(recent)
 
 
 def without_ramp(track: Track) -> Track:
