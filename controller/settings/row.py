@@ -221,7 +221,10 @@ def _problem(
     line = source.line((*base, *path))
     key = ".".join(str(part) for part in (*base, *path) if not isinstance(part, int))[:120]
     if item["type"] == "extra_forbidden":
-        known = _known(model, path)
+        owner = _owner(model, path)
+        if gone := getattr(owner, "gone", {}).get(path[-1]):
+            return Problem(source.name, line, key, "a key that is no more", "nothing here", gone)
+        known = [info.alias or name for name, info in getattr(owner, "model_fields", {}).items()]
         close = nearest(str(path[-1]), known)
         return Problem(source.name, line, key, "an unknown key", f"one of {', '.join(known)}", close)
     if item["type"] == "missing":
@@ -261,8 +264,8 @@ def _wanted(item: Any) -> str:
     return message
 
 
-def _known(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Return the keys that are allowed where `path` ends."""
+def _owner(model: type[BaseModel], path: Sequence[str | int]) -> Any:
+    """Return the model whose key is where `path` ends; a key that it had once is in its `gone`, with what to do."""
     current: Any = model
     for part in path[:-1]:
         if isinstance(part, int):
@@ -270,8 +273,7 @@ def _known(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         fields = getattr(current, "model_fields", {})
         info = next((info for name, info in fields.items() if part in (name, info.alias)), None)
         current = _inner(info.annotation) if info else None
-    fields = getattr(current, "model_fields", {})
-    return [info.alias or name for name, info in fields.items()]
+    return current
 
 
 def _inner(annotation: Any) -> Any:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
+from controller.energy.excess import ExcessPrice
 from controller.point.model import Name
 from controller.settings.charging import ChargingRow, charging
 from controller.settings.file import NameRow, Pattern, Short, Tag, Word  # noqa: TC001 - pydantic reads the annotations
@@ -23,8 +25,9 @@ from controller.strategy.shed import Comfort, Group, Item
 from controller.strategy.strategy import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from controller.energy.tariff import TariffPlan
     from controller.point.model import Equipment, Point
     from controller.settings.energy import Fleet
     from controller.settings.overlay import Change
@@ -94,6 +97,9 @@ class ShedRow(_Row):
 class DemandRow(_Row):
     """`[demand]`: demand limiting against the contract capacity."""
 
+    gone: ClassVar[Mapping[str, str]] = {
+        "price_per_kw": "Delete this line: what an excess costs follows from [account] and [[table]] of tariff.toml."
+    }
     mode: Literal["run", "dry_run", "off"] = "dry_run"
     """`run`, `dry_run` or `off`, until it is switched on the screen."""
     meter: PointPattern
@@ -106,8 +112,6 @@ class DemandRow(_Row):
     """Contract capacity (契約容量); without it the `regular_kw` of tariff.toml."""
     margin_percent: Annotated[FiniteFloat, Field(ge=0, le=20)] = 2.0
     """So far below the contract it aims."""
-    price_per_kw: Annotated[FiniteFloat, Field(ge=0, le=100_000)] = 0.0
-    """Basic price of a kW and month, NT$, for the cost in the alarm; 0: not said."""
     restore_s: Annotated[FiniteFloat, Field(ge=60, le=600)] = 90.0
     """Between two items given back."""
     period_s: Annotated[FiniteFloat, Field(ge=1, le=20)] = 5.0
@@ -173,10 +177,11 @@ def strategies(
     areas: Iterable[str],
     timezone: str,
     fleet: Fleet,
+    tariff: TariffPlan,
     problems: list[Problem],
 ) -> tuple[Entry, ...]:
     """Return the strategies of strategy.toml; what is wrong is appended to `problems`."""
-    maker = _Maker(rows, equipment, points, tuple(areas), timezone, problems)
+    maker = _Maker(rows, equipment, points, tuple(areas), timezone, tariff, problems)
     found: list[Entry] = []
     if (demand := rows.strategy.demand) is not None:
         found.append(Entry(maker.demand(demand), demand.mode))
@@ -197,6 +202,7 @@ class _Maker:
     points: Mapping[str, Point]
     areas: tuple[str, ...]
     timezone: str
+    tariff: TariffPlan
     problems: list[Problem]
 
     def demand(self, row: DemandRow) -> Demand:
@@ -219,7 +225,7 @@ class _Maker:
             check=tuple(check),
             check_percent=float(row.check_percent),
             margin_percent=float(row.margin_percent),
-            price_per_kw=float(row.price_per_kw),
+            price=None if self.tariff.account is None else ExcessPrice(self.tariff, self.timezone),
             restore_s=float(row.restore_s),
             period_s=float(row.period_s),
         )

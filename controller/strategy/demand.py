@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from controller.alarm.definition import AlarmDefinition
@@ -30,18 +30,19 @@ from controller.strategy.shed import (
     shed_seconds,
     starts_today,
     survey,
+    tired,
     value_at,
     verdict,
 )
 from controller.strategy.strategy import Decision, Figure, Part, Target
-from controller.strategy.window import Forecast, Track, advance, forecast, without_ramp
+from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, recent_kw, without_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from controller.strategy.strategy import Past, View
 
-__all__ = ["Demand", "DemandMemory"]
+__all__ = ["Demand", "DemandMemory", "Price"]
 
 SLOT = 9
 _NAME = Name("需量控制", "Demand limiting")
@@ -54,6 +55,8 @@ _NEED_S = 20.0
 """So long the need must last before something is done."""
 _BETWEEN_S = 60.0
 """Between two sheds: what the first one gives is to be seen before more is asked for."""
+_LEAST_MARGIN = 0.25
+"""Of the margin, at a window's end: what is uncertain of a window is its rest, and the clock of the meter."""
 _DEADBAND = 0.01
 """Of the contract capacity."""
 _REBOUND = 1.2
@@ -101,6 +104,13 @@ class DemandMemory:
     """Since when the meter and those that check it say different things."""
 
 
+class Price(Protocol):
+    """What demand above the contract costs."""
+
+    def cost(self, now_ns: int, mean_kw: float) -> float:
+        """Return what the month pays more if its highest window, around `now_ns`, has this mean, NT$; NaN: unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The strategy, as the site configures it."""
@@ -114,8 +124,8 @@ class Demand:
     """Points whose sum is to agree with the meter, kW; empty: it is not checked."""
     check_percent: float = 10.0
     margin_percent: float = 2.0
-    price_per_kw: float = 0.0
-    """Basic price of a kW and month, NT$; 0: what an excess costs is not said."""
+    price: Price | None = field(default=None, compare=False, repr=False)
+    """None: what an excess costs is not said. Other prices make no other strategy: what it remembers stays."""
     restore_s: float = 90.0
     """Between two items given back."""
     period_s: float = 5.0
@@ -139,8 +149,21 @@ class Demand:
 
     @property
     def limit_kw(self) -> float:
-        """What a window may have: the contract less the margin."""
-        return self.contract_kw * (1.0 - self.margin_percent / 100.0)
+        """What a window may have at its begin: the contract less the margin."""
+        return self._limit(1.0)
+
+    @property
+    def most_kw(self) -> float:
+        """What a window may reach by the forecast before something is shed: contract less a quarter of the margin."""
+        return self._limit(_LEAST_MARGIN)
+
+    def _limit(self, share: float) -> float:
+        return self.contract_kw * (1.0 - share * self.margin_percent / 100.0)
+
+    def _forecast(self, track: Track, memory: DemandMemory, now: float) -> Forecast:
+        """Return the forecast against the contract less the margin; what has passed of the window needs none."""
+        left = 1.0 - elapsed(track) / WINDOW_S
+        return forecast(track, self._limit(max(left, _LEAST_MARGIN)), self._unseen(memory, now))
 
     @property
     def alarms(self) -> tuple[AlarmDefinition, ...]:
@@ -154,8 +177,9 @@ class Demand:
             off_delay_s=60.0,
             text=Name("需量預測超約，可卸載項目已用盡", "demand will exceed the contract, nothing is left to shed"),
             consequence=Name(
-                "本月最高需量將超過契約容量，超約部分以 2 倍、逾 10 % 部分以 3 倍基本電費計收",
-                "The month's demand will exceed the contract: 2 times the basic price, beyond 10 % 3 times",
+                "本月最高需量將超過契約容量，超約部分依電價表加倍計收基本電費",
+                "The month's demand will exceed the contract, and what is above it is billed at multiples of the basic "
+                "price",
             ),
             action=Name(
                 "1. 由現場關閉可停之大型負載（展演設備、備用空調） 2. 勿關閉消防、電梯、托嬰中心與中控室之負載",
@@ -203,13 +227,13 @@ class Demand:
         memory = self._learn(replace(memory, track=track, good=now), now)
         verdicts = self._verdicts(view)
         memory = self._ended(view, memory, verdicts)
-        seen = forecast(track, self.limit_kw, self._unseen(memory, now))
+        seen = self._forecast(track, memory, now)
         need = seen.power_kw - seen.allowed_kw
         memory, left = self._shed(view, memory, verdicts, seen, need)
         if need <= 0.0:
             memory = self._restore(memory, seen, now)
         # What was done in this very decision counts for what is said of it.
-        after = forecast(memory.track or track, self.limit_kw, self._unseen(memory, now))
+        after = self._forecast(memory.track or track, memory, now)
         return self._decision(view, memory, after, verdicts, left), memory
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -326,7 +350,8 @@ class Demand:
         """Shed when the need has lasted; return what would give something and was not shed."""
         now = view.now
         candidates = self._candidates(view, memory, verdicts)
-        if need <= _DEADBAND * self.contract_kw:
+        if need <= _DEADBAND * self.contract_kw or seen.mean_kw <= self.most_kw:
+            # A window that only touches the margin is let be: what is shed for it lacks when it is needed.
             return replace(memory, need_since=math.inf), candidates
         since = min(memory.need_since, now)
         memory = replace(memory, need_since=since)
@@ -339,7 +364,7 @@ class Demand:
         chosen, _ = choose(candidates, need, view, memory.factors)
         if not chosen:
             return memory, ()
-        day, why = self._day(view.now_ns), say.need(seen, self.limit_kw)
+        day, why = self._day(view.now_ns), say.need(seen, self.most_kw)
         holds, spells = dict(memory.holds), dict(memory.spells)
         for one, level, kw in chosen:
             item, held = one.item, one.held
@@ -352,7 +377,7 @@ class Demand:
         groups = {one.item.group.id for one, _, _ in chosen}
         kw = sum(kw for _, _, kw in chosen)
         track = memory.track
-        before = math.nan if track is None else _recent(track, now)
+        before = math.nan if track is None else recent_kw(track)
         action = _Action(now, -kw, groups.pop() if len(groups) == 1 else "", before)
         memory = replace(
             memory,
@@ -374,7 +399,7 @@ class Demand:
                 continue
             hold, spells = memory.holds.get(item.point), memory.spells.get(item.equipment, ())
             ended = memory.ended.get(item.point, -math.inf)
-            if hold is None and _tired(item, spells, ended, now, day):
+            if hold is None and tired(item, spells, ended, now, day):
                 continue
             if levels := further(item, hold, now, view.base(item.point)):
                 found.append(Candidate(item, hold, said, levels, ended))
@@ -385,7 +410,7 @@ class Demand:
         if now - memory.restored < self.restore_s or memory.track is None or not memory.holds:
             return memory
         # What is allowed late in a window that began low is more than the next window will allow.
-        room = min(seen.allowed_kw, self.limit_kw) - seen.power_kw
+        room = min(seen.allowed_kw, self._limit(0.5)) - seen.power_kw
         ready = [
             (item.group.last, memory.holds[item.point].since, -item.group.priority, item.point, item)
             for item in self.items
@@ -418,7 +443,7 @@ class Demand:
 
     def _figures(self, seen: Forecast | None, memory: DemandMemory) -> tuple[Figure, ...]:
         shed = sum(hold.kw for hold in memory.holds.values())
-        return say.figures(seen, self.contract_kw, self.limit_kw, shed)
+        return say.figures(seen, self.contract_kw, self.most_kw, shed)
 
     def _decision(
         self,
@@ -440,8 +465,9 @@ class Demand:
         need = seen.power_kw - seen.allowed_kw
         over = seen.mean_kw - self.contract_kw
         helpless = over > 0.0 and need > _DEADBAND * self.contract_kw and not left
-        reason = say.excess(seen, self.contract_kw, self.price_per_kw) if helpless else ""
-        why = say.sentence(seen, self.limit_kw, self.contract_kw, memory.holds, exhausted=helpless)
+        cost = math.nan if self.price is None or not helpless else self.price.cost(view.now_ns, seen.mean_kw)
+        reason = say.excess(seen, self.contract_kw, cost) if helpless else ""
+        why = say.sentence(seen, self.most_kw, self.contract_kw, memory.holds, exhausted=helpless)
         return Decision(
             "acting" if targets else "watching",
             why,
@@ -458,7 +484,7 @@ class Demand:
                 item,
                 memory.holds.get(item.point),
                 verdicts[item.point],
-                _tired(
+                tired(
                     item,
                     memory.spells.get(item.equipment, ()),
                     memory.ended.get(item.point, -math.inf),
@@ -471,22 +497,3 @@ class Demand:
             )
             for item in self.items
         ]
-
-
-def _recent(track: Track, now: float) -> float:
-    recent = [kw for at, kw in track.samples if now - at <= 60.0]
-    return sum(recent) / len(recent)
-
-
-def _tired(item: Item, spells: Sequence[Spell], ended: float, now: float, day: int) -> str:
-    """Return why an item that is not shed may not be shed now: `hour`, `day`, `resting`, or empty."""
-    group = item.group
-    # While another point of the equipment is shed this is the same spell.
-    fresh = not (spells and math.isinf(spells[-1].end))
-    if fresh and starts_today(spells, day) >= group.times_per_day:
-        return "day"
-    if shed_seconds(spells, now) + group.least_s > group.minutes_per_hour * 60.0:
-        return "hour"
-    if now - ended < group.rest_s or (fresh and spells and now - spells[-1].end < group.rest_s):
-        return "resting"
-    return ""

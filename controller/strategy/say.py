@@ -117,18 +117,15 @@ def _items(holds: Mapping[str, Hold]) -> str:
     return "1 item" if len(holds) == 1 else f"{len(holds)} items"
 
 
-def excess(seen: Forecast, contract_kw: float, price_per_kw: float) -> str:
+def excess(seen: Forecast, contract_kw: float, cost: float) -> str:
     """Return what the excess is and costs, for the alarm (an alarm's reason is in one language: both are in it).
 
-    The part up to 10 % of the contract costs 2 times the basic price, what is beyond it 3 times (control reference
-    1.4). It is what the month pays more if this window becomes its highest.
+    `cost` is what the month pays more if this window becomes its highest, NT$; NaN or 0: not said.
     """
     over = max(0.0, seen.mean_kw - contract_kw)
     said = f"預測 {seen.mean_kw:,.0f} kW，契約 {contract_kw:,.0f} kW，超約 {over:,.0f} kW"
     english = f"forecast {seen.mean_kw:,.0f} kW, contract {contract_kw:,.0f} kW, {over:,.0f} kW over"
-    if price_per_kw > 0.0:
-        inside = min(over, 0.1 * contract_kw)
-        cost = price_per_kw * (2.0 * inside + 3.0 * (over - inside))
+    if cost > 0.0:
         said += f"，若成為本月最高需量約 NT$ {cost:,.0f}"
         english += f", about NT$ {cost:,.0f} if it is the month's highest"
     return f"{said} / {english}"

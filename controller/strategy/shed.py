@@ -37,6 +37,7 @@ __all__ = [
     "shed_seconds",
     "starts_today",
     "survey",
+    "tired",
     "value_at",
     "verdict",
 ]
@@ -249,6 +250,20 @@ def shed_seconds(spells: Sequence[Spell], now: float) -> float:
 def starts_today(spells: Sequence[Spell], day: int) -> int:
     """Return how often its shed began on a local day."""
     return sum(spell.day == day for spell in spells)
+
+
+def tired(item: Item, spells: Sequence[Spell], ended: float, now: float, day: int) -> str:
+    """Return why an item that is not shed may not be shed now: `hour`, `day`, `resting`, or empty."""
+    group = item.group
+    # While another point of the equipment is shed this is the same spell.
+    fresh = not (spells and math.isinf(spells[-1].end))
+    if fresh and starts_today(spells, day) >= group.times_per_day:
+        return "day"
+    if shed_seconds(spells, now) + group.least_s > group.minutes_per_hour * 60.0:
+        return "hour"
+    if now - ended < group.rest_s or (fresh and spells and now - spells[-1].end < group.rest_s):
+        return "resting"
+    return ""
 
 
 def opened(spells: Sequence[Spell], now: float, day: int) -> tuple[Spell, ...]:

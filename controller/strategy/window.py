@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, replace
 from statistics import median
 
-__all__ = ["WINDOW_S", "Forecast", "Track", "advance", "forecast", "without_ramp"]
+__all__ = ["WINDOW_S", "Forecast", "Track", "advance", "elapsed", "forecast", "recent_kw", "without_ramp"]
 
 WINDOW_S = 900.0
 _WINDOW_NS = 900_000_000_000
@@ -89,6 +89,12 @@ def advance(track: Track | None, now_ns: int, now: float, kw: float) -> Track:
     return Track(window, now_ns, now, energy, inside if bridged else 0.0, samples, slope)
 
 
+def recent_kw(track: Track) -> float:
+    """Return the mean power of the last 60 s."""
+    recent = [kw for at, kw in track.samples if track.now - at <= 60.0]
+    return sum(recent) / len(recent)
+
+
 def without_ramp(track: Track) -> Track:
     """Return the track with its slope forgotten: after an own action the ramp says nothing of the building."""
     return replace(track, slope_kw_s=0.0)
@@ -105,14 +111,19 @@ def _slope(track: Track, samples: tuple[tuple[float, float], ...], passed: float
     return keep * track.slope_kw_s + (1.0 - keep) * raw
 
 
+def elapsed(track: Track) -> float:
+    """Return how far its window is, s."""
+    return min(max((track.now_ns - track.window * _WINDOW_NS) / 1e9, 0.0), WINDOW_S - 1.0)
+
+
 def forecast(track: Track, limit_kw: float, correction_kw: float = 0.0) -> Forecast:
     """Return the forecast of the track's window against a limit.
 
     `correction_kw` is added to the expected power: what was shed or given back a moment ago and the recent mean does
     not show yet (negative: shed).
     """
-    elapsed = min(max((track.now_ns - track.window * _WINDOW_NS) / 1e9, 0.0), WINDOW_S - 1.0)
-    rest = WINDOW_S - elapsed
+    passed = elapsed(track)
+    rest = WINDOW_S - passed
     recent = sorted(kw for at, kw in track.samples if track.now - at <= _RECENT_S)
     # The mean of the middle half: a lift that starts and a reading that leaps move it little.
     cut = len(recent) // 4
@@ -121,11 +132,11 @@ def forecast(track: Track, limit_kw: float, correction_kw: float = 0.0) -> Forec
     most = _RAMP_SHARE * limit_kw
     power = max(0.0, sum(middle) / len(middle) + min(max(ramp, -most), most) + correction_kw)
     used = track.energy_kws / track.seen_s if track.seen_s > 0.0 else math.nan
-    unseen = max(0.0, elapsed - track.seen_s)
+    unseen = max(0.0, passed - track.seen_s)
     guess = power if math.isnan(used) else used
     energy = track.energy_kws + unseen * guess
     return Forecast(
-        elapsed_s=elapsed,
+        elapsed_s=passed,
         used_kw=used,
         power_kw=power,
         mean_kw=(energy + power * rest) / WINDOW_S,

@@ -53,7 +53,6 @@ mode = "run"
 meter = "main.electrical.meter1.power"
 contract_kw = 500
 margin_percent = 2
-price_per_kw = 223.6
 restore_s = 60
 
 [[demand.shed]]

@@ -40,7 +40,7 @@ async def test_the_list_says_what_each_does_now_and_why(house: Any) -> None:
     run(house, 900.0, 60.0)
     (row,) = (await viewer("GET", "/strategies")).json()["items"]
     assert (row["id"], row["mode"], row["state"], row["slot"]) == ("demand", "run", "watching", 9)
-    assert row["why"]["zh"].startswith("本時段預測 900 kW，低於上限 980 kW")
+    assert row["why"]["zh"].startswith("本時段預測 900 kW，低於上限 995 kW")
     assert row["change"] is None
     assert row["inputs_bad"] == 0
     assert {one["id"] for one in row["figures"]} >= {"forecast", "contract", "limit", "shed"}

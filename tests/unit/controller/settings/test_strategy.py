@@ -183,6 +183,14 @@ def test_a_default_of_the_site_is_where_a_point_goes_back_to(house: Folder) -> N
         ("kw = 12", "", 'demand.shed.kw: got nothing, wanted what it gives: "kw", or "power" with "kw_per_unit"'),
         ('power = "power"', 'power = "watts"', "demand.shed.power: got main.plant.ch1 without a point watts"),
         ("priority = 1", "rank = 1", 'demand.shed.rank: got an unknown key'),
+        (
+            "contract_kw = 500",
+            "contract_kw = 500\nprice_per_kw = 223.6",
+            (
+                "strategy.toml:5: demand.price_per_kw: got a key that is no more, wanted nothing here. "
+                "Delete this line: what an excess costs follows from [account] and [[table]] of tariff.toml."
+            ),
+        ),
         ('id = "rooms"', 'id = "rooms"\nstep_s = -1', "demand.shed.step_s: got -1, wanted at least 0"),
         ('coils = ["main.hvac.ahu*"]', 'coils = ["main.hvac.nobody*"]', 'reset.coils: got "main.hvac.nobody*"'),
         ("running = [2]", 'running = [2]\n[reset.more]\nx = 1', "reset.more: got an unknown key"),
@@ -245,3 +253,19 @@ def test_the_contract_is_that_of_the_account_unless_the_section_has_its_own(hous
     demand = house.load().strategies[0].strategy
     assert isinstance(demand, Demand)
     assert demand.contract_kw == 640.0
+    assert demand.price is not None
+    # A summer weekday at 17:00: 64 kW at twice 223.60 and 36 kW at three times, with the coefficient 1.017.
+    assert demand.price.cost(1_784_106_000_000_000_000, 740.0) == pytest.approx(1.017 * 223.6 * (128 + 108))
+
+
+def test_a_changed_price_leaves_a_strategy_what_it_is_and_no_tariff_leaves_the_cost_out(house: Folder) -> None:
+    without = house.load().strategies[0].strategy
+    assert isinstance(without, Demand)
+    assert without.price is None
+    tariff = (share_dir("config") / "taipei-city-hall" / "tariff.toml").read_text("utf-8")
+    house.write("tariff.toml", tariff)
+    before = house.load()
+    house.change("tariff.toml", "coefficient = 1.017", "coefficient = 1.0")
+    difference = compare(before, house.load())
+    assert (difference.strategies.changed, bool(difference)) == ((), True)
+    assert before.strategies[0].strategy == without

@@ -27,6 +27,14 @@ CHILLERS = Group(
 )  # fmt: skip
 
 
+class Price:
+    """Twice NT$ 200 for each of the first 100 kW above 1,000, three times for those beyond."""
+
+    def cost(self, now_ns: int, mean_kw: float) -> float:
+        over = mean_kw - 1000.0
+        return 200.0 * (2.0 * min(over, 100.0) + 3.0 * max(over - 100.0, 0.0))
+
+
 def room(number: int, group: Group = ROOMS) -> Item:
     """An air handler with a room of its own."""
     home, name = f"b.hvac.ahu{number}", Name(f"{number} 號", f"room {number}")
@@ -46,7 +54,7 @@ def demand(rooms: int = 6, chillers: int = 0, **more: object) -> Demand:
     """Demand limiting against 1,000 kW without margin, so that numbers are easy to read."""
     items = tuple(room(number) for number in range(1, rooms + 1))
     items += tuple(chiller(number, items) for number in range(1, chillers + 1))
-    values = {"meter": METER, "contract_kw": 1000.0, "items": items, "margin_percent": 0.0, "price_per_kw": 200.0}
+    values = {"meter": METER, "contract_kw": 1000.0, "items": items, "margin_percent": 0.0, "price": Price()}
     return replace(Demand(METER, 1000.0, items), **{**values, **more})  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -155,6 +156,24 @@ def test_a_room_set_point_moves_a_kelvin_in_15_minutes_and_machines_10_percent_a
     assert limit[-1][1] == 100.0, "it began to give back early enough for its half hour"
 
 
+def test_a_window_that_only_touches_the_margin_is_let_be_and_one_that_would_pass_the_contract_is_not() -> None:
+    toy = Toy(demand(margin_percent=2.0), kw=990.0)
+    toy.run(3600.0)
+    assert not any(decision.targets for decision in toy.said), "980 kW is the aim, 1,000 the contract"
+    toy.kw = 1001.0
+    toy.run(900.0)
+    assert shed(toy)
+    assert toy.run(5.0).why.zh.startswith("已卸載")
+    assert toy.memory.track is not None
+    toy.kw = 1001.0
+    means = []
+    for _ in range(4):
+        toy.run(890.0)
+        means.append(figure(toy, "used"))
+        toy.run(10.0)
+    assert max(means) < 1000.0
+
+
 def test_what_is_left_over_contract_with_nothing_to_shed_is_an_alarm_with_its_cost() -> None:
     toy = Toy(demand(1), kw=1400.0)
     toy.run(300.0)
@@ -169,6 +188,16 @@ def test_what_is_left_over_contract_with_nothing_to_shed_is_an_alarm_with_its_co
     toy.kw = 700.0
     toy.run(900.0)
     assert toy.said[-1].trouble["excess"] == ""
+
+
+@pytest.mark.parametrize(
+    "price", [None, SimpleNamespace(cost=lambda *_: math.nan), SimpleNamespace(cost=lambda *_: 0.0)]
+)
+def test_a_cost_that_nobody_knows_is_not_said(price: object) -> None:
+    toy = Toy(demand(1, price=price), kw=1400.0)
+    toy.run(300.0)
+    assert "kW over" in toy.said[-1].trouble["excess"]
+    assert "NT$" not in toy.said[-1].trouble["excess"]
 
 
 def test_a_meter_that_falls_silent_is_waited_for_twice_and_then_everything_is_given_back() -> None:
