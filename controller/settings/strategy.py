@@ -25,6 +25,7 @@ from controller.strategy.strategy import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from controller.energy.tariff import TariffPlan
     from controller.point.model import Equipment, Point
     from controller.settings.energy import Fleet
     from controller.settings.overlay import Change
@@ -173,6 +174,7 @@ def strategies(
     areas: Iterable[str],
     timezone: str,
     fleet: Fleet,
+    tariff: TariffPlan,
     problems: list[Problem],
 ) -> tuple[Entry, ...]:
     """Return the strategies of strategy.toml; what is wrong is appended to `problems`."""
@@ -184,7 +186,7 @@ def strategies(
         found.append(Entry(maker.reset(reset), reset.mode))
     if (cars := rows.strategy.charging) is not None:
         contract_kw = maker.contract(cars.contract_kw, "charging")
-        made = charging(cars, contract_kw, rows.strategy_places, equipment, points, fleet, timezone, problems)
+        made = charging(cars, contract_kw, rows.strategy_places, equipment, points, fleet, tariff, timezone, problems)
         found.append(Entry(made, cars.mode))
     maker.alone(found)
     return tuple(found)

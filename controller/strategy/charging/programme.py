@@ -168,7 +168,7 @@ class Programme:
 
     def _peaks(self) -> None:
         problem = self.problem
-        if problem.peak_price <= 0.0 or not math.isfinite(problem.peak_kw):
+        if not problem.price or problem.peak_price <= 0.0 or not math.isfinite(problem.peak_kw):
             return
         other = problem.other_kw or (0.0,) * len(self.hours)
         for t, hours in enumerate(self.hours):
@@ -240,7 +240,7 @@ class Programme:
         middle = np.cumsum(self.hours) - self.hours / 2.0
         late = _LATE * middle / self.hours.sum()
         there = self.power >= 0
-        rate = np.broadcast_to(np.asarray(self.problem.price) + late, self.overlap.shape)
+        rate = np.broadcast_to(self.problem.prices() + late, self.overlap.shape)
         cost[self.power[there]] = (rate * self.overlap)[there]
         cost[self._peak] = self.problem.peak_price
         for short in self._short:

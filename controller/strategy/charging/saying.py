@@ -164,13 +164,11 @@ def reason(charger: Charger, demand: Demand | None, planned_kw: float | None, va
 
 
 def lost(meter: str) -> Name:
-    """Return why it steps back: the meter of the contract, or the tariff."""
-    if meter:
-        return Name(
-            f"契約電表 {meter} 讀值不可信，已退讓；充電樁回到預設值",
-            f"the meter of the contract, {meter}, is not to be believed; chargers go to their defaults",
-        )
-    return Name("目前無有效電價表，已退讓", "no tariff is valid now; chargers go to their defaults")
+    """Return why it steps back: the meter of the contract."""
+    return Name(
+        f"契約電表 {meter} 讀值不可信，已退讓；充電樁回到預設值",
+        f"the meter of the contract, {meter}, is not to be believed; chargers go to their defaults",
+    )
 
 
 def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, waits: bool) -> Name:
@@ -187,6 +185,11 @@ def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, w
     if plan.relaxed:
         zh += "；放寬" + "、".join(_RELAXED[one].zh for one in plan.relaxed)
         en += "; relaxed: " + ", ".join(_RELAXED[one].en for one in plan.relaxed)
+    if not outlook.price:
+        return Name(
+            f"{zh}；計畫期間無有效電價表，不計電費，能充就早充",
+            f"{en}; no tariff is valid for all of the plan: it charges as early as it can, whatever that costs",
+        )
     return Name(f"{zh}；計畫電費 {plan.cost:.0f} 元", f"{en}; the plan costs NT$ {plan.cost:.0f}")
 
 
@@ -199,8 +202,9 @@ def figures(cars: int, kw: float, room_kw: float, outlook: Outlook | None) -> tu
     ]
     if outlook is not None:
         plan = outlook.plan
+        if outlook.price:
+            found.append(_figure("cost", "計畫電費", "cost of the plan", plan.cost, "NT$"))
         found += [
-            _figure("cost", "計畫電費", "cost of the plan", plan.cost, "NT$"),
             _figure("short", "將缺電量", "energy at risk", float(plan.short_kwh.sum()), "kWh"),
             Figure("gap", Name("與最佳解差距上限", "distance from the optimum, at most"), 100.0 * plan.gap, "%"),
         ]

@@ -163,10 +163,11 @@ class ChargingStrategy:
         drawn = self._drawn(seen, masked)
         others = {one.id: others_kw(one, view.value(one.meter) if one.meter else 0.0, drawn) for one in self.supplies}
         first = self.supplies[0]
-        if math.isnan(others[first.id]) or math.isnan(self.prices.at(view.now_ns)):
+        if math.isnan(others[first.id]):
             memory = replace(memory, values={}, changed={}, held=None, asked=None)
-            text = lost(first.meter if math.isnan(others[first.id]) else "")
-            return Decision("stepped_back", text, parts=self._parts(view, memory, seen, masked, {}, {})), memory
+            return Decision(
+                "stepped_back", lost(first.meter), parts=self._parts(view, memory, seen, masked, {}, {})
+            ), memory
         memory = self._answered(view, self._learn(view, memory, others))
         demands = self._demands(view, memory, drawn)
         memory = self._ask(view, memory, demands, others)
@@ -293,11 +294,12 @@ class ChargingStrategy:
         )
         middles = np.cumsum(hours) - np.asarray(hours) / 2.0
         prices = [self.prices.at(view.now_ns + round(h * 3.6e12)) for h in middles]
-        known = self.prices.at(view.now_ns)
+        # An hour without a price cannot be compared with the others: money is not guessed, energy comes first then.
+        priced = all(map(math.isfinite, prices))
         other = tuple(self.supplies[0].limit_kw - room for room in circuits[0].room_kw)
         problem = Problem(
             hours,
-            tuple(price if math.isfinite(price) else known for price in prices),
+            tuple(prices) if priced else (),
             tuple(demands.values()),
             circuits,
             other,

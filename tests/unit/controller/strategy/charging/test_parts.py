@@ -1,4 +1,4 @@
-"""The small parts: values of chargers, what a car draws, room and its forecast, quarters, prices."""
+"""The small parts: values of chargers, what a car draws, room and its forecast, quarters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from controller.strategy.charging.course import Course, learnt, usual
 from controller.strategy.charging.demand import PHASE_KV, Circuit, Demand
 from controller.strategy.charging.draw import Draw, watched
 from controller.strategy.charging.ledger import booked
-from controller.strategy.charging.price import Price, PriceTable, uncovered
 from controller.strategy.charging.room import Room, forecast, grid
 from controller.strategy.charging.session import Weekdays
 from controller.strategy.charging.setpoint import Wish, laxity_h, settle
@@ -159,37 +158,3 @@ def test_a_change_waits_for_half_a_minute_unless_a_limit_takes_it_back() -> None
     tight = Circuit("x", frozenset("a"), (5.0,))
     assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=4.0)], [tight]) == [10.0]
     assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=6.0)], [tight]) == [7.0]
-
-
-def _price(
-    kwh: float, begin: int, end: int, first: tuple[int, int] = (1, 1), last: tuple[int, int] = (12, 31)
-) -> list[Price]:
-    return [Price(kwh, first, last, days, begin, end) for days in ("weekday", "saturday", "sunday")]
-
-
-def test_a_price_has_its_season_day_and_hours() -> None:
-    table = PriceTable(
-        (
-            Price(9.39, (5, 16), (10, 15), "weekday", 960, 1320),
-            Price(2.60, (5, 16), (10, 15), "saturday", 540, 1440),
-            Price(2.32, (10, 16), (5, 15), "sunday", 0, 1440),
-        )
-    )
-
-    def price(*when: int) -> float:
-        return table.at(round(datetime(*when, tzinfo=ZONE).timestamp() * 1e9))  # type: ignore[arg-type,misc]
-
-    assert price(2026, 7, 13, 16) == 9.39
-    assert math.isnan(price(2026, 7, 13, 22))
-    assert price(2026, 7, 18, 23, 59) == 2.60
-    assert price(2026, 1, 4, 3) == 2.32, "over New Year"
-    assert math.isnan(price(2026, 7, 12, 3))
-
-
-def test_a_gap_and_an_overlap_of_prices_are_found() -> None:
-    first = ((1, 1), "weekday")
-    assert uncovered(_price(1.0, 0, 1440)) is None
-    assert uncovered(_price(1.0, 0, 600) + _price(2.0, 660, 1440)) == (*first, 600, "gap")
-    assert uncovered(_price(1.0, 0, 700) + _price(2.0, 660, 1440)) == (*first, 660, "overlap")
-    assert uncovered(_price(1.0, 0, 1440, (1, 2))) == (*first, 0, "gap")
-    assert uncovered(_price(1.0, 0, 1440)[:2]) == ((1, 1), "sunday", 0, "gap")

@@ -113,6 +113,26 @@ def test_an_official_car_waits_for_the_night_and_is_full_in_the_morning() -> Non
     assert list(house.model.delivered.values()) == [pytest.approx(12.0)]
 
 
+@pytest.mark.parametrize("known_h", [0.0, 4.0])
+def test_without_a_price_for_the_whole_plan_it_charges_early_and_says_so(known_h: float) -> None:
+    class Prices:
+        def at(self, time_ns: int) -> float:
+            return 9.39 if time_ns < DAY_NS + (17.4 - BEGIN_H + known_h) * 3.6e12 else math.nan
+
+    base = strategy_of(Declarations(), Setting(period_s=60.0, replan_s=600.0, effort=VIRTUAL))
+    strategy = replace(base, prices=Prices())
+    house = House(visit(0, 17.5, 32.0, 12.0, "fleet"), strategy=strategy, dt_s=60.0)
+    house.model.now_s = (17.4 - BEGIN_H) * 3600.0
+    house.run(1.0)
+    assert house.decision.state == "acting"
+    assert "無有效電價表" in house.decision.why.zh
+    assert "no tariff is valid for all of the plan" in house.decision.why.en
+    assert "NT$" not in house.decision.why.en
+    assert "cost" not in {one.id for one in house.decision.figures}
+    house.run(1.0)
+    assert list(house.model.delivered.values()) == [pytest.approx(12.0)], "it does not wait for the night"
+
+
 def test_without_the_meter_of_the_contract_it_steps_back_and_comes_back() -> None:
     house = House(visit(8, BEGIN_H + 0.05, 12.0, 20.0)).run(0.3)
     house.model.lost = {MAIN}
