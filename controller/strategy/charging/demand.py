@@ -75,6 +75,8 @@ class Circuit:
     """What charging may take in each step; below 0 counts as 0."""
     room_a: float = math.inf
     """Of each phase."""
+    metered: bool = False
+    """Its meter is believed: what cars take of what they may have counts. Without one all that they may have does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from controller.strategy.charging.demand import Effort, Problem
 
-__all__ = ["ORDER", "Plan", "make_plan"]
+__all__ = ["ORDER", "SMOOTHNESS", "Plan", "make_plan"]
 
 SMOOTHNESS, UNBALANCE = "smoothness", "unbalance"
 ORDER: tuple[str, ...] = (SMOOTHNESS, UNBALANCE, "visitor", "staff", "priority", "fleet")
