@@ -42,8 +42,8 @@ class StepReply(Item):
     """What the contract is expected to leave for cars."""
     others_kw: float | None
     """What the rest of the site is expected to draw."""
-    price: float
-    """NT$/kWh."""
+    price: float | None
+    """NT$/kWh; null in all steps where no tariff is valid for the whole plan."""
 
 
 class CarReply(Item):
@@ -70,8 +70,8 @@ class ChargingPlanReply(Item):
     """Its beginning."""
     steps: list[StepReply]
     cars: list[CarReply]
-    cost: float
-    """NT$."""
+    cost: float | None
+    """NT$; null without a price."""
     method: Literal["optimal", "stopped", "rounded"]
     gap_percent: float | None
     """Distance from the best bound; null where none is known."""
@@ -183,12 +183,12 @@ def _plan(runtime: Runtime, principal: Principal, outlook: Outlook) -> dict[str,
                 "planned_kw": round(float(total[at]), 3),
                 "room_kw": round(outlook.room_kw[at], 1),
                 "others_kw": finite(outlook.others_kw[at]) if outlook.others_kw else None,
-                "price": outlook.price[at],
+                "price": outlook.price[at] if outlook.price else None,
             }
             for at, (begin, end) in enumerate(zip(begins, ends, strict=True))
         ],
         "cars": cars,
-        "cost": round(plan.cost, 2),
+        "cost": round(plan.cost, 2) if math.isfinite(plan.cost) else None,
         "method": plan.method,
         "gap_percent": round(100.0 * plan.gap, 4) if math.isfinite(plan.gap) else None,
         "relaxed": list(plan.relaxed),

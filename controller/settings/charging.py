@@ -1,7 +1,8 @@
-"""`[charging]` of strategy.toml to the charging strategy: chargers, circuits that feed them, cars, prices.
+"""`[charging]` of strategy.toml to the charging strategy: chargers, the circuits that feed them, and cars.
 
-Circuits are found by the parameter `fed_by`, from each charger up: what hangs on one feeder shares its branch, what is
-below one transformer shares that. A charger that could not go back by itself is refused.
+What energy costs, tariff.toml says. Circuits are found by the parameter `fed_by`, from each charger up: what hangs on
+one feeder shares its branch, what is below one transformer shares that. A charger that could not go back by itself is
+refused.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from controller.point.model import Name
 from controller.settings.file import Clock, Pattern  # noqa: TC001 - pydantic reads the annotations
 from controller.settings.problem import Problem, nearest
 from controller.strategy.charging.charger import Charger
 from controller.strategy.charging.demand import LEAST_A, PHASE_KV, Effort
-from controller.strategy.charging.price import Days, Price, PriceTable, uncovered
+from controller.strategy.charging.price import TariffPrices
 from controller.strategy.charging.session import Assumption, Car, Garage
 from controller.strategy.charging.strategy import ChargingStrategy, Setting
 from controller.strategy.charging.supply import Supply
@@ -28,14 +29,14 @@ from controller.strategy.charging.supply import Supply
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from controller.energy.tariff import TariffPlan
+    from controller.office import OfficeCalendar
     from controller.point.model import Equipment, Point
     from controller.settings.energy import Fleet
     from controller.settings.source import Source
 
 __all__ = ["ChargingRow", "charging"]
 
-MonthDay = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
-Time = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")]
 _PATH = "charging"
 _SUPPLY_MOST = 8
 """Steps from a charger up to the supply, at the most."""
@@ -43,23 +44,6 @@ _SUPPLY_MOST = 8
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ChargingPriceRow(_Row):
-    """`[[charging.price]]`: one price of the time-of-use table."""
-
-    nt_kwh: Annotated[FiniteFloat, Field(ge=0, le=1000)]
-    """Price of energy, NT$/kWh."""
-    first: MonthDay
-    """First day of its part of the year, `MM-DD`."""
-    last: MonthDay
-    """Last day, `MM-DD`; before `first` where the part goes over New Year."""
-    days: Literal["weekday", "saturday", "sunday"]
-    """Kind of day."""
-    begin: Time
-    """From this time on, `HH:MM`."""
-    end: Time
-    """`24:00` for midnight."""
 
 
 class ChargingAssumedRow(_Row):
@@ -124,8 +108,6 @@ class ChargingRow(_Row):
     """Time of one plan."""
     assumed: ChargingAssumedRow | None = None
     """What is taken where nobody says."""
-    price: Annotated[list[ChargingPriceRow], Field(min_length=1, max_length=200)]
-    """The time-of-use table; each hour of each kind of day once, all year."""
 
 
 def charging(
@@ -135,11 +117,13 @@ def charging(
     equipment: Mapping[str, Equipment],
     points: Mapping[str, Point],
     fleet: Fleet,
+    tariff: TariffPlan,
     timezone: str,
+    office: OfficeCalendar,
     problems: list[Problem],
 ) -> ChargingStrategy:
     """Return the strategy; what is wrong is appended to `problems`."""
-    return _Maker(row, contract_kw, places, equipment, points, fleet, timezone, problems).strategy()
+    return _Maker(row, contract_kw, places, equipment, points, fleet, tariff, timezone, office, problems).strategy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +134,9 @@ class _Maker:
     equipment: Mapping[str, Equipment]
     points: Mapping[str, Point]
     fleet: Fleet
+    tariff: TariffPlan
     timezone: str
+    office: OfficeCalendar
     problems: list[Problem]
 
     def strategy(self) -> ChargingStrategy:
@@ -170,13 +156,13 @@ class _Maker:
                 chargers.append(made)
         for address in priority - {one.id for one in chargers}:
             self._say(("priority",), address, 'chargers of "chargers"')
-        prices = self._prices()
+        zone = ZoneInfo(self.timezone)
         return ChargingStrategy(
             tuple(chargers),
             {one.id: self.equipment[one.id].name for one in chargers},
             self._supplies(chargers),
-            prices,
-            ZoneInfo(self.timezone),
+            TariffPrices(self.tariff, zone),
+            zone,
             self._garage(),
             setting=Setting(
                 period_s=float(row.period_s),
@@ -280,22 +266,8 @@ class _Maker:
                 kw=float(row.kw),
                 battery_kwh=float(row.battery_kwh),
             ),
+            self.office,
         )
-
-    def _prices(self) -> PriceTable:
-        rows = []
-        for at, one in enumerate(self.row.price):
-            begin, end = _minutes(one.begin), _minutes(one.end)
-            days: Days = one.days
-            if not begin < end <= 1440:
-                self._say(("price", at, "end"), f"{one.begin} to {one.end}", "an end after its begin, 24:00 at most")
-            rows.append(Price(float(one.nt_kwh), _month_day(one.first), _month_day(one.last), days, begin, end))
-        wrong = uncovered(rows)
-        if wrong is not None:
-            (month, day), kind, minute, what = wrong
-            got = f"{what} on {month:02}-{day:02} ({kind}) at {minute // 60:02}:{minute % 60:02}"
-            self._say(("price",), got, "each hour of each kind of day once, all year")
-        return PriceTable(tuple(rows), self.timezone)
 
     def _pieces(self, key: str, patterns: Sequence[str]) -> list[str]:
         found: dict[str, None] = {}
@@ -315,7 +287,3 @@ class _Maker:
 
 def _minutes(text: str) -> int:
     return int(text[:2]) * 60 + int(text[3:])
-
-
-def _month_day(text: str) -> tuple[int, int]:
-    return int(text[:2]), int(text[3:])

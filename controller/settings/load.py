@@ -190,7 +190,9 @@ class _Maker:
         fleet = vehicles(rows, problems)
         drills = scenarios(rows, builder.buildings, builder.points, problems)
         fire = fire_table(rows, builder.equipment, builder.points, builder.devices, problems)
-        programs = strategies(rows, builder.equipment, builder.points, builder.areas, zone, fleet, tariff, problems)
+        programs = strategies(
+            rows, builder.equipment, builder.points, builder.areas, zone, fleet, tariff, timetable.office, problems
+        )
         _raise(problems)
         alarms = {name: alarm for name, alarm in alarms.items() if alarm.device not in laid.retired}
         alarms = apply_limits(alarms, self.changes, self.clock.now_ns())

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from controller.energy.tariff import TariffPlan
+    from controller.office import OfficeCalendar
     from controller.point.model import Equipment, Point
     from controller.settings.energy import Fleet
     from controller.settings.overlay import Change
@@ -178,6 +179,7 @@ def strategies(
     timezone: str,
     fleet: Fleet,
     tariff: TariffPlan,
+    office: OfficeCalendar,
     problems: list[Problem],
 ) -> tuple[Entry, ...]:
     """Return the strategies of strategy.toml; what is wrong is appended to `problems`."""
@@ -189,7 +191,10 @@ def strategies(
         found.append(Entry(maker.reset(reset), reset.mode))
     if (cars := rows.strategy.charging) is not None:
         contract_kw = maker.contract(cars.contract_kw, "charging")
-        made = charging(cars, contract_kw, rows.strategy_places, equipment, points, fleet, timezone, problems)
+        places = rows.strategy_places
+        made = charging(
+            cars, contract_kw, places, equipment, points, fleet, tariff, timezone, office, problems
+        )  # fmt: skip
         found.append(Entry(made, cars.mode))
     maker.alone(found)
     return tuple(found)

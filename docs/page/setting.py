@@ -70,7 +70,6 @@ _FILES = (
             ("[[reset.chillers]]", "MachineRow"),
             ("[charging]", "ChargingRow"),
             ("[charging.assumed]", "ChargingAssumedRow"),
-            ("[[charging.price]]", "ChargingPriceRow"),
         ),
     ),
     (

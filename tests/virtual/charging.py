@@ -338,10 +338,16 @@ class Model:
         return moved
 
     def _power(self, spot: _Spot) -> float:
-        visit, post = spot.visit, spot.post
+        visit = spot.visit
         if visit is None or spot.given_kwh >= visit.kwh - 1e-6:
             return 0.0
-        value = post.most if self.uncontrolled else spot.value
+        return self.draw_kw(spot, spot.post.most if self.uncontrolled else spot.value)
+
+    def draw_kw(self, spot: _Spot, value: float) -> float:
+        """Return what a charger would draw when it is told a value; a free one, what the value allows."""
+        visit, post = spot.visit, spot.post
+        if visit is None:
+            return value * (3.0 * _PHASE_KV if post.unit == "A" else 1.0)
         charge = visit.charge + spot.given_kwh / visit.battery_kwh
         taper = 1.0 if charge <= 0.8 else max((1.0 - charge) / 0.2, 0.08)
         if post.direct:

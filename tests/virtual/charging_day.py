@@ -13,7 +13,7 @@ from controller.point.model import Name
 from controller.strategy.charging.charger import Charger
 from controller.strategy.charging.course import Course, learnt
 from controller.strategy.charging.declaration import Declarations
-from controller.strategy.charging.demand import Circuit, Demand, Effort, Problem, Rank
+from controller.strategy.charging.demand import PHASE_KV, Circuit, Demand, Effort, Problem, Rank
 from controller.strategy.charging.plan import make_plan
 from controller.strategy.charging.session import Car, Declared, Garage, Weekdays
 from controller.strategy.charging.strategy import ChargingStrategy, Memory, Setting
@@ -39,7 +39,17 @@ if TYPE_CHECKING:
     from controller.strategy.charging.plan import Plan
     from tests.virtual.charging import Post, Visit
 
-__all__ = ["DayPrices", "Wrong", "charger_of", "crowd", "optimum", "strategy_day", "strategy_of", "uncontrolled_day"]
+__all__ = [
+    "DayPrices",
+    "Wrong",
+    "charger_of",
+    "crowd",
+    "energy_first_day",
+    "optimum",
+    "strategy_day",
+    "strategy_of",
+    "uncontrolled_day",
+]
 
 ZONE = timezone(timedelta(hours=8))
 LIMIT_KW = 0.98 * CONTRACT_KW
@@ -172,6 +182,43 @@ def uncontrolled_day(seed: int, visits: Sequence[Visit], *, dt_s: float = 30.0) 
     model = Model(seed, visits, uncontrolled=True)
     while model.now_s < HOURS * 3600.0 - dt_s / 2.0:
         model.step(dt_s)
+    return model
+
+
+def energy_first_day(seed: int, visits: Sequence[Visit], *, dt_s: float = 30.0) -> Model:
+    """Return a day on which everything is charged at once, whatever it costs, under the same limits: no foresight.
+
+    It knows what no controller does: what each car wants, takes and when it goes; not who will come. Each time that it
+    looks, all room goes to who has least time, official cars first, with no dwell and no pace; what is left stands
+    ready at the free chargers. What it misses of the optimum took knowing the future.
+    """
+    model = Model(seed, visits)
+    chargers = {post.number: charger_of(post) for post in posts()}
+    while model.now_s < HOURS * 3600.0 - dt_s / 2.0:
+        model.step(dt_s)
+        kw = LIMIT_KW - (model.site_kw - model.ev_kw)
+        amperes = np.full((5, 3), FEEDER_A)
+        here = {spot.post.number: spot.visit for spot in model.spots if spot.visit is not None}
+        wants = {spot.post.number: spot.visit.kwh - spot.given_kwh for spot in model.spots if spot.visit is not None}
+
+        def laxity(number: int, here: dict[int, Visit] = here, wants: dict[int, float] = wants) -> tuple[float, float]:
+            visit = here[number]
+            return RANKS[visit.kind], visit.leaves_h - model.hour - wants[number] / visit.most_kw
+
+        order = sorted((number for number in here if wants[number] > 1e-6), key=laxity)
+        for number in [*order, *(number for number in chargers if number not in order)]:
+            charger, visit, spot = chargers[number], here.get(number), model.spots[number]
+            phases = charger.phases(single=visit is not None and visit.phases == 1)
+            feeder = amperes[feeder_of(number)]
+            room = min(kw, float(feeder[list(phases)].min()) * PHASE_KV * sum(phases))
+            # Cars take up to 2 A less than they may: begin there, and come down to what fits.
+            value = charger.down(max(room + 2.1 * PHASE_KV * sum(phases), 0.0), sum(phases))
+            while value > 0.0 and model.draw_kw(spot, value) > room:
+                value = charger.down(charger.kw(value, sum(phases)) - 1e-6, sum(phases))
+            taken = model.draw_kw(spot, value)
+            kw -= taken
+            feeder -= np.array(phases) * taken / (PHASE_KV * sum(phases))
+            model.tell(charger.limit, value)
     return model
 
 

@@ -77,6 +77,8 @@ class Circuit:
     """What charging may take in each step; below 0 counts as 0."""
     room_a: float = math.inf
     """Of each phase."""
+    metered: bool = False
+    """Its meter is believed: what cars take of what they may have counts. Without one all that they may have does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Problem:
     hours: tuple[float, ...]
     """Length of each step."""
     price: tuple[float, ...]
-    """NT$/kWh in each step."""
+    """NT$/kWh in each step; empty: not known, and then energy comes as early as it can, peaks whatever."""
     demands: tuple[Demand, ...]
     circuits: tuple[Circuit, ...] = ()
     other_kw: tuple[float, ...] = ()
@@ -123,8 +125,8 @@ class Problem:
         steps = len(self.hours)
         if not steps or min(self.hours) <= 0.0:
             raise ValueError(f"hours: got {self.hours}, wanted one or more steps longer than 0")
-        for name, row in (("price", self.price), ("other_kw", self.other_kw or self.price)):
-            if len(row) != steps or not all(map(math.isfinite, row)):
+        for name, row in (("price", self.price), ("other_kw", self.other_kw)):
+            if row and (len(row) != steps or not all(map(math.isfinite, row))):
                 raise ValueError(f"{name}: got {len(row)} values, wanted {steps} finite ones")
         for circuit in self.circuits:
             if len(circuit.room_kw) != steps or any(map(math.isnan, circuit.room_kw)):
@@ -137,6 +139,10 @@ class Problem:
             good = one.kwh >= 0.0 and one.leaves_h > one.comes_h >= 0.0 and one.most_kw > 0.0 and any(one.phases)
             if not good or not math.isfinite(one.kwh + one.most_kw) or one.least_kw < 0.0:
                 raise ValueError(f"demand of {one.charger}: {one}")
+
+    def prices(self) -> NDArray[np.float64]:
+        """Return NT$/kWh in each step (T,); 0 where no price is known: all times are the same then."""
+        return np.asarray(self.price or (0.0,) * len(self.hours), np.float64)
 
     def overlap(self) -> NDArray[np.float64]:
         """Return how long each car is there in each step, hours (N, T)."""

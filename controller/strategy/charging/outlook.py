@@ -22,7 +22,7 @@ class Outlook:
     """Beginning of its first step."""
     hours: tuple[float, ...]
     price: tuple[float, ...]
-    """NT$/kWh."""
+    """NT$/kWh; empty where no tariff is valid all the time."""
     room_kw: tuple[float, ...]
     """What the contract leaves for cars in each step."""
     others_kw: tuple[float, ...]

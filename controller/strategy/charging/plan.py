@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from controller.strategy.charging.demand import Effort, Problem
 
-__all__ = ["ORDER", "Plan", "make_plan"]
+__all__ = ["ORDER", "SMOOTHNESS", "Plan", "make_plan"]
 
 SMOOTHNESS, UNBALANCE = "smoothness", "unbalance"
 ORDER: tuple[str, ...] = (SMOOTHNESS, UNBALANCE, "visitor", "staff", "priority", "fleet", "first")
@@ -44,7 +44,7 @@ class Plan:
     hopeless_kwh: NDArray[np.float64]
     """Part of that which no plan could deliver: it goes too soon for what it takes (N,)."""
     cost: float
-    """NT$ of energy and peak."""
+    """NT$ of energy and peak; NaN where no price is known."""
     relaxed: tuple[str, ...]
     """Of `ORDER`, what gave way."""
     method: str
@@ -181,7 +181,7 @@ def _report(
     problem = programme.problem
     wanted = np.array([one.kwh for one in problem.demands])
     given = (power * programme.overlap).sum(axis=1)
-    energy = float((np.asarray(problem.price) * power * programme.overlap).sum())
+    energy = float((problem.prices() * power * programme.overlap).sum()) if problem.price else np.nan
     mean = (power * programme.overlap).sum(axis=0) / programme.hours
     other = np.asarray(problem.other_kw or (0.0,) * len(programme.hours))
     peak = max(float((mean + other).max()) - problem.peak_kw, 0.0) * problem.peak_price if problem.peak_price else 0.0

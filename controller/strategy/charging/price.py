@@ -1,81 +1,32 @@
-"""What energy costs at a time, for plans of a day: rows of a time-of-use table (時間電價)."""
+"""What energy costs at a time, as the plan of a day asks it: the tariff in effect, by the calendar of the site."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from datetime import tzinfo
 
-__all__ = ["DAYS", "Days", "Price", "PriceTable", "uncovered"]
+    from controller.energy.tariff import TariffPlan
 
-Days = Literal["weekday", "saturday", "sunday"]
-DAYS: tuple[Days, ...] = ("weekday", "saturday", "sunday")
-_DAY_MINUTES = 1440
+__all__ = ["TariffPrices"]
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """One price: in a part of the year, on a kind of day, between two times."""
+class TariffPrices:
+    """The energy prices of the account, before its coefficient: the same for all cars and hours, it moves no plan."""
 
-    price: float
-    """NT$/kWh."""
-    first: tuple[int, int]
-    """(month, day) of the first day; after `last` where it goes over New Year."""
-    last: tuple[int, int]
-    days: Days
-    begin: int
-    """Minutes after midnight."""
-    end: int
-
-    def has(self, month_day: tuple[int, int], days: Days) -> bool:
-        """Tell whether it is of a kind of day on a date."""
-        if self.first <= self.last:
-            inside = self.first <= month_day <= self.last
-        else:
-            inside = month_day >= self.first or month_day <= self.last
-        return inside and days == self.days
-
-    def on(self, day: date) -> bool:
-        """Tell whether it is of a day."""
-        return self.has((day.month, day.day), DAYS[max(day.weekday() - 4, 0)])
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTable:
-    """All prices of an account."""
-
-    rows: tuple[Price, ...]
-    timezone: str = "Asia/Taipei"
+    tariff: TariffPlan
+    zone: tzinfo
 
     def at(self, time_ns: int) -> float:
-        """Return NT$/kWh at a time; NaN where no row has it."""
-        local = datetime.fromtimestamp(time_ns // 1_000_000_000, ZoneInfo(self.timezone))
-        minute = local.hour * 60 + local.minute
-        for row in self.rows:
-            if row.begin <= minute < row.end and row.on(local):
-                return row.price
-        return math.nan
-
-
-def uncovered(rows: Iterable[Price]) -> tuple[tuple[int, int], Days, int, str] | None:
-    """Return the first date, kind of day and minute that has no price, or two, and which of these.
-
-    Any date may be any kind of day in some year.
-    """
-    known = tuple(rows)
-    year = [date(2028, 1, 1) + timedelta(days=at) for at in range(366)]
-    for month_day, days in itertools.product(((one.month, one.day) for one in year), DAYS):
-        reached = 0
-        for begin, end in sorted((row.begin, row.end) for row in known if row.has(month_day, days)):
-            if begin != reached:
-                return month_day, days, min(begin, reached), "gap" if begin > reached else "overlap"
-            reached = end
-        if reached != _DAY_MINUTES:
-            return month_day, days, reached, "gap"
-    return None
+        """Return NT$/kWh at a time; NaN on a day that no table of the account is valid on."""
+        local = datetime.fromtimestamp(time_ns // 1_000_000_000, self.zone)
+        day = local.date()
+        table = self.tariff.table_of(day)
+        if table is None:
+            return math.nan
+        return float(table.energy[table.season_of(day)][table.period_at(day, local.hour * 60 + local.minute)])

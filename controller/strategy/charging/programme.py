@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Programme"]
 
 _LATE = 0.2
-"""NT$/kWh for charging at the end of the horizon instead of now. Prices by day and by night differ by much more, so it
-decides between nearly equal ones: early is safe, for who comes later finds room."""
+"""NT$/kWh for charging some time instead of now. Prices by day and by night differ by much more, so it decides between
+nearly equal ones: early is safe, for who comes later finds room."""
+_SOON_H = 2.0
+"""Of that, two thirds in the first hours: over a day it would drown in the gap that the search may leave."""
 _MARGIN = 1e-5
 """kW and A kept off each limit, above the tolerance of the solver."""
 _ENOUGH_KWH = 0.005
@@ -168,7 +170,7 @@ class Programme:
 
     def _peaks(self) -> None:
         problem = self.problem
-        if problem.peak_price <= 0.0 or not math.isfinite(problem.peak_kw):
+        if not problem.price or problem.peak_price <= 0.0 or not math.isfinite(problem.peak_kw):
             return
         other = problem.other_kw or (0.0,) * len(self.hours)
         for t, hours in enumerate(self.hours):
@@ -238,9 +240,11 @@ class Programme:
         """Return the objective in NT$."""
         cost = np.zeros(len(self.model.lower))
         middle = np.cumsum(self.hours) - self.hours / 2.0
-        late = _LATE * middle / self.hours.sum()
+        late = _LATE * (1.0 - np.exp(-middle / _SOON_H))
+        # Who needs most of his time to be full comes first: he may take less at the end than he says, or go earlier.
+        share = self.wanted / np.maximum(self.reach, 1e-9)
         there = self.power >= 0
-        rate = np.broadcast_to(np.asarray(self.problem.price) + late, self.overlap.shape)
+        rate = self.problem.prices() + late * (0.5 + share).reshape(-1, 1)
         cost[self.power[there]] = (rate * self.overlap)[there]
         cost[self._peak] = self.problem.peak_price
         for short in self._short:

@@ -30,6 +30,7 @@ class Room:
         self._demands = demands
         self._of = [[c for c, circuit in enumerate(circuits) if one.charger in circuit.chargers] for one in demands]
         self._kw = np.array([max(circuit.room_kw[step], 0.0) for circuit in circuits])
+        self._metered = np.array([circuit.metered for circuit in circuits], np.bool_)
         self._a = np.array([[max(circuit.room_a, 0.0)] * 3 for circuit in circuits]).reshape(-1, 3)
 
     def left(self, i: int) -> float:
@@ -40,10 +41,17 @@ class Room:
         amperes = self._a[circuits][:, list(one.phases)]
         return float(max(min(self._kw[circuits].min(), amperes.min() * one.kw_a), 0.0))
 
-    def take(self, i: int, kw: float) -> None:
-        """Use some of it; what is more than is left makes it negative, which counts as none."""
+    def take(self, i: int, kw: float, drawn_kw: float | None = None) -> None:
+        """Use some of it; what is more than is left makes it negative, which counts as none.
+
+        Args:
+            i: the car.
+            kw: what it may take.
+            drawn_kw: what it is expected to take of it: this counts where a meter watches; None: all. It never does
+                against the amperes of a branch, whose breaker knows no mean.
+        """
         one, circuits = self._demands[i], self._of[i]
-        self._kw[circuits] -= kw
+        self._kw[circuits] -= np.where(self._metered[circuits], kw if drawn_kw is None else drawn_kw, kw)
         self._a[circuits] -= np.array(one.phases) * kw / one.kw_a
 
 

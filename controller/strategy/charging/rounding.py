@@ -73,7 +73,8 @@ def _fill(
     left: NDArray[np.float64],
 ) -> None:
     """Give what is missing, the most important cars first, in steps where they charge already, the cheapest first."""
-    cheapest = sorted(range(len(problem.hours)), key=lambda t: (problem.price[t], t))
+    price = problem.prices()
+    cheapest = sorted(range(len(problem.hours)), key=lambda t: (float(price[t]), t))
     for i in sorted(range(len(left)), key=lambda i: (problem.demands[i].rank, i)):
         one = problem.demands[i]
         for begin in (False, True):

@@ -138,23 +138,20 @@ _STEPPED = {
 
 
 def lost(meter: str, how: StepBack, safe_kw: float) -> Name:
-    """Return why it steps back, the meter of the contract or the tariff, and what chargers get meanwhile."""
+    """Return why it steps back, the meter of the contract, and what chargers get meanwhile."""
     what = _STEPPED[how]
     zh, en = what.zh.format(kw=safe_kw), what.en.format(kw=safe_kw)
-    if meter:
-        return Name(
-            f"契約電表 {meter} 讀值不可信，已退讓；{zh}",
-            f"the meter of the contract, {meter}, is not to be believed; {en}",
-        )
-    return Name(f"目前無有效電價表，已退讓；{zh}", f"no tariff is valid now; {en}")
+    return Name(
+        f"契約電表 {meter} 讀值不可信，已退讓；{zh}", f"the meter of the contract, {meter}, is not to be believed; {en}"
+    )
 
 
 def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, waits: bool) -> Name:
     """Return why, in one sentence with the numbers that decided."""
     if not cars:
         return Name("沒有車輛需要充電", "No car wants energy")
-    zh = f"{cars} 輛車需充電，目前給 {kw:.0f} kW，契約可用 {room_kw:.0f} kW"
-    en = f"{cars} cars want energy; they get {kw:.0f} kW of the {room_kw:.0f} kW that the contract leaves"
+    zh = f"{cars} 輛車需充電，目前給 {kw:,.0f} kW，契約可用 {room_kw:,.0f} kW"
+    en = f"{cars} cars want energy; they get {kw:,.0f} kW of the {room_kw:,.0f} kW that the contract leaves"
     if outlook is None:
         if waits:
             return Name(f"{zh}；計畫計算中", f"{en}; the plan is being made")
@@ -163,7 +160,12 @@ def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, w
     if plan.relaxed:
         zh += "；放寬" + "、".join(_RELAXED[one].zh for one in plan.relaxed)
         en += "; relaxed: " + ", ".join(_RELAXED[one].en for one in plan.relaxed)
-    return Name(f"{zh}；計畫電費 {plan.cost:.0f} 元", f"{en}; the plan costs NT$ {plan.cost:.0f}")
+    if not outlook.price:
+        return Name(
+            f"{zh}；計畫期間無有效電價表，不計電費，能充就早充",
+            f"{en}; no tariff is valid for all of the plan: it charges as early as it can, whatever that costs",
+        )
+    return Name(f"{zh}；計畫電費 {plan.cost:,.0f} 元", f"{en}; the plan costs NT$ {plan.cost:,.0f}")
 
 
 def figures(cars: int, kw: float, room_kw: float, outlook: Outlook | None) -> tuple[Figure, ...]:
@@ -175,8 +177,9 @@ def figures(cars: int, kw: float, room_kw: float, outlook: Outlook | None) -> tu
     ]
     if outlook is not None:
         plan = outlook.plan
+        if outlook.price:
+            found.append(figure("cost", "計畫電費", "cost of the plan", plan.cost, "NT$"))
         found += [
-            figure("cost", "計畫電費", "cost of the plan", plan.cost, "NT$"),
             figure("short", "將缺電量", "energy at risk", float(plan.short_kwh.sum()), "kWh"),
             Figure("gap", Name("與最佳解差距上限", "distance from the optimum, at most"), 100.0 * plan.gap, "%"),
         ]

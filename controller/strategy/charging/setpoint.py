@@ -1,14 +1,17 @@
 """From a plan to the values that chargers take now: what is there now, rounded down, the rest to who has least time.
 
 A plan is made every few minutes and the building moves in between. So each circuit is looked at again with what it has
-room for now; who gives way is who would be short first. A value is changed at most every half minute (IEC 61851-1 asks
-for 5 s, cars for more), only a limit may take it back sooner; a car that began or paused stays so for the dwell.
+room for now; who gives way is who would be short first. What the plan leaves, because a car was full earlier or takes
+less than it may, or the building draws less than was thought, goes to cars that lose nothing by charging now: nobody
+knows who comes next. A value is changed at most every half minute (IEC 61851-1 asks for 5 s, cars for more), only a
+limit may take it back sooner; a car that began or paused stays so for the dwell.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from controller.strategy.charging.room import Room
@@ -19,12 +22,18 @@ if TYPE_CHECKING:
     from controller.strategy.charging.charger import Charger
     from controller.strategy.charging.demand import Circuit, Demand
 
-__all__ = ["PACE_S", "Wish", "laxity_h", "settle"]
+__all__ = ["PACE_S", "SHORT_DWELL_S", "URGENT_H", "Wish", "laxity_h", "settle"]
 
 PACE_S = 30.0
 """Between two changes of one charger's value."""
 _YIELD_S = 5.0
 """The same when a limit takes it back."""
+URGENT_H = 0.25
+"""A car that cannot wait for longer than a quarter has no time to lose."""
+SHORT_DWELL_S = 60.0
+"""A pause where energy is at stake: smoothness gives way first (control reference, 9: 30 to 60 s in practice)."""
+_READY_S = 300.0
+"""A free charger is not told more sooner than this after a change: nobody is there whom it would serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,16 @@ class Wish:
     """Since then, s."""
     spare: bool = False
     """Nobody is there who wants energy: it gets what all others leave."""
+    more_kw: float = 0.0
+    """It may have up to this where the plan leaves room: charging now costs it no more than later."""
+    drawn_kw: float = math.nan
+    """What it takes now of what it was told; NaN where it had no time yet to show that."""
+
+    def expected_kw(self, value: float) -> float:
+        """Return what it takes at the most when it is told a value: what it does now, and all that it is given more."""
+        phases = sum(self.demand.phases)
+        told, now = self.charger.kw(value, phases), self.charger.kw(self.value, phases)
+        return min(told, self.drawn_kw + max(told - now, 0.0)) if math.isfinite(self.drawn_kw) else told
 
 
 def laxity_h(demand: Demand) -> float:
@@ -58,37 +77,74 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
     """
     room = Room([one.demand for one in wishes], circuits)
     found = [0.0] * len(wishes)
-    bound = [
-        one.demand.on and one.value > 0.0 and one.demand.held_h * 3600.0 < dwell_s - 1e-6 and one.kw <= 0.0
-        for one in wishes
-    ]
-    order = sorted(
-        (i for i, one in enumerate(wishes) if not one.spare),
-        key=lambda i: (wishes[i].demand.rank, laxity_h(wishes[i].demand), wishes[i].charger.id),
-    )
-    for i in order:
-        found[i] = _value(wishes[i], room.left(i), bound=bound[i], dwell_s=dwell_s)
-        room.take(i, wishes[i].charger.kw(found[i], sum(wishes[i].demand.phases)))
-    for i in sorted(order, key=lambda i: (laxity_h(wishes[i].demand), wishes[i].charger.id)):
-        one = wishes[i]
-        phases = sum(one.demand.phases)
+
+    def give(i: int, value: float) -> None:
+        one, phases = wishes[i], sum(wishes[i].demand.phases)
+        kw, before = one.charger.kw(value, phases), one.charger.kw(found[i], phases)
+        room.take(i, kw - before, one.expected_kw(value) - (one.expected_kw(found[i]) if before else 0.0))
+        found[i] = value
+
+    cars = [i for i, one in enumerate(wishes) if not one.spare]
+    by_time = sorted(cars, key=lambda i: (laxity_h(wishes[i].demand), wishes[i].charger.id))
+    for _, rank in groupby(sorted(by_time, key=lambda i: wishes[i].demand.rank), lambda i: wishes[i].demand.rank):
+        equals = list(rank)
+        # Among equals each keeps its least before one has more: a pause would last when the room has long come back.
+        kept = {}
+        for i in equals:
+            kept[i] = _value(wishes[i], room.left(i), dwell_s, least=True)
+            room.take(i, wishes[i].charger.kw(kept[i], sum(wishes[i].demand.phases)))
+        for i in equals:
+            room.take(i, -wishes[i].charger.kw(kept[i], sum(wishes[i].demand.phases)))
+            give(i, _value(wishes[i], room.left(i), dwell_s))
+    for i in by_time:
+        one, phases = wishes[i], sum(wishes[i].demand.phases)
         got, more = one.charger.kw(found[i], phases), one.charger.up(found[i], phases)
         extra = one.charger.kw(more, phases) - got
         if 0.0 < got < one.kw - 1e-9 and 0.0 < extra <= room.left(i) and one.changed_s >= PACE_S:
-            found[i] = more
-            room.take(i, extra)
-    for i, one in enumerate(wishes):
-        if one.spare:
-            found[i] = _value(one, room.left(i), bound=False, dwell_s=0.0)
-            room.take(i, one.charger.kw(found[i], sum(one.demand.phases)))
+            give(i, more)
+    for i in by_time:
+        give(i, _more(wishes[i], found[i], room.left(i), dwell_s))
+    spare = [i for i, one in enumerate(wishes) if one.spare]
+    for i in spare:
+        give(i, _value(wishes[i], room.left(i), 0.0, least=True))
+    for i in spare:
+        give(i, _ready(wishes[i], found[i], room.left(i)))
     return found
 
 
-def _value(one: Wish, left_kw: float, *, bound: bool, dwell_s: float) -> float:
-    """Return what a charger is told, when this much is left for it."""
+def _ready(one: Wish, value: float, left_kw: float) -> float:
+    """Return what a free charger is told when there is room for more than its least: all that it may, or the least."""
+    got, more = one.charger.kw(value), one.charger.down(one.more_kw)
+    extra = one.charger.kw(more) - got
+    stays = one.value >= more or one.changed_s >= _READY_S
+    return more if stays and got > 0.0 and 0.0 < extra <= left_kw else value
+
+
+def _more(one: Wish, value: float, left_kw: float, dwell_s: float) -> float:
+    """Return what a charger is told when the plan leaves this much room beside what it has."""
     phases = sum(one.demand.phases)
-    waits = not one.demand.on and one.demand.held_h * 3600.0 < dwell_s - 1e-6
-    wanted = 0.0 if waits else max(one.kw, one.charger.least_kw(phases) if bound else 0.0)
+    got = one.charger.kw(value, phases)
+    if one.changed_s < PACE_S or one.more_kw <= got or (value <= 0.0 and _waits(one, dwell_s)):
+        return value
+    # What it does not take of what it has is room already; it may take that and what is left.
+    return max(value, one.charger.down(min(one.more_kw, got + left_kw), phases))
+
+
+def _waits(one: Wish, dwell_s: float) -> bool:
+    """Tell whether a car has paused for too short a time to begin again."""
+    urgent = laxity_h(one.demand) < URGENT_H
+    least_s = min(dwell_s, SHORT_DWELL_S) if urgent else dwell_s
+    return not one.demand.on and one.demand.held_h * 3600.0 < least_s - 1e-6
+
+
+def _value(one: Wish, left_kw: float, dwell_s: float, *, least: bool = False) -> float:
+    """Return what a charger is told, when this much is left for it; no more than its least with `least`."""
+    phases = sum(one.demand.phases)
+    began = one.demand.on and one.value > 0.0 and one.demand.held_h * 3600.0 < dwell_s - 1e-6
+    bound = began and one.kw <= 0.0 and not one.spare
+    wanted = 0.0 if _waits(one, dwell_s) else max(one.kw, one.charger.least_kw(phases) if bound else 0.0)
+    if least:
+        wanted = min(wanted, one.charger.least_kw(phases))
     value = one.charger.down(min(wanted, left_kw), phases)
     if value <= 0.0 and wanted >= one.charger.least_kw(phases) - 1e-6:
         # A least that lies between two values of the charger is rounded up, where there is room for that.

@@ -21,8 +21,8 @@ from controller.strategy.charging.demand import Demand, Effort, Problem, Rank
 from controller.strategy.charging.fallback import StepBack, fall_back
 from controller.strategy.charging.ledger import Quarter, booked
 from controller.strategy.charging.outlook import Outlook, Situation
-from controller.strategy.charging.plan import Plan, make_plan
-from controller.strategy.charging.room import grid
+from controller.strategy.charging.plan import SMOOTHNESS, Plan, make_plan
+from controller.strategy.charging.room import QUARTER_S, grid
 from controller.strategy.charging.row import Row, bays, occupied, told
 from controller.strategy.charging.saying import (
     ALARMS,
@@ -46,7 +46,7 @@ from controller.strategy.charging.session import (
     said_of,
     shown,
 )
-from controller.strategy.charging.setpoint import PACE_S, Wish, settle
+from controller.strategy.charging.setpoint import PACE_S, SHORT_DWELL_S, URGENT_H, Wish, laxity_h, settle
 from controller.strategy.charging.supply import ahead, at_once, others_kw
 from controller.strategy.strategy import Decision, Job, Target
 
@@ -68,6 +68,10 @@ _PLAN_AGE_S = 1800.0
 """A plan older than this is none any more."""
 _GAP_S = 120.0
 """After so long without a look the car at a charger may be another."""
+_STAY_H = 6.0
+"""Longer than who cannot wait stays."""
+_SHOWN_KW = 0.2
+"""A car that takes less is about to begin, or has done: what it takes says nothing of what it will."""
 _LEAST_READING, _MOST_READING = -0.1, 1.2
 """kW, and share of the rating: a power outside of these is none that a charger can have."""
 
@@ -189,8 +193,8 @@ class ChargingStrategy:
         drawn = self._drawn(seen, masked)
         others = {one.id: others_kw(one, view.value(one.meter) if one.meter else 0.0, drawn) for one in self.supplies}
         first = self.supplies[0]
-        if math.isnan(others[first.id]) or math.isnan(self.prices.at(view.now_ns)):
-            text = lost(first.meter if math.isnan(others[first.id]) else "", self.setting.step_back, first.safe_kw)
+        if math.isnan(others[first.id]):
+            text = lost(first.meter, self.setting.step_back, first.safe_kw)
             memory, targets = self._fall_back(view, memory, others, drawn, masked, text)
             rows = self._rows(view, memory, seen, masked, self._demands(view, memory, drawn), {})
             parts = tuple(row.part(self.zone, view.now_ns) for row in rows)
@@ -324,11 +328,12 @@ class ChargingStrategy:
         )
         middles = np.cumsum(hours) - np.asarray(hours) / 2.0
         prices = [self.prices.at(view.now_ns + round(h * 3.6e12)) for h in middles]
-        known = self.prices.at(view.now_ns)
+        # An hour without a price cannot be compared with the others: money is not guessed, energy comes first then.
+        priced = all(map(math.isfinite, prices))
         other = tuple(self.supplies[0].limit_kw - room for room in circuits[0].room_kw)
         problem = Problem(
             hours,
-            tuple(price if math.isfinite(price) else known for price in prices),
+            tuple(prices) if priced else (),
             tuple(demands.values()),
             circuits,
             other,
@@ -376,9 +381,12 @@ class ChargingStrategy:
     ) -> tuple[Memory, tuple[Target, ...]]:
         """Return the targets: of cars by the plan, of all other chargers that are heard the least that they give."""
         ours = [one for one in self.chargers if one.id in drawn]
-        wishes = [self._wish(view, memory, one, demands.get(one.id), plan) for one in ours]
+        cheap_h = self._cheap_h(view, demands)
+        wishes = [self._wish(view, memory, one, demands.get(one.id), plan, drawn, cheap_h) for one in ours]
         circuits = at_once(self.supplies, others, [one.id for one in ours])
-        found = settle(wishes, circuits, self.setting.dwell_s)
+        # Where the plan had to give up smoothness there is not enough for all, and no room may lie idle.
+        tight = memory.held is not None and SMOOTHNESS in memory.held[1].relaxed
+        found = settle(wishes, circuits, min(self.setting.dwell_s, SHORT_DWELL_S) if tight else self.setting.dwell_s)
         values = {one.id: value for one, value in zip(ours, found, strict=True)}
         changed = {
             one: view.now if values[one] != memory.values.get(one) else memory.changed.get(one, view.now)
@@ -397,24 +405,60 @@ class ChargingStrategy:
             targets += told(one, values[one.id], text)
         return replace(memory, values=values, changed=changed), tuple(targets)
 
+    def _cheap_h(self, view: View, demands: Mapping[str, Demand]) -> float:
+        """Return for how long nothing is cheaper than now, hours: a car that goes before then gains nothing by waiting.
+
+        Infinite where no tariff is valid; 0 where a higher peak costs, for then only the plan knows what is cheap.
+        """
+        if self.setting.peak_price > 0.0:
+            return 0.0
+        now = self.prices.at(view.now_ns)
+        until_h = max(_STAY_H, *(one.leaves_h for one in demands.values()), 0.0)
+        at = QUARTER_S / 3600.0
+        while at < until_h + QUARTER_S / 3600.0:
+            if self.prices.at(view.now_ns + round(at * 3.6e12)) < now:
+                return at - QUARTER_S / 3600.0
+            at += QUARTER_S / 3600.0
+        return math.inf
+
     def _wish(
-        self, view: View, memory: Memory, charger: Charger, demand: Demand | None, plan: Mapping[str, float]
+        self,
+        view: View,
+        memory: Memory,
+        charger: Charger,
+        demand: Demand | None,
+        plan: Mapping[str, float],
+        drawn: Mapping[str, float],
+        cheap_h: float,
     ) -> Wish:
         value = memory.values.get(charger.id, 0.0)
         since = view.now - memory.changed.get(charger.id, -math.inf)
         if demand is None:
             # Nobody there, or a car that wants nothing as far as is known: the least, last in the row, so that one
-            # that comes begins at once and softly, and one with a timer of its own can.
+            # that comes begins at once, and one with a timer of its own can. Where nothing is cheaper soon and nobody
+            # else wants the room, it stands ready with all: who has no time to lose loses none.
             free = Demand(charger.id, 0.0, 24.0, charger.most_kw(), charger.least_kw(), Rank.VISITOR)
             said = self._said(memory, charger.id)
-            off = said is not None and (said.how == "stop" or said.waits_ns > view.now_ns)
-            return Wish(charger, free, 0.0 if off else charger.least_kw(), value, since, spare=True)
+            if said is not None and (said.how == "stop" or said.waits_ns > view.now_ns):
+                return Wish(charger, free, 0.0, value, since, spare=True)
+            more = charger.most_kw() if cheap_h > _STAY_H else 0.0
+            return Wish(charger, free, charger.least_kw(), value, since, spare=True, more_kw=more)
         if demand.comes_h > 0.0:
             # It waits because somebody said so: at once, whatever the dwell.
             return Wish(charger, replace(demand, held_h=math.inf), 0.0, value, since)
         # Not in the plan yet: the least. No plan to be had: all that there is room for, by rank and least time.
         kw = plan.get(charger.id, demand.most_kw if memory.trouble and not plan else demand.least_kw)
-        return Wish(charger, demand, kw, value, since)
+        phases = sum(demand.phases)
+        session = memory.sessions[charger.id]
+        # What it takes at the most is only assumed until it was seen: where there is room it may show it.
+        most = demand.most_kw if session.draw.measured or session.car is not None else charger.most_kw(phases)
+        early = demand.leaves_h <= cheap_h or laxity_h(demand) < URGENT_H
+        shown = value > 0.0 and since >= PACE_S and drawn[charger.id] > _SHOWN_KW
+        return Wish(
+            charger, demand, kw, value, since,
+            more_kw=most if early else 0.0,
+            drawn_kw=drawn[charger.id] if shown else math.nan,
+        )  # fmt: skip
 
     def _given_kw(self, memory: Memory, demand: Demand) -> float:
         charger = next(one for one in self.chargers if one.id == demand.charger)

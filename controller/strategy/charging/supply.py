@@ -54,7 +54,13 @@ def others_kw(supply: Supply, reading: float, drawn: Mapping[str, float]) -> flo
 def at_once(supplies: Iterable[Supply], others: Mapping[str, float], cars: Iterable[str]) -> tuple[Circuit, ...]:
     """Return the circuits with what they have left now, in one step."""
     here = tuple(cars)
-    return tuple(Circuit(one.id, one.chargers, (_left(one, others[one.id], here),), one.limit_a) for one in supplies)
+    return tuple(
+        Circuit(
+            one.id, one.chargers, (_left(one, others[one.id], here),), one.limit_a,
+            metered=bool(one.meter) and math.isfinite(others[one.id]),
+        )
+        for one in supplies
+    )  # fmt: skip
 
 
 def ahead(

@@ -31,13 +31,13 @@ def show(house: Any, detail: object) -> None:
     house.runtime.strategies = replace(house.runtime.strategies, statuses=lambda: [status])
 
 
-def situation(house: Any) -> Situation:
+def situation(house: Any, price: tuple[float, ...] = (5.85, 9.39)) -> Situation:
     """Two cars over two steps; equipment of the test site stands in for chargers."""
     cars = (
         Demand("hall.hvac.ahu1", 2.0, 0.5, 11.0, rank=Rank.FLEET),
         Demand("hall.plant.ch1", 9.0, 0.5, 11.0, rank=Rank.VISITOR),
     )
-    problem = Problem((0.25, 0.25), (5.85, 9.39), cars, other_kw=(900.0, 910.0))
+    problem = Problem((0.25, 0.25), price, cars, other_kw=(900.0, 910.0))
     now = house.clock.now_ns()
     outlook = Outlook(now, problem.hours, problem.price, (80.0, 70.0), problem.other_kw, cars, make_plan(problem))
     return Situation((Quarter(now - HOUR_NS, 11.0, 9.5, 75.0),), outlook)
@@ -70,6 +70,14 @@ async def test_plan_against_actual(house: Any) -> None:
     assert (second["short_kwh"], second["hopeless_kwh"]) == (3.5, 3.5)
     assert second["power_kw"] == pytest.approx([11.0, 11.0], abs=1e-3)
     assert plan["steps"][0]["planned_kw"] == pytest.approx(first["power_kw"][0] + 11.0, abs=1e-3)
+
+
+async def test_a_plan_without_a_tariff_has_neither_price_nor_cost(house: Any) -> None:
+    show(house, situation(house, ()))
+    plan = (await (await house.user(Role.VIEWER))("GET", "/charging")).json()["plan"]
+    assert plan["cost"] is None
+    assert [step["price"] for step in plan["steps"]] == [None, None]
+    assert plan["cars"][0]["power_kw"] == pytest.approx([8.0, 0.0], abs=0.1)
 
 
 async def test_cars_in_other_areas_are_left_out_and_the_sums_are_of_all(house: Any) -> None:

@@ -45,10 +45,10 @@ export type Rank = 'first' | 'fleet' | 'priority' | 'staff' | 'visitor';
 export interface PlannedCar {
   charger: string; rank: Rank; wanted_kwh: number; leaves: string | null; short_kwh: number; hopeless_kwh: number; power_kw: number[];
 }
-export interface PlanStep { begin: string; end: string; planned_kw: number; room_kw: number; others_kw: number | null; price: number }
+export interface PlanStep { begin: string; end: string; planned_kw: number; room_kw: number; others_kw: number | null; price: number | null }
 export interface Quarter { begin: string; planned_kw: number; actual_kw: number; room_kw: number }
 export interface ChargingPlan {
-  time: string; steps: PlanStep[]; cars: PlannedCar[]; cost: number; method: 'optimal' | 'stopped' | 'rounded'; gap_percent: number | null; relaxed: string[];
+  time: string; steps: PlanStep[]; cars: PlannedCar[]; cost: number | null; method: 'optimal' | 'stopped' | 'rounded'; gap_percent: number | null; relaxed: string[];
 }
 export interface Charging {
   configured: boolean; mode: 'run' | 'dry_run' | 'off' | null; state: string | null; why: Name | null; sessions: ChargingSession[];
@@ -75,11 +75,12 @@ export function planned(charging: Charging, charger: string): Steps {
   return found;
 }
 
-/** Spans of one price: [begin ms, end ms, NT$/kWh]. */
+/** Spans of one price: [begin ms, end ms, NT$/kWh]; none without a tariff. */
 export function priceSpans(steps: PlanStep[]): [number, number, number][] {
   const found: [number, number, number][] = [];
   for (const step of steps) {
     const last = found[found.length - 1];
+    if (step.price === null) continue;
     if (last && last[2] === step.price) last[1] = Date.parse(step.end);
     else found.push([Date.parse(step.begin), Date.parse(step.end), step.price]);
   }

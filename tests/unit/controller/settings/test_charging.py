@@ -1,4 +1,4 @@
-"""`[charging]` of strategy.toml: chargers, circuits, cars and prices, and what is refused at its line."""
+"""`[charging]` of strategy.toml: chargers, circuits, cars, and whose prices, and what is refused at its line."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from controller.share import share_dir
 from controller.strategy.charging.strategy import ChargingStrategy
 
 Folder = Any
 
+TARIFF = (share_dir("config") / "taipei-city-hall" / "tariff.toml").read_text("utf-8")
+WEDNESDAY_17_NS = 1_784_106_000_000_000_000
+"""2026-07-15 17:00 in Taipei: summer, peak."""
 EQUIPMENT = """
 [[equipment]]
 id = "main.electrical.tx1"
@@ -79,46 +83,6 @@ branch_a = 80
 
 [charging.assumed]
 kwh = 12
-
-[[charging.price]]
-nt_kwh = 2.5
-first = "01-01"
-last = "12-31"
-days = "weekday"
-begin = "00:00"
-end = "09:00"
-
-[[charging.price]]
-nt_kwh = 6.5
-first = "01-01"
-last = "12-31"
-days = "weekday"
-begin = "09:00"
-end = "24:00"
-
-[[charging.price]]
-nt_kwh = 2.0
-first = "01-01"
-last = "12-31"
-days = "saturday"
-begin = "00:00"
-end = "24:00"
-
-[[charging.price]]
-nt_kwh = 2.0
-first = "10-16"
-last = "05-15"
-days = "sunday"
-begin = "00:00"
-end = "24:00"
-
-[[charging.price]]
-nt_kwh = 2.1
-first = "05-16"
-last = "10-15"
-days = "sunday"
-begin = "00:00"
-end = "24:00"
 """
 
 
@@ -169,8 +133,29 @@ def test_official_cars_are_known_by_number_and_card(site: Folder) -> None:
     assert (garage.assumption.kwh, garage.assumption.visit_h) == (12.0, 2.0)
 
 
+def test_energy_costs_what_the_sites_tariff_says(site: Folder) -> None:
+    site.write("tariff.toml", TARIFF)
+    prices = charging(site).prices
+    assert prices.at(WEDNESDAY_17_NS) == 9.39
+    site.write("tariff.toml", TARIFF.replace("peak = 9.39", "peak = 10.11"))
+    assert prices.at(WEDNESDAY_17_NS) == 9.39
+    assert charging(site).prices.at(WEDNESDAY_17_NS) == 10.11
+
+
+def test_without_a_tariff_no_price_is_known(site: Folder) -> None:
+    assert math.isnan(charging(site).prices.at(WEDNESDAY_17_NS))
+
+
+def test_a_table_of_prices_beside_the_tariff_is_refused(site: Folder) -> None:
+    site.write("strategy.toml", CHARGING + "\n[[charging.price]]\nnt_kwh = 2.5\n")
+    assert "charging.price" in "\n".join(str(problem) for problem in site.problems())
+
+
 def test_the_same_files_are_the_same_strategy(site: Folder) -> None:
     assert charging(site) == charging(site)
+    before = charging(site)
+    site.write("tariff.toml", TARIFF)
+    assert charging(site) != before, "another tariff is another strategy: shifu apply swaps it"
 
 
 @pytest.mark.parametrize(
@@ -186,12 +171,6 @@ def test_the_same_files_are_the_same_strategy(site: Folder) -> None:
         ("meter1.power", "meter1.voltage_l1n", "charging.meter: got main.electrical.meter1.voltage_l1n in V"),
         ("meter1.power", "meter9.power", 'strategy.toml:5: charging.meter: got "main.electrical.meter9.power"'),
         ("branch_a = 80", "branch_a = 5", "charging.branch_a: got 5"),
-        ('end = "09:00"', 'end = "08:00"', "charging.price: got gap on 01-01 (weekday) at 08:00"),
-        ('begin = "09:00"', 'begin = "08:30"', "charging.price: got overlap on 01-01 (weekday) at 08:30"),
-        ('begin = "09:00"', 'begin = "24:00"', "charging.price.end: got 24:00 to 24:00"),
-        ('first = "05-16"', 'first = "05-17"', "charging.price: got gap on 05-16 (sunday) at 00:00"),
-        ("nt_kwh = 2.0", "nt_kwh = -2.0", "charging.price.nt_kwh: got -2.0"),
-        ('days = "saturday"', 'days = "holiday"', "charging.price.days"),
         ("[charging.assumed]", "[charging.assume]", "charging.assume"),
     ],
 )

@@ -1,8 +1,9 @@
-"""The small parts: values of chargers, what a car draws, room and its forecast, quarters, prices."""
+"""The small parts: values of chargers, what a car draws, room and its forecast, quarters."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -10,10 +11,9 @@ import pytest
 
 from controller.strategy.charging.charger import Charger
 from controller.strategy.charging.course import Course, learnt, usual
-from controller.strategy.charging.demand import PHASE_KV, Circuit, Demand
+from controller.strategy.charging.demand import PHASE_KV, Circuit, Demand, Rank
 from controller.strategy.charging.draw import Draw, watched
 from controller.strategy.charging.ledger import booked
-from controller.strategy.charging.price import Price, PriceTable, uncovered
 from controller.strategy.charging.room import Room, forecast, grid
 from controller.strategy.charging.session import Weekdays
 from controller.strategy.charging.setpoint import Wish, laxity_h, settle
@@ -161,35 +161,59 @@ def test_a_change_waits_for_half_a_minute_unless_a_limit_takes_it_back() -> None
     assert settle([_wish("a", 20.0, 9.0, value=10.0, changed_s=6.0)], [tight]) == [7.0]
 
 
-def _price(
-    kwh: float, begin: int, end: int, first: tuple[int, int] = (1, 1), last: tuple[int, int] = (12, 31)
-) -> list[Price]:
-    return [Price(kwh, first, last, days, begin, end) for days in ("weekday", "saturday", "sunday")]
+def test_what_a_car_does_not_take_is_room_for_others_where_a_meter_watches() -> None:
+    # It may take 18 A and takes 12 A: the other may have the 12 that are free.
+    taker = replace(_wish("a", 18.0 * KW_A, 9.0, value=18.0), drawn_kw=12.0 * KW_A)
+    other = replace(_wish("b", 6.0 * KW_A, 20.0, value=6.0), more_kw=21.0, drawn_kw=6.0 * KW_A)
+    room = Circuit("x", frozenset("ab"), (24.0 * KW_A + 1e-6,), metered=True)
+    assert settle([taker, other], [room]) == [18.0, 12.0]
+    assert settle([taker, other], [replace(room, metered=False)]) == [18.0, 6.0], "no meter: what it may take counts"
+    branch = Circuit("x", frozenset("ab"), (math.inf,), 24.001, metered=True)
+    assert settle([taker, other], [branch]) == [18.0, 6.0], "a breaker knows no mean"
 
 
-def test_a_price_has_its_season_day_and_hours() -> None:
-    table = PriceTable(
-        (
-            Price(9.39, (5, 16), (10, 15), "weekday", 960, 1320),
-            Price(2.60, (5, 16), (10, 15), "saturday", 540, 1440),
-            Price(2.32, (10, 16), (5, 15), "sunday", 0, 1440),
-        )
-    )
-
-    def price(*when: int) -> float:
-        return table.at(round(datetime(*when, tzinfo=ZONE).timestamp() * 1e9))  # type: ignore[arg-type,misc]
-
-    assert price(2026, 7, 13, 16) == 9.39
-    assert math.isnan(price(2026, 7, 13, 22))
-    assert price(2026, 7, 18, 23, 59) == 2.60
-    assert price(2026, 1, 4, 3) == 2.32, "over New Year"
-    assert math.isnan(price(2026, 7, 12, 3))
+def test_more_than_it_has_counts_in_full_until_it_is_seen() -> None:
+    wish = replace(_wish("a", 20.0 * KW_A, 9.0, value=10.0), drawn_kw=8.0 * KW_A)
+    assert wish.expected_kw(16.0) == pytest.approx(14.0 * KW_A)
+    assert wish.expected_kw(7.0) == pytest.approx(7.0 * KW_A)
+    assert replace(wish, drawn_kw=math.nan).expected_kw(16.0) == pytest.approx(16.0 * KW_A)
 
 
-def test_a_gap_and_an_overlap_of_prices_are_found() -> None:
-    first = ((1, 1), "weekday")
-    assert uncovered(_price(1.0, 0, 1440)) is None
-    assert uncovered(_price(1.0, 0, 600) + _price(2.0, 660, 1440)) == (*first, 600, "gap")
-    assert uncovered(_price(1.0, 0, 700) + _price(2.0, 660, 1440)) == (*first, 660, "overlap")
-    assert uncovered(_price(1.0, 0, 1440, (1, 2))) == (*first, 0, "gap")
-    assert uncovered(_price(1.0, 0, 1440)[:2]) == ((1, 1), "sunday", 0, "gap")
+def test_what_the_plan_leaves_goes_to_who_loses_nothing_by_it_and_has_least_time() -> None:
+    calm, hurried = _wish("a", 6.0 * KW_A, 3.0), _wish("b", 6.0 * KW_A, 20.0)
+    room = [Circuit("x", frozenset("ab"), (20.0 * KW_A + 1e-6,))]
+    assert settle([calm, hurried], room) == [6.0, 6.0]
+    assert settle([replace(calm, more_kw=21.0), replace(hurried, more_kw=21.0)], room) == [6.0, 14.0]
+    assert settle([replace(calm, more_kw=21.0), hurried], room) == [14.0, 6.0]
+
+
+def test_among_equals_each_has_its_least_before_one_has_more() -> None:
+    first, second = _wish("a", 20.0 * KW_A, 30.0), _wish("b", 12.0 * KW_A, 10.0)
+    room = [Circuit("x", frozenset("ab"), (22.0 * KW_A + 1e-6,))]
+    assert settle([first, second], room) == [16.0, 6.0]
+    official = replace(first, demand=replace(first.demand, rank=Rank.FLEET))
+    assert settle([official, second], room) == [20.0, 0.0], "not among unequals"
+
+
+@pytest.mark.parametrize(("kwh", "held_s", "value"), [(5.0, 120.0, 0.0), (40.0, 120.0, 6.0), (40.0, 45.0, 0.0)])
+def test_a_pause_of_who_has_no_time_to_lose_is_short(kwh: float, held_s: float, value: float) -> None:
+    wish = _wish("a", 6.0 * KW_A, kwh)
+    paused = replace(wish, demand=replace(wish.demand, on=False, held_h=held_s / 3600.0))
+    assert settle([paused], [Circuit("x", frozenset("a"), (20.0,))]) == [value]
+
+
+def test_a_free_charger_stands_ready_where_there_is_room_for_all_that_it_gives() -> None:
+    free = [replace(_wish(one, 6.0 * KW_A, 0.0), spare=True, more_kw=32.0 * KW_A) for one in "ab"]
+    car = _wish("c", 20.0 * KW_A, 9.0)
+
+    def found(amperes: float) -> list[float]:
+        return settle([*free, car], [Circuit("x", frozenset("abc"), (amperes * KW_A + 1e-6,))])
+
+    assert found(84.0) == [32.0, 32.0, 20.0]
+    assert found(83.0) == [32.0, 6.0, 20.0]
+    assert found(31.0) == [6.0, 0.0, 20.0]
+    assert settle([replace(free[0], more_kw=0.0)], [Circuit("x", frozenset("a"), (99.0,))]) == [6.0]
+    just = replace(free[0], changed_s=200.0, value=6.0)
+    assert settle([just], [Circuit("x", frozenset("a"), (99.0,))]) == [6.0], "no value every half minute for nobody"
+    stays = replace(free[0], changed_s=200.0, value=32.0)
+    assert settle([stays], [Circuit("x", frozenset("a"), (99.0,))]) == [32.0]

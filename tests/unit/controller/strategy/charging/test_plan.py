@@ -49,6 +49,13 @@ def test_a_car_charges_when_it_is_cheap_and_pays_what_the_hand_says() -> None:
     assert (plan.method, plan.relaxed, plan.short_kwh.tolist()) == ("optimal", (), [0.0])
 
 
+def test_without_a_price_it_charges_as_early_as_it_can_and_names_no_cost() -> None:
+    plan = make_plan(Problem((0.25,) * 4, (), (car("a", 4.0, 1.0),), peak_kw=0.0, peak_price=100.0))
+    assert plan.power_kw[0] == pytest.approx([11.0, 5.0, 0.0, 0.0], abs=1e-3)
+    assert math.isnan(plan.cost)
+    assert (plan.method, plan.relaxed) == ("optimal", ())
+
+
 def test_two_cars_that_do_not_fit_beside_each_other_take_turns() -> None:
     # 6 kW hold one car at 3.95 to 6 kW but not two: 1.5 kWh each in a quarter of its own.
     plan = make_plan(problem([car("a", 1.5, 0.5), car("b", 1.5, 0.5)], [1.0, 1.0], 6.0))

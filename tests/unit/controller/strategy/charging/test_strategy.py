@@ -79,14 +79,24 @@ class House:
         return next(one.state for one in self.decision.parts if one.id == charger)
 
 
-def test_chargers_without_cars_wait_with_the_least() -> None:
-    house = House().run(0.01)
+def test_chargers_without_cars_stand_ready_while_nothing_is_cheaper_soon() -> None:
+    house = House()
+    house.model.building_kw[:] = 3000.0
+    house.model.now_s = (10.0 - BEGIN_H) * 3600.0
+    house.run(0.01)
     assert house.decision.state == "acting"
+    assert [house.target(one) for one in (ONE, NINE, DC)] == [32.0, 22.0, 5.0], "the DC one's branch has no more"
+    assert house.decision.job is None
+    assert {one.state for one in house.decision.parts} == {"free"}
+
+
+def test_chargers_without_cars_wait_with_the_least_before_a_cheaper_hour() -> None:
+    house = House()
+    house.model.now_s = (17.0 - BEGIN_H) * 3600.0
+    house.run(0.01)
     assert house.target(ONE) == 6.0
     assert house.target(NINE) == 4.0, "3.95 kW rounded up to what it knows"
     assert house.target(DC) == 5.0
-    assert house.decision.job is None
-    assert {one.state for one in house.decision.parts} == {"free"}
 
 
 def test_a_car_begins_at_once_gets_its_plan_and_is_full() -> None:
@@ -101,6 +111,61 @@ def test_a_car_begins_at_once_gets_its_plan_and_is_full() -> None:
     assert list(house.model.delivered.values()) == [pytest.approx(8.0)]
 
 
+def short_contract(kw: float, **setting: float) -> ChargingStrategy:
+    """Return a strategy with this much left of its contract beside a building of 3,000 kW."""
+    base = strategy_of(Declarations(), Setting(period_s=DT_S, effort=VIRTUAL, **setting))
+    return replace(base, supplies=(replace(base.supplies[0], limit_kw=3000.0 + kw), *base.supplies[1:]))
+
+
+def hurried_house(strategy: ChargingStrategy, *visits: Visit) -> House:
+    """Return cars that said at 10:00 when they go and what they want, in a building of 3,000 kW."""
+    house = House(*visits, strategy=strategy)
+    house.model.building_kw[:] = 3000.0
+    house.model.now_s = (10.0 - BEGIN_H) * 3600.0
+    house.run(0.03)
+    for one in visits:
+        charger = f"hall.ev.charger{one.charger + 1:02}"
+        leaves = DAY_NS + round((one.leaves_h - BEGIN_H) * 3.6e12)
+        said = Declared(house.memory.sessions[charger].since_ns, leaves, one.kwh, Rank.VISITOR)
+        house.strategy.said.say(charger, said, house.model.now_ns)
+    return house
+
+
+def test_room_that_a_full_car_leaves_is_used_at_once_by_who_waits() -> None:
+    # 12 kW hold one of them at full rate. The first is full some time between two plans, and the other paused for it.
+    first, other = visit(8, 10.0, 10.5, 3.2), visit(9, 10.0, 11.2, 7.2)
+    house = hurried_house(short_contract(12.0, replan_s=3000.0), first, other)
+    idle = 0
+    for _ in range(round(1.1 * 3600.0 / DT_S)):
+        house.run(DT_S / 3600.0)
+        idle = 0 if house.model.ev_kw > 5.0 or house.model.delivered.get(other, 0.0) >= 7.2 else idle + 1
+        assert idle <= 3, "room lay idle for more than a minute and a half, and a car wanted it"
+    assert house.model.delivered[first] == pytest.approx(3.2)
+    assert house.model.delivered[other] == pytest.approx(7.2)
+
+
+def test_a_car_with_no_time_to_lose_has_all_that_is_left_before_its_plan_comes() -> None:
+    house = House(visit(8, 10.0, 11.0, 18.0, most=22.0), strategy=short_contract(100.0))
+    house.deaf_job = True
+    house.model.building_kw[:] = 3000.0
+    house.model.now_s = (10.0 - BEGIN_H) * 3600.0
+    house.run(0.03)
+    assert house.memory.held is None
+    assert house.power(NINE) > 20.0, "more than the 7 kW that are assumed of a car that nobody knows"
+
+
+def test_a_car_that_gains_by_waiting_gets_no_more_than_its_plan() -> None:
+    house = House(visit(0, 17.5, 32.0, 12.0, "fleet"))
+    house.model.now_s = (17.4 - BEGIN_H) * 3600.0
+    house.run(0.5)
+    assert house.target(ONE) == 0.0
+    house = House(
+        visit(0, 17.5, 32.0, 12.0, "fleet"), strategy=short_contract(2000.0, peak_price=400.0, peak_kw=3000.0)
+    )
+    house.model.now_s = (9.5 - BEGIN_H) * 3600.0
+    assert house.strategy._cheap_h(house.model, {}) == 0.0, "where a peak costs, the plan alone knows what is cheap"
+
+
 def test_an_official_car_waits_for_the_night_and_is_full_in_the_morning() -> None:
     house = House(visit(0, 17.5, 32.0, 12.0, "fleet"), dt_s=60.0)
     house.model.now_s = (17.4 - BEGIN_H) * 3600.0
@@ -111,6 +176,26 @@ def test_an_official_car_waits_for_the_night_and_is_full_in_the_morning() -> Non
     assert evening < 1.0, "the first minutes alone, before it was known who came"
     house.run(2.0)
     assert list(house.model.delivered.values()) == [pytest.approx(12.0)]
+
+
+@pytest.mark.parametrize("known_h", [0.0, 4.0])
+def test_without_a_price_for_the_whole_plan_it_charges_early_and_says_so(known_h: float) -> None:
+    class Prices:
+        def at(self, time_ns: int) -> float:
+            return 9.39 if time_ns < DAY_NS + (17.4 - BEGIN_H + known_h) * 3.6e12 else math.nan
+
+    base = strategy_of(Declarations(), Setting(period_s=60.0, replan_s=600.0, effort=VIRTUAL))
+    strategy = replace(base, prices=Prices())
+    house = House(visit(0, 17.5, 32.0, 12.0, "fleet"), strategy=strategy, dt_s=60.0)
+    house.model.now_s = (17.4 - BEGIN_H) * 3600.0
+    house.run(1.0)
+    assert house.decision.state == "acting"
+    assert "無有效電價表" in house.decision.why.zh
+    assert "no tariff is valid for all of the plan" in house.decision.why.en
+    assert "NT$" not in house.decision.why.en
+    assert "cost" not in {one.id for one in house.decision.figures}
+    house.run(1.0)
+    assert list(house.model.delivered.values()) == [pytest.approx(12.0)], "it does not wait for the night"
 
 
 def test_without_the_meter_of_the_contract_it_steps_back_and_comes_back() -> None:

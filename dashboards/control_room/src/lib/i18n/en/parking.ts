@@ -114,6 +114,7 @@ export const parking: Words<typeof zh> = {
   'ev.plan.label': '{of}: from {from} to {to}, planned {planned} kW at most, actual {actual} kW at most',
   'ev.plan.above': 'the contract leaves {kw} kW or more, above the chart',
   'ev.plan.cost': 'the plan costs NT$ {cost}',
+  'ev.plan.unpriced': 'no valid tariff: charges early, at no known cost',
   'ev.plan.gap': 'at most {percent} % from the optimum',
   'ev.plan.rounded': 'no whole-number answer in time: the linear one, rounded',
   'ev.plan.relaxed': 'relaxed: {what}',

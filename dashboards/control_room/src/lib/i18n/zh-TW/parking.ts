@@ -111,6 +111,7 @@ export const parking = {
   'ev.plan.label': '{of}：自 {from} 至 {to}，計畫最高 {planned} kW，實際最高 {actual} kW',
   'ev.plan.above': '契約可用 {kw} kW 以上，在圖外',
   'ev.plan.cost': '計畫電費 {cost} 元',
+  'ev.plan.unpriced': '無有效電價表，能充就早充，不計電費',
   'ev.plan.gap': '與最佳解差距至多 {percent} %',
   'ev.plan.rounded': '時間內無整數解，採線性解取整',
   'ev.plan.relaxed': '已放寬：{what}',
