@@ -283,6 +283,7 @@ _DAY: dict[str, Any] = {
     "date": "2026-12-25",
     "type": "holiday",
     "name": {"zh": "行憲紀念日", "en": "Constitution Day"},
+    "workday": False,
     "added": False,
     "published": True,
 }
@@ -302,7 +303,13 @@ class SchedulesReply(Item):
             "examples": [
                 {
                     "time": "2026-01-05T00:00:00.000Z",
-                    "today": {**_DAY, "date": "2026-01-05", "type": "mon", "name": {"zh": "", "en": ""}},
+                    "today": {
+                        **_DAY,
+                        "date": "2026-01-05",
+                        "type": "mon",
+                        "name": {"zh": "", "en": ""},
+                        "workday": True,
+                    },
                     "special": [_DAY],
                     "plans": [_PLAN],
                     "exceptions": [_EXCEPTION],

@@ -106,7 +106,7 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         give(i, _more(wishes[i], found[i], room.left(i), dwell_s))
     spare = [i for i, one in enumerate(wishes) if one.spare]
     for i in spare:
-        give(i, _value(wishes[i], room.left(i), 0.0, least=True))
+        give(i, _value(wishes[i], room.left(i), 0.0))
     for i in spare:
         give(i, _ready(wishes[i], found[i], room.left(i)))
     return found

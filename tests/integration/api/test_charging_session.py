@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from controller.api.charging_session import SessionDetail
 from controller.identity.permission import Role
 from controller.point.model import Name
 from controller.strategy.charging.bay import Bay
@@ -72,7 +73,9 @@ def local(house: Any, hours: float) -> str:
 
 async def test_an_operator_declares_and_takes_back(house: Any, post: Post) -> None:
     operator = await house.user(Role.OPERATOR)
-    row = (await operator("GET", PATH)).json()
+    read = await operator("GET", PATH)
+    SessionDetail.model_validate_json(read.content)
+    row = read.json()
     assert (row["verdict"], row["wanted_of"], row["leaves_of"], row["declared"]) == (
         "in_time",
         "assumed",
@@ -82,6 +85,7 @@ async def test_an_operator_declares_and_takes_back(house: Any, post: Post) -> No
     body = {**FIRST, "departure": local(house, 6.0), "kwh": 20.0}
     reply = await operator("PUT", PATH, json=body, headers=await tagged(operator))
     assert reply.status_code == 200, reply.text
+    SessionDetail.model_validate_json(reply.content)
     said = reply.json()["declared"]
     assert (said["instruction"], said["kwh"], said["full"], said["reason"]) == ("first", 20.0, False, "下午出勤")
     assert said["departure"] is not None

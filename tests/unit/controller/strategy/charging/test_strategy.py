@@ -32,6 +32,9 @@ def visit(charger: int, comes: float, leaves: float, kwh: float, kind: str = "st
     return Visit(1, charger, kind, comes, leaves, kwh, most, 3, 1.0, 60.0, 0.3)
 
 
+STANDARD = Setting()
+
+
 class House:
     """The strategy, its memory and the model, moved together."""
 
@@ -111,9 +114,9 @@ def test_a_car_begins_at_once_gets_its_plan_and_is_full() -> None:
     assert list(house.model.delivered.values()) == [pytest.approx(8.0)]
 
 
-def short_contract(kw: float, **setting: float) -> ChargingStrategy:
+def short_contract(kw: float, setting: Setting = STANDARD) -> ChargingStrategy:
     """Return a strategy with this much left of its contract beside a building of 3,000 kW."""
-    base = strategy_of(Declarations(), Setting(period_s=DT_S, effort=VIRTUAL, **setting))
+    base = strategy_of(Declarations(), replace(setting, period_s=DT_S, effort=VIRTUAL))
     return replace(base, supplies=(replace(base.supplies[0], limit_kw=3000.0 + kw), *base.supplies[1:]))
 
 
@@ -134,7 +137,7 @@ def hurried_house(strategy: ChargingStrategy, *visits: Visit) -> House:
 def test_room_that_a_full_car_leaves_is_used_at_once_by_who_waits() -> None:
     # 12 kW hold one of them at full rate. The first is full some time between two plans, and the other paused for it.
     first, other = visit(8, 10.0, 10.5, 3.2), visit(9, 10.0, 11.2, 7.2)
-    house = hurried_house(short_contract(12.0, replan_s=3000.0), first, other)
+    house = hurried_house(short_contract(12.0, Setting(replan_s=3000.0)), first, other)
     idle = 0
     for _ in range(round(1.1 * 3600.0 / DT_S)):
         house.run(DT_S / 3600.0)
@@ -160,7 +163,7 @@ def test_a_car_that_gains_by_waiting_gets_no_more_than_its_plan() -> None:
     house.run(0.5)
     assert house.target(ONE) == 0.0
     house = House(
-        visit(0, 17.5, 32.0, 12.0, "fleet"), strategy=short_contract(2000.0, peak_price=400.0, peak_kw=3000.0)
+        visit(0, 17.5, 32.0, 12.0, "fleet"), strategy=short_contract(2000.0, Setting(peak_price=400.0, peak_kw=3000.0))
     )
     house.model.now_s = (9.5 - BEGIN_H) * 3600.0
     assert house.strategy._cheap_h(house.model, {}) == 0.0, "where a peak costs, the plan alone knows what is cheap"
