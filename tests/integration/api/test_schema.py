@@ -377,7 +377,7 @@ async def test_answers_to_changes_fit_their_models(house: Any) -> None:
                 TypeAdapter(route.response_model).validate_json(reply.content)
                 checked.add((method, path))
             elif method not in {"GET", "HEAD", "DELETE"} and route.include_in_schema:
-                # test_drill.py, test_report.py, test_charging_session.py and others try these, with the same look at the models.
+                # Tests of their own try these, with the same look at the models (test_drill.py, test_report.py …).
                 others = ("/session/password", "/session/link", "/phone/", "/drills", "/reports", "/charging/")
                 assert path.startswith(others), f"{method} {path} is not tried here"
     assert checked == calls.keys()
