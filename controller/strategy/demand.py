@@ -2,7 +2,7 @@
 
 It forecasts the window, and when the power that is expected exceeds what the rest of the window allows, it sheds from a
 ranked, rotating list within the comfort limits of `controller.strategy.shed`; afterwards it gives back one item at a
-time. Source of method and figures: control reference 8.6.
+time, or by `controller.strategy.release` what ends together. Source of method and figures: control reference 8.6.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from controller.alarm.definition import AlarmDefinition
 from controller.point.model import Name
 from controller.strategy import say
+from controller.strategy.release import APART_S, Ending, due, returning
 from controller.strategy.shed import (
     Candidate,
     Hold,
@@ -61,8 +62,6 @@ _DEADBAND = 0.01
 """Of the contract capacity."""
 _REBOUND = 1.2
 """An item that is given back takes so many times what it gave, until its room is right again."""
-_APART_S = 60.0
-"""Items whose time ends together are given back so far apart, nearer when there are many: half their time is enough."""
 _SETTLE_S = 150.0
 """Until an action is seen whole in the power of the building."""
 _PAUSE_S = 60.0
@@ -162,8 +161,21 @@ class Demand:
 
     def _forecast(self, track: Track, memory: DemandMemory, now: float) -> Forecast:
         """Return the forecast against the contract less the margin; what has passed of the window needs none."""
-        left = 1.0 - elapsed(track) / WINDOW_S
-        return forecast(track, self._limit(max(left, _LEAST_MARGIN)), self._unseen(memory, now))
+        rest_s = WINDOW_S - elapsed(track)
+        known = self._unseen(memory, now) + returning(self._endings(memory, now), rest_s)
+        return forecast(track, self._limit(max(rest_s / WINDOW_S, _LEAST_MARGIN)), known)
+
+    def _endings(self, memory: DemandMemory, now: float) -> list[Ending]:
+        """Return everything that is shed, with what is left of its time in this hour."""
+        return [
+            Ending(
+                item.group.minutes_per_hour * 60.0 - shed_seconds(memory.spells.get(item.equipment, ()), now),
+                item,
+                hold.kw,
+            )
+            for item in self.items
+            if (hold := memory.holds.get(item.point)) is not None
+        ]
 
     @property
     def alarms(self) -> tuple[AlarmDefinition, ...]:
@@ -308,41 +320,27 @@ class Demand:
 
     def _ended(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> DemandMemory:
         """Give back what comfort, circumstances or time no longer allow; machines that ramp begin early enough."""
-        now, over, holds = view.now, [], dict(memory.holds)
-        times: list[tuple[float, str, Item]] = []
-        for item in self.items:
-            hold = holds.get(item.point)
-            if hold is None:
-                continue
-            group = item.group
-            left = group.minutes_per_hour * 60.0 - shed_seconds(memory.spells.get(item.equipment, ()), now)
+        now, holds = view.now, dict(memory.holds)
+        over: list[Item] = []
+        wait: list[Ending] = []
+        for one in self._endings(memory, now):
+            item, left, group = one.item, one.left_s, one.item.group
+            hold = holds[item.point]
             if not verdicts[item.point].may_stay or left <= 2.0 * self.period_s:
                 over.append(item)
             elif not group.last:
-                times.append((left, item.point, item))
-            elif (
-                group.last
-                and left <= hold.level * group.step_s + 2.0 * self.period_s
-                and now - hold.moved >= group.step_s
-            ):
+                wait.append(one)
+            elif left <= hold.level * group.step_s + 2.0 * self.period_s and now - hold.moved >= group.step_s:
                 milder = eased(hold, now)
                 if milder is None:
                     over.append(item)
                 else:
                     holds[item.point] = replace(milder, kw=hold.kw * milder.level / hold.level)
         memory = replace(memory, holds=holds)
-        if not over and (due := self._due(times)) is not None:
-            return replace(self._give_back(memory, [due], now), restored=now)
+        if not over and now - memory.restored >= APART_S:
+            over = due(wait, self.contract_kw, 2.0 * self.period_s)
+            memory = replace(memory, restored=now) if over else memory
         return self._give_back(memory, over, now) if over else memory
-
-    def _due(self, times: list[tuple[float, str, Item]]) -> Item | None:
-        """Return the item to give back now, so that those whose time ends together come back one after the other."""
-        times.sort()
-        if not times or math.isinf(times[0][0]):
-            return None
-        apart = min(_APART_S, 0.5 * times[0][2].group.minutes_per_hour * 60.0 / len(times))
-        crowded = any(left <= place * apart + 2.0 * self.period_s for place, (left, _, _) in enumerate(times))
-        return times[0][2] if crowded else None
 
     def _shed(
         self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, need: float
@@ -360,8 +358,10 @@ class Demand:
         if now - since < _NEED_S or now - acted < _BETWEEN_S or early or late:
             useful, _ = choose(candidates, math.inf, view, memory.factors)
             return memory, tuple(one for one, _, _ in useful)
-        # Enough to be back at what is allowed, counted from the middle of the deadband.
-        chosen, _ = choose(candidates, need, view, memory.factors)
+        # No more than brings the window to what it may reach: who sheds for the whole margin has used up the times of
+        # the day before its peak.
+        lacks_kw = (seen.mean_kw - self.most_kw) * WINDOW_S / (WINDOW_S - seen.elapsed_s)
+        chosen, _ = choose(candidates, lacks_kw, view, memory.factors)
         if not chosen:
             return memory, ()
         day, why = self._day(view.now_ns), say.need(seen, self.most_kw)

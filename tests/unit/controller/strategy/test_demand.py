@@ -11,7 +11,7 @@ import pytest
 
 from controller.strategy.shed import Spell, shed_seconds, starts_today
 from controller.strategy.strategy import Past
-from tests.unit.controller.strategy.conftest import METER, MIDNIGHT_NS, ROOMS, Toy, demand
+from tests.unit.controller.strategy.conftest import METER, MIDNIGHT_NS, ROOMS, Toy, demand, room
 
 HOUR_NS = 3_600_000_000_000
 
@@ -51,6 +51,18 @@ def test_above_the_limit_it_sheds_enough_once_and_no_more_than_enough() -> None:
     assert 26.5 <= target.value <= 28.0
     assert "設定值 +" in target.why.zh
     assert "limit 1,000 kW" in target.why.en
+
+
+def test_it_aims_at_what_a_window_may_reach_and_not_at_the_margin_of_its_begin() -> None:
+    toy = Toy(
+        demand(8, margin_percent=4.0, items=tuple(room(at, replace(ROOMS, kw=5.0)) for at in range(1, 21))), kw=1020
+    )
+    toy.run(130.0)
+    kw = sum(hold.kw for hold in toy.memory.holds.values())
+    # 990 kW, a quarter of the margin below the contract, is a mean of 30 less: 35 for the rest; 960 at once were 70.
+    assert 30.0 <= kw <= 40.0
+    toy.run(765.0)
+    assert figure(toy, "used") < 1000.0
 
 
 def test_a_need_inside_the_deadband_or_shorter_than_20_s_sheds_nothing() -> None:
