@@ -11,19 +11,19 @@ from pydantic import ConfigDict, StringConstraints
 
 from controller.api.access import Allow, RuntimeDep, address_of, healthy, may
 from controller.api.body import Body, Cursor, Item, Limit, Line, NameReply, Page
-from controller.api.render import Json, iso
+from controller.api.render import Json, iso, name_json
 from controller.api.runtime import Runtime
 from controller.errors import ConflictError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import page
-from controller.point.model import Name
 from controller.safety.effect import DEVIATIONS, Sight, SightState
+from controller.safety.fire import ZonePicture
 from controller.safety.response import Phase, steps
 from controller.safety.watch import FireWatch
 
-__all__ = ["ZoneReply", "fire_json", "router", "visible"]
+__all__ = ["ZoneReply", "fire_json", "router", "visible", "zone_json"]
 
 router = APIRouter(prefix="/fire", tags=["fire"])
 Viewer = Annotated[Principal, Depends(Allow(Action.VIEW))]
@@ -333,7 +333,7 @@ async def list_causes(runtime: RuntimeDep, principal: Viewer) -> Json:
         found.append(
             {
                 "id": cause.id,
-                "name": _name(cause.name),
+                "name": name_json(cause.name),
                 "zones": list(cause.zones),
                 "holds": list(dict.fromkeys(point.rsplit(".", 1)[0] for point in held)),
                 "effects": effects,
@@ -348,33 +348,31 @@ def visible(runtime: Runtime, principal: Principal, address: str) -> bool:
     return point is not None and principal.permissions.allows(Action.VIEW, point.area)
 
 
-def _name(name: Name) -> dict[str, str]:
-    return {"zh": name.zh, "en": name.en}
+def zone_json(runtime: Runtime, address: str, zone: ZonePicture) -> dict[str, Any]:
+    """Return one zone of the panel as the API tells it."""
+    piece = runtime.site().equipment.get(address)
+    return {
+        "address": address,
+        "name": name_json(runtime.fire.table.name_of(address)),
+        "floor": piece.floor if piece else "",
+        "wing": piece.wing if piece else "",
+        "status": str(zone.status),
+        "reason": None if zone.reason is None else str(zone.reason),
+    }
 
 
 def _whole(runtime: Runtime, principal: Principal) -> dict[str, Any]:
-    watch, site = runtime.fire, runtime.site()
+    watch = runtime.fire
     picture = watch.picture
-    zones = []
-    for address, zone in zip(watch.table.zones, picture.zones, strict=False):
-        piece = site.equipment.get(address)
-        zones.append(
-            {
-                "address": address,
-                "name": _name(watch.table.name_of(address)),
-                "floor": piece.floor if piece else "",
-                "wing": piece.wing if piece else "",
-                "status": str(zone.status),
-                "reason": None if zone.reason is None else str(zone.reason),
-            }
-        )
     return {
         "panel": watch.table.panel,
         "status": str(picture.status),
         "reasons": [str(reason) for reason in picture.reasons],
         "reset": picture.reset,
         "unrecorded": watch.unrecorded,
-        "zones": zones,
+        "zones": [
+            zone_json(runtime, address, zone) for address, zone in zip(watch.table.zones, picture.zones, strict=False)
+        ],
         "response": None if watch.response.phase is Phase.IDLE else _response(runtime, principal),
     }
 
@@ -388,7 +386,7 @@ def _response(runtime: Runtime, principal: Principal) -> dict[str, Any]:
         burning.append(
             {
                 "zone": item.zone,
-                "name": _name(watch.table.name_of(item.zone)),
+                "name": name_json(watch.table.name_of(item.zone)),
                 "floor": piece.floor if piece else "",
                 "since": iso(item.since_ns),
             }
@@ -444,7 +442,7 @@ def _held(runtime: Runtime, principal: Principal) -> list[dict[str, Any]]:
             continue
         piece = site.equipment[site.points[address].equipment]
         row = found.setdefault(
-            piece.address, {"equipment": piece.address, "name": _name(piece.name), "points": 0, "slots": []}
+            piece.address, {"equipment": piece.address, "name": name_json(piece.name), "points": 0, "slots": []}
         )
         row["points"] += 1
         row["slots"] = sorted({*row["slots"], *hold.slots})
@@ -457,11 +455,11 @@ def _effect(runtime: Runtime, sight: Sight) -> dict[str, Any]:
     seen_ns = sight.seen_ns
     return {
         "kind": sight.effect.kind,
-        "name": _name(sight.effect.name),
+        "name": name_json(sight.effect.name),
         "point": sight.effect.point,
-        "point_name": _name(site.points[sight.effect.point].name),
+        "point_name": name_json(site.points[sight.effect.point].name),
         "equipment": piece.address,
-        "equipment_name": _name(piece.name),
+        "equipment_name": name_json(piece.name),
         "cause": sight.cause,
         "state": str(sight.state),
         "within_s": sight.effect.within_s,

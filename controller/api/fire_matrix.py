@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from controller.api.access import Allow, RuntimeDep
 from controller.api.body import Item, NameReply
-from controller.api.fire import ZoneReply, visible
+from controller.api.fire import ZoneReply, visible, zone_json
 from controller.api.render import Json, finite, iso, name_json
 from controller.api.runtime import Runtime
 from controller.identity.identity import Principal
@@ -155,26 +155,12 @@ async def read_matrix(runtime: RuntimeDep, principal: Viewer) -> Json:
 
 
 def _row(runtime: Runtime, principal: Principal, row: Row) -> dict[str, Any]:
-    site = runtime.site()
-    zones = []
-    for line in row.zones:
-        piece = site.equipment.get(line.address)
-        zones.append(
-            {
-                "address": line.address,
-                "name": name_json(line.name),
-                "floor": piece.floor if piece else "",
-                "wing": piece.wing if piece else "",
-                "status": str(line.picture.status),
-                "reason": None if line.picture.reason is None else str(line.picture.reason),
-            }
-        )
     return {
         "id": row.cause.id,
         "name": name_json(row.cause.name),
         "called": row.called,
         "since": iso(row.since_ns),
-        "zones": zones,
+        "zones": [zone_json(runtime, line.address, line.picture) for line in row.zones],
         "cells": [_cell(runtime, principal, cell) for cell in row.cells],
         "holds": _holds(runtime, principal, row),
     }

@@ -97,7 +97,6 @@ class ZoneLine:
     """A zone of a cause, and what is known of it."""
 
     address: str
-    name: Name
     picture: ZonePicture
 
 
@@ -157,10 +156,7 @@ def matrix(
                 mine,
                 held,
                 min(times) if mine else None,
-                tuple(
-                    ZoneLine(zone, table.name_of(zone), known.get(zone, ZonePicture(FireStatus.UNKNOWN)))
-                    for zone in cause.zones
-                ),
+                tuple(ZoneLine(zone, known.get(zone, ZonePicture(FireStatus.UNKNOWN))) for zone in cause.zones),
                 tuple(sorted(cells, key=lambda cell: order[cell.kind])),
             )
         )
