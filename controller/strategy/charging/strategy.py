@@ -138,6 +138,12 @@ class Memory:
     left_ns: int = 0
     """When somebody looked last before the latest gap; 0: not known."""
 
+    def since(self, values: Mapping[str, float], now: float) -> dict[str, float]:
+        """Return when each of `values` was first told, monotonic s: `now` where it is another than before."""
+        return {
+            one: now if value != self.values.get(one) else self.changed.get(one, now) for one, value in values.items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ChargingStrategy:
@@ -388,10 +394,7 @@ class ChargingStrategy:
         tight = memory.held is not None and SMOOTHNESS in memory.held[1].relaxed
         found = settle(wishes, circuits, min(self.setting.dwell_s, SHORT_DWELL_S) if tight else self.setting.dwell_s)
         values = {one.id: value for one, value in zip(ours, found, strict=True)}
-        changed = {
-            one: view.now if values[one] != memory.values.get(one) else memory.changed.get(one, view.now)
-            for one in values
-        }
+        changed = memory.since(values, view.now)
         targets = []
         for one in self.chargers:
             if masked[one.id]:
@@ -498,10 +501,7 @@ class ChargingStrategy:
         values |= {
             one.id: 0.0 if how == "pause" else one.down(first.safe_kw) for one in self.chargers if masked[one.id]
         }
-        changed = {
-            name: view.now if value != memory.values.get(name) else memory.changed.get(name, view.now)
-            for name, value in values.items()
-        }
+        changed = memory.since(values, view.now)
         targets: list[Target] = []
         for one in self.chargers:
             if one.id in values:
