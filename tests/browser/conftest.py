@@ -7,6 +7,7 @@ one of them announces it by its address with `room.expect(...)`.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from playwright.sync_api import (
 )
 
 from tests.services.city import City, Client, wait_for
+from tests.services.hurry import Hurry
 
 SIZES = {1920: 1080, 1366: 768, 390: 844}
 MESSAGES = Path(__file__).parents[2] / "dashboards/control_room/src/lib/i18n"
@@ -176,9 +178,9 @@ class Room:
 class Building:
     """Opens rooms for people, and keeps what all of them complained of."""
 
-    def __init__(self, browser: Browser, city: City, people: Callable[[str], Client]) -> None:
+    def __init__(self, browser: Browser, url: str, people: Callable[[str], Client]) -> None:
         self._browser = browser
-        self._city = city
+        self._url = url
         self._people = people
         self.rooms: list[Room] = []
         self._last_words: list[str] = []
@@ -194,7 +196,7 @@ class Building:
                     {
                         "name": c.name,
                         "value": c.value or "",
-                        "url": self._city.url,
+                        "url": self._url,
                         "sameSite": "Strict",
                         "httpOnly": True,
                     }
@@ -204,7 +206,7 @@ class Building:
             context.add_init_script(
                 "localStorage.getItem('shifu.session') ?? localStorage.setItem('shifu.session', 'in')"
             )
-        room = Room(context, self._city.url)
+        room = Room(context, self._url)
         self.rooms.append(room)
         return room
 
@@ -225,6 +227,29 @@ class Building:
             room.context.close()
 
 
+@contextmanager
+def furnished(url: str, people: Callable[[str], Client]) -> Iterator[Building]:
+    """Yield what Chromium shows of the control room at `url`."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium", args=ARGUMENTS
+        )
+        yield Building(browser, url, people)
+        browser.close()
+
+
+def people_of(house: Hurry) -> Callable[[str], Client]:
+    """Return who gives the signed-in client of a role; a role's link works once, so each is kept."""
+
+    @functools.cache
+    def person(role: str) -> Client:
+        found = Client(house.url)
+        found.sign_in(f"#token={house.links[role]}")
+        return found
+
+    return person
+
+
 @pytest.fixture(scope="session")
 def whole_city(city: City, people: Callable[[str], Client]) -> City:
     """The city when every device has reported once."""
@@ -240,12 +265,8 @@ def whole_city(city: City, people: Callable[[str], Client]) -> City:
 @pytest.fixture(scope="module")
 def building(city: City, people: Callable[[str], Client]) -> Iterator[Building]:
     """Chromium for one module: its event loop may not stay while tests of other folders run theirs."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium", args=ARGUMENTS
-        )
-        yield Building(browser, city, people)
-        browser.close()
+    with furnished(city.url, people) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

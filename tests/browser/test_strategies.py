@@ -5,17 +5,16 @@ The controller is a real one on a clock that runs 40 times faster, so that a qua
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.browser.conftest import ARGUMENTS, Building, messages, slashed
-from tests.services.city import Client, wait_for
+from tests.browser.conftest import Building, furnished, messages, people_of, slashed
+from tests.services.city import wait_for
 from tests.services.hurry import Hurry
 
 if TYPE_CHECKING:
@@ -105,21 +104,8 @@ def hurry(tmp_path_factory: pytest.TempPathFactory, house: House) -> Iterator[Hu
 
 @pytest.fixture(scope="module")
 def building(hurry: Hurry) -> Iterator[Building]:
-    known: dict[str, Client] = {}
-
-    def people(role: str) -> Client:
-        if role not in known:
-            known[role] = Client(hurry.url)
-            known[role].sign_in(f"#token={hurry.links[role]}")
-        return known[role]
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium", args=ARGUMENTS
-        )
-        city: Any = hurry
-        yield Building(browser, city, people)
-        browser.close()
+    with furnished(hurry.url, people_of(hurry)) as found:
+        yield found
 
 
 @pytest.mark.timeout(240)

@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.scenario.test_kill import Run, first_password, rows
 from tests.services.city import Client, wait_for
 from tests.services.receiver import MailRelay
+from tests.services.simulation import simulated
 from tests.virtual.drill import drill_site
 
 if TYPE_CHECKING:
@@ -77,28 +78,11 @@ def relay() -> Iterator[MailRelay]:
 @pytest.fixture
 def folder(tmp_path: Path, relay: MailRelay) -> Iterator[Path]:
     """Yield the folder of a small house whose simulators run."""
-    site = tmp_path / "site"
-    (site / "devices").mkdir(parents=True)
     texts = {**drill_site(lift=False), "notify": NOTIFY.format(mail=relay.port)}
     assert "end_min = 30\n" in texts["drill"]
     texts["drill"] = texts["drill"].replace("end_min = 30\n", 'end_min = 30\nnotify = ["contact:wardens"]\n', 1)
-    for name, text in texts.items():
-        (site / f"{name}.toml").write_text(text, "utf-8")
-    log = tmp_path / "simulators.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "simulators", "run", "--site", str(site), "--run-dir", str(tmp_path / "run"),
-                "--endpoints", str(tmp_path / "endpoints.json"), "--ledger", str(tmp_path / "ledger"),
-            ],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        wait_for((tmp_path / "endpoints.json").exists, 60, lambda: log.read_text("utf-8", "replace")[-2000:])
-        yield tmp_path
-    finally:
-        process.terminate()
-        process.wait(15)
+    with simulated(tmp_path, texts) as running:
+        yield running
 
 
 def sim(folder: Path, *arguments: str) -> Any:

@@ -30,6 +30,7 @@ from controller.history.embedded import EmbeddedHistory
 from controller.history.frame import decode
 from controller.history.segment import LogReader
 from tests.services.city import Client, wait_for
+from tests.services.simulation import simulated
 from tests.services.small import small_site
 
 if TYPE_CHECKING:
@@ -113,25 +114,8 @@ class Run:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Yield the folder of a small site whose simulators run."""
-    site = tmp_path / "site"
-    (site / "devices").mkdir(parents=True)
-    for name, text in {**small_site(3), "alarms": ALARMS}.items():
-        (site / f"{name}.toml").write_text(text, "utf-8")
-    log = tmp_path / "simulators.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "simulators", "run", "--site", str(site), "--run-dir", str(tmp_path / "run"),
-                "--endpoints", str(tmp_path / "endpoints.json"), "--ledger", str(tmp_path / "ledger"),
-            ],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        wait_for((tmp_path / "endpoints.json").exists, 60, lambda: log.read_text("utf-8", "replace")[-2000:])
-        yield tmp_path
-    finally:
-        process.terminate()
-        process.wait(15)
+    with simulated(tmp_path, {**small_site(3), "alarms": ALARMS}) as running:
+        yield running
 
 
 def committed(folder: Path) -> set[tuple[int, int, bytes]]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ import pytest
 from tests.scenario.test_kill import Run
 from tests.services.city import wait_for
 from tests.services.receiver import MailRelay, WebReceiver
+from tests.services.simulation import simulated
 from tests.services.small import small_site
 
 if TYPE_CHECKING:
@@ -93,36 +92,18 @@ class Post:
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def simulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield the folder of a small site whose simulators run: meter 1 has an alarm of life safety, meter 2 another."""
-    folder = tmp_path_factory.mktemp("notify")
-    site = folder / "site"
-    (site / "devices").mkdir(parents=True)
     alarms = ALARM.format(1, "true") + ALARM.format(2, "false")
-    for name, text in {**small_site(2), "alarms": alarms}.items():
-        (site / f"{name}.toml").write_text(text, "utf-8")
-    log = folder / "simulators.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "simulators", "run", "--site", str(site), "--run-dir", str(folder / "run"),
-                "--endpoints", str(folder / "endpoints.json"),
-            ],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        wait_for((folder / "endpoints.json").exists, 60, lambda: log.read_text("utf-8", "replace")[-2000:])
-        yield folder
-    finally:
-        process.terminate()
-        process.wait(15)
+    with simulated(tmp_path_factory.mktemp("notify"), {**small_site(2), "alarms": alarms}, ledger=False) as running:
+        yield running
 
 
 @pytest.fixture
-def folder(simulated: Path, tmp_path: Path) -> Path:
+def folder(simulators: Path, tmp_path: Path) -> Path:
     """Return a folder of its own for each test, with the site and where its devices are."""
-    shutil.copytree(simulated / "site", tmp_path / "site")
-    shutil.copy(simulated / "endpoints.json", tmp_path / "endpoints.json")
+    shutil.copytree(simulators / "site", tmp_path / "site")
+    shutil.copy(simulators / "endpoints.json", tmp_path / "endpoints.json")
     return tmp_path
 
 

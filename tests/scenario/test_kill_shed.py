@@ -20,6 +20,7 @@ import pytest
 from tests.scenario.test_kill import FINAL
 from tests.services.city import wait_for
 from tests.services.shifted import Shifted, ShiftedClock
+from tests.services.simulation import simulated
 from tests.services.small import small_site
 
 if TYPE_CHECKING:
@@ -86,27 +87,10 @@ least_s = 60
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Yield the folder of a site whose meter is far above its contract, with its simulators running."""
-    site = tmp_path / "site"
-    (site / "devices").mkdir(parents=True)
     texts = small_site(1)
     texts = {**texts, "equipment": texts["equipment"] + EQUIPMENT, "devices/all": texts["devices/all"] + DEVICES}
-    for name, text in {**texts, "strategy": STRATEGY}.items():
-        (site / f"{name}.toml").write_text(text, "utf-8")
-    log = tmp_path / "simulators.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "simulators", "run", "--site", str(site), "--run-dir", str(tmp_path / "run"),
-                "--endpoints", str(tmp_path / "endpoints.json"), "--ledger", str(tmp_path / "ledger"),
-            ],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        wait_for((tmp_path / "endpoints.json").exists, 60, lambda: log.read_text("utf-8", "replace")[-2000:])
-        yield tmp_path
-    finally:
-        process.terminate()
-        process.wait(15)
+    with simulated(tmp_path, {**texts, "strategy": STRATEGY}) as running:
+        yield running
 
 
 def told(folder: Path, charger: int) -> list[float]:
