@@ -21,7 +21,7 @@ from controller.settings.file import NameRow, Pattern, Short, Tag, Word  # noqa:
 from controller.settings.problem import Problem, nearest
 from controller.strategy.demand import Demand
 from controller.strategy.reset import Coil, Machine, Reset
-from controller.strategy.shed import Comfort, Group, Item
+from controller.strategy.shed import Comfort, Group, Item, Stage
 from controller.strategy.strategy import Entry
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ Levels = Annotated[list[FiniteFloat], Field(min_length=1, max_length=10)]
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class StageRow(_Row):
+    """A part of a planned shed."""
+
+    minutes: Annotated[FiniteFloat, Field(gt=0, le=60)]
+    level: Annotated[int, Field(ge=1, le=10)]
+    """Of the group's levels, the first is 1."""
 
 
 class ShedRow(_Row):
@@ -93,6 +101,14 @@ class ShedRow(_Row):
     """An item rests so long after a shed."""
     last: bool = False
     """Given back after all others and level by level."""
+    answer: Annotated[list[FiniteFloat], Field(max_length=36)] = []
+    """kW that one item gives in each 5 minutes from its begin, below 0 what it takes back: it is shed by plan."""
+    stages: Annotated[list[StageRow], Field(max_length=20)] = []
+    """What a planned shed goes through, from its begin to its end."""
+    beside: Word | None = None
+    """Group of the list whose item of the same equipment begins with it; it has stages of its own and no answer."""
+    whole: bool = False
+    """All items of the group begin together, as chillers do: what one does not do the others would."""
 
 
 class DemandRow(_Row):
@@ -276,8 +292,17 @@ class _Maker:
             least_s=float(row.least_s),
             rest_s=float(row.rest_s),
             last=row.last,
+            answer=tuple(map(float, row.answer)),
+            stages=tuple(Stage(float(one.minutes), one.level) for one in row.stages),
+            beside=row.beside or "",
+            whole=row.whole,
         )
-        guards = [room for one in row.guards for room in self._rooms((*path, "guards"), "demand.shed.guards", one)]
+        # CO2 says whether a room has fresh air enough, and a chiller that does less takes none away: warmth counts.
+        guards = [
+            replace(room, co2="")
+            for one in row.guards
+            for room in self._rooms((*path, "guards"), "demand.shed.guards", one)
+        ]
         items = []
         for point in found:
             piece = self.equipment[point.equipment]

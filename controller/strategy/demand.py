@@ -13,10 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from controller.alarm.definition import AlarmDefinition
 from controller.point.model import Name
-from controller.strategy import say
+from controller.strategy import foresight, say
+from controller.strategy.foresight import BIN_S, BINS, Begun, Kind, Plan, Problem
 from controller.strategy.release import APART_S, Ending, due, returning
+from controller.strategy.rota import Rota, Team, begun_kw, free, kinds, known_kw, rota, teams
 from controller.strategy.shed import (
     Candidate,
     Hold,
@@ -28,18 +32,22 @@ from controller.strategy.shed import (
     eased,
     further,
     opened,
+    reduction,
     shed_seconds,
+    staged,
     starts_today,
     survey,
     tired,
     value_at,
     verdict,
 )
-from controller.strategy.strategy import Decision, Figure, Part, Target
+from controller.strategy.strategy import Decision, Figure, Job, Part, Target
 from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, recent_kw, without_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from controller.strategy.strategy import Past, View
 
@@ -66,6 +74,13 @@ _SETTLE_S = 150.0
 """Until an action is seen whole in the power of the building."""
 _PAUSE_S = 60.0
 """A longer time without a decision (switched off, standing still): what was held is taken as given back."""
+_RECENT_S = 90.0
+"""Of the power that a forecast is made from."""
+_PLAN_S = 60.0
+"""A plan is made anew so often."""
+_STALE_S = 180.0
+"""Without a new plan for so long the strategy goes by the present window alone."""
+_PLAN_LIMIT_S = 20.0
 _LEARN = 0.3
 _FACTOR = (0.2, 1.5)
 
@@ -101,6 +116,20 @@ class DemandMemory:
     """By group: what was measured in relation to what its `kw` says."""
     contradicted: float = math.inf
     """Since when the meter and those that check it say different things."""
+    begun: tuple[Begun, ...] = ()
+    """Planned sheds whose answer is not over."""
+    asked: float = -math.inf
+    """When a plan was last asked for."""
+    plan: Plan | None = None
+    planned: float = -math.inf
+    """When it came."""
+
+
+class Usual(Protocol):
+    """The usual course of the building's power, as its history has it."""
+
+    def kw(self, now_ns: int, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the usual power so many seconds after `now_ns`, kW (T,); NaN where it is not known."""
 
 
 class Price(Protocol):
@@ -125,11 +154,18 @@ class Demand:
     margin_percent: float = 2.0
     price: Price | None = field(default=None, compare=False, repr=False)
     """None: what an excess costs is not said. Other prices make no other strategy: what it remembers stays."""
+    usual: Usual | None = field(default=None, compare=False, repr=False)
+    """None: what is drawn now is taken to go on."""
     restore_s: float = 90.0
     """Between two items given back."""
     period_s: float = 5.0
     name: Name = _NAME
     id: str = "demand"
+    _teams: Mapping[str, tuple[Team, ...]] = field(init=False, compare=False, repr=False, default_factory=dict)
+    """By planned group."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_teams", rota(self.items))
 
     @property
     def slot(self) -> int:
@@ -163,6 +199,12 @@ class Demand:
         """Return the forecast against the contract less the margin; what has passed of the window needs none."""
         rest_s = WINDOW_S - elapsed(track)
         known = self._unseen(memory, now) + returning(self._endings(memory, now), rest_s)
+        if self._teams:
+            usual = self._usual(track.now_ns, rest_s)
+            known += usual - self._usual(track.now_ns, 0.0) if usual > 0.0 else 0.0
+            known += begun_kw(self._teams, memory.begun, now, -_RECENT_S, 0.0)
+            known -= begun_kw(self._teams, memory.begun, now, 0.0, rest_s)
+            track = without_ramp(track) if usual > 0.0 or memory.begun else track
         return forecast(track, self._limit(max(rest_s / WINDOW_S, _LEAST_MARGIN)), known)
 
     def _endings(self, memory: DemandMemory, now: float) -> list[Ending]:
@@ -174,7 +216,7 @@ class Demand:
                 hold.kw,
             )
             for item in self.items
-            if (hold := memory.holds.get(item.point)) is not None
+            if (hold := memory.holds.get(item.point)) is not None and not item.group.stages
         ]
 
     @property
@@ -238,15 +280,16 @@ class Demand:
         track = advance(memory.track, view.now_ns, now, kw)
         memory = self._learn(replace(memory, track=track, good=now), now)
         verdicts = self._verdicts(view)
-        memory = self._ended(view, memory, verdicts)
+        memory = self._staged(self._ended(view, memory, verdicts), now)
         seen = self._forecast(track, memory, now)
         need = seen.power_kw - seen.allowed_kw
         memory, left = self._shed(view, memory, verdicts, seen, need)
         if need <= 0.0:
             memory = self._restore(memory, seen, now)
+        memory, job = self._planned(view, memory, verdicts, seen)
         # What was done in this very decision counts for what is said of it.
         after = self._forecast(memory.track or track, memory, now)
-        return self._decision(view, memory, after, verdicts, left), memory
+        return replace(self._decision(view, memory, after, verdicts, left), job=job), memory
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -306,7 +349,7 @@ class Demand:
 
     def _give_back(self, memory: DemandMemory, items: Sequence[Item], now: float) -> DemandMemory:
         holds, spells = dict(memory.holds), dict(memory.spells)
-        kw = sum(holds[item.point].kw for item in items)
+        kw = sum(holds[item.point].kw for item in items if not item.group.stages)
         for item in items:
             del holds[item.point]
         held = {item.equipment for item in self.items if item.point in holds}
@@ -395,7 +438,7 @@ class Demand:
         now, day, found = view.now, self._day(view.now_ns), []
         for item in self.items:
             said = verdicts[item.point]
-            if not said.may_begin:
+            if not said.may_begin or item.group.stages:
                 continue
             hold, spells = memory.holds.get(item.point), memory.spells.get(item.equipment, ())
             ended = memory.ended.get(item.point, -math.inf)
@@ -415,6 +458,7 @@ class Demand:
             (item.group.last, memory.holds[item.point].since, -item.group.priority, item.point, item)
             for item in self.items
             if (hold := memory.holds.get(item.point)) is not None
+            and not item.group.stages
             and hold.window < memory.track.window
             and now - hold.since >= item.group.least_s
             and now - hold.moved >= (item.group.step_s if item.group.last else 0.0)
@@ -437,6 +481,121 @@ class Demand:
             restored=now,
             actions=(*memory.actions, action),
             track=without_ramp(memory.track),
+        )
+
+    # -- planning ----------------------------------------------------------------------------------------------------
+
+    def _usual(self, now_ns: int, span_s: float) -> float:
+        """Return the mean of the usual course over the seconds to come, kW; 0 where it is not known."""
+        if self.usual is None:
+            return 0.0
+        ahead = np.arange(0.0, max(span_s, 1.0), 60.0)
+        return float(np.nan_to_num(self.usual.kw(now_ns, ahead)).mean())
+
+    def _staged(self, memory: DemandMemory, now: float) -> DemandMemory:
+        """Bring planned sheds to the level of their stage, and end those that are over."""
+        holds, over = dict(memory.holds), []
+        for item in self.items:
+            hold = holds.get(item.point)
+            if hold is None or not item.group.stages:
+                continue
+            level = staged(item.group, now - hold.since)
+            if level == 0:
+                over.append(item)
+            else:
+                age = now - hold.since
+                kw = max(0.0, foresight.effect_kw(item.group.answer, age, age + 60.0)) if item.group.answer else 0.0
+                moved = hold.moved if level == hold.level else now
+                holds[item.point] = replace(hold, level=level, moved=moved, kw=kw)
+        longest = max((len(row[0].items[0].group.answer) for row in self._teams.values()), default=0) * BIN_S
+        begun = tuple(one for one in memory.begun if now - one.at < max(longest, 3600.0))
+        memory = replace(memory, holds=holds, begun=begun)
+        return self._give_back(memory, over, now) if over else memory
+
+    def _planned(
+        self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast
+    ) -> tuple[DemandMemory, Job | None]:
+        """Begin what the last plan wants, and ask for the next one."""
+        if not self._teams or memory.track is None:
+            return memory, None
+        now, look = view.now, self._look(view, memory, verdicts)
+        found = kinds(self._teams, memory.begun, look)
+        wanted: Mapping[str, int] = {}
+        if view.result is not None and isinstance(view.result.value, Plan):
+            memory = replace(memory, plan=view.result.value, planned=now)
+            wanted = dict(view.result.value.begin)
+        elif now - memory.planned > _STALE_S:
+            wanted = self._unplanned(memory, seen, found, now)
+        for kind in found:
+            if count := free(kind, wanted.get(kind.id, 0)):
+                memory = self._begin(view, memory, teams(self._teams[kind.id], look)[:count], kind.id, seen)
+        if now - memory.asked < _PLAN_S:
+            return memory, None
+        found = kinds(self._teams, memory.begun, self._look(view, memory, verdicts))
+        # A first plan has its time to come.
+        planned = now if math.isinf(memory.planned) else memory.planned
+        job = Job(foresight.plan, self._problem(view, memory, verdicts, seen, found), _PLAN_LIMIT_S)
+        return replace(memory, asked=now, planned=planned), job
+
+    def _look(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> Rota:
+        return Rota(verdicts, memory.spells, memory.holds, memory.ended, view.now, self._day(view.now_ns))
+
+    def _unplanned(self, memory: DemandMemory, seen: Forecast, found: Sequence[Kind], now: float) -> dict[str, int]:
+        """Return what to begin while no plan comes: what the present window lacks."""
+        rest_s = WINDOW_S - seen.elapsed_s
+        acted = max((one.at for one in memory.begun), default=-math.inf)
+        if now - acted < _BETWEEN_S or seen.elapsed_s < _NOISE_S or rest_s < _LATE_S:
+            return {}
+        lacks_kw = (seen.mean_kw - self.most_kw) * WINDOW_S / rest_s
+        return {kind.id: foresight.at_once(lacks_kw, rest_s, kind) for kind in found}
+
+    def _begin(
+        self, view: View, memory: DemandMemory, found: Sequence[Team], group: str, seen: Forecast
+    ) -> DemandMemory:
+        now, day, why = view.now, self._day(view.now_ns), say.ahead(seen, self.most_kw)
+        holds, spells = dict(memory.holds), dict(memory.spells)
+        for item in (item for team in found for item in team.items):
+            level = staged(item.group, 0.0)
+            text = say.shed(item, level, why)
+            holds[item.point] = Hold(level, now, now, view.now_ns // 900_000_000_000, 0.0, text)
+            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
+        begun = (*memory.begun, Begun(now, group, len(found)))
+        return replace(memory, holds=holds, spells=spells, begun=begun)
+
+    def _problem(
+        self,
+        view: View,
+        memory: DemandMemory,
+        verdicts: Mapping[str, Verdict],
+        seen: Forecast,
+        found: tuple[Kind, ...],
+    ) -> Problem:
+        now, track = view.now, memory.track
+        kw = math.nan if track is None else recent_kw(track)
+        now_kw = kw + begun_kw(self._teams, memory.begun, now, -60.0, 0.0) + self._unseen(memory, now)
+        at_once_kw = 0.0
+        for item in self.items:
+            if item.group.stages:
+                continue
+            hold = memory.holds.get(item.point)
+            held_kw = 0.0 if hold is None else hold.kw
+            now_kw += held_kw
+            if verdicts[item.point].may_begin:
+                last = len(item.group.levels)
+                more = reduction(item, last, view, memory.factors.get(item.group.id, 1.0), hold)
+                at_once_kw += held_kw + more
+        usual, usual_now = np.full(BINS, math.nan), math.nan
+        if self.usual is not None:
+            usual = self.usual.kw(view.now_ns, (np.arange(BINS) + 0.5) * BIN_S)
+            usual_now = float(self.usual.kw(view.now_ns, np.zeros(1))[0])
+        return Problem(
+            elapsed_s=seen.elapsed_s,
+            used_kws=0.0 if math.isnan(seen.used_kw) else seen.used_kw * seen.elapsed_s,
+            course_kw=tuple(map(float, foresight.course_kw(usual, usual_now, now_kw))),
+            known_kw=known_kw(self._teams, memory.begun, now),
+            at_once_kw=at_once_kw,
+            limit_kw=self.most_kw,
+            kinds=found,
         )
 
     # -- saying ------------------------------------------------------------------------------------------------------

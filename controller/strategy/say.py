@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from controller.strategy.window import Forecast
 
 __all__ = [
+    "ahead",
     "excess",
     "figures",
     "meter_contradicted",
@@ -61,6 +62,14 @@ def need(seen: Forecast, limit_kw: float) -> Name:
     return Name(
         f"本時段預測 {seen.mean_kw:,.0f} kW，上限 {limit_kw:,.0f} kW",
         f"forecast of this window {seen.mean_kw:,.0f} kW, limit {limit_kw:,.0f} kW",
+    )
+
+
+def ahead(seen: Forecast, limit_kw: float) -> Name:
+    """Return why something is shed by plan."""
+    return Name(
+        f"依未來三小時預測之計畫，上限 {limit_kw:,.0f} kW",
+        f"by plan for the next three hours, limit {limit_kw:,.0f} kW",
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Item",
     "Room",
     "Spell",
+    "Stage",
     "Verdict",
     "choose",
     "closed",
@@ -35,6 +36,7 @@ __all__ = [
     "opened",
     "reduction",
     "shed_seconds",
+    "staged",
     "starts_today",
     "survey",
     "tired",
@@ -67,6 +69,14 @@ class Comfort:
     """How far above its set-point the room may be at most."""
 
 
+class Stage(NamedTuple):
+    """A part of a planned shed."""
+
+    minutes: float
+    level: int
+    """1 to the number of levels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Items of one kind, with their limits."""
@@ -95,6 +105,16 @@ class Group:
     """An item rests so long after a shed."""
     last: bool = False
     """Given back after all others, step by step (chillers)."""
+    answer: tuple[float, ...] = ()
+    """kW that one item gives in each 5 minutes from its begin, below 0 what it takes back, with `stages` and what
+    begins `beside` it. Given: the group is shed by plan (`controller.strategy.foresight`) and not when the need is
+    there."""
+    stages: tuple[Stage, ...] = ()
+    """What a planned shed goes through, from its begin to its end."""
+    beside: str = ""
+    """Group whose item of the same equipment begins with it and goes through its own stages."""
+    whole: bool = False
+    """All items begin together: what one chiller does not do the others would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,3 +357,12 @@ def further(item: Item, held: Hold | None, now: float, base: float) -> tuple[int
 def eased(hold: Hold, now: float) -> Hold | None:
     """Return a hold one level milder; None when it is given back with that."""
     return None if hold.level <= 1 else replace(hold, level=hold.level - 1, moved=now)
+
+
+def staged(group: Group, age_s: float) -> int:
+    """Return the level of a planned shed so long after its begin; 0 when it is over."""
+    for stage in group.stages:
+        if age_s < stage.minutes * 60.0:
+            return stage.level
+        age_s -= stage.minutes * 60.0
+    return 0

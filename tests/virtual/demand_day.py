@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from controller.strategy.demand import Usual
     from controller.strategy.shed import Item
     from controller.strategy.strategy import Entry, Mode
 
@@ -94,10 +95,12 @@ class Ours:
 class _Day:
     """The building from the morning on, and what is summed up of it."""
 
-    def __init__(self, seed: int, step_s: float, mode: Mode, contract_kw: float = 1e6) -> None:
+    def __init__(
+        self, seed: int, step_s: float, mode: Mode, contract_kw: float = 1e6, usual: Usual | None = None
+    ) -> None:
         def change(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
             return tuple(
-                replace(entry, strategy=replace(entry.strategy, contract_kw=contract_kw), mode=mode)
+                replace(entry, strategy=replace(entry.strategy, contract_kw=contract_kw, usual=usual), mode=mode)
                 if isinstance(entry.strategy, Demand)
                 else replace(entry, mode="off")
                 for entry in entries
@@ -120,7 +123,7 @@ class _Day:
 
     def step(self) -> None:
         house = self.house
-        house.step(self.step_s)
+        house.run(self.step_s)
         self.kw.append(float(house.world.network.power[0]))
         if _OPEN_H[0] <= self.hour() <= _OPEN_H[1]:
             warm = (house.world.zones.air[:48] - _WARM_C).clip(0.0).mean()
@@ -230,9 +233,9 @@ def _hold(house: StrategyBuilding, items: list[Item], *, wanted: bool) -> None:
         house.arbiter.request(item.point, 9, value, "test", "a pulse", lease_s=3600.0 if wanted else None)
 
 
-def limited(seed: int, step_s: float, contract_kw: float) -> Ours:
+def limited(seed: int, step_s: float, contract_kw: float, usual: Usual | None = None) -> Ours:
     """Let the day pass under demand limiting."""
-    day = _Day(seed, step_s, "run", contract_kw)
+    day = _Day(seed, step_s, "run", contract_kw, usual)
     house = day.house
     left: list[int] = []
     sheddable = {item.point for item in day.demand.items if item.comfort}

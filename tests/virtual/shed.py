@@ -6,6 +6,7 @@ plant once. Everything that is written is kept, as the devices' own ledger would
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,6 +81,7 @@ class StrategyBuilding:
     alive: list[tuple[str, str]] = field(default_factory=list)
     """Devices with a keep-alive, and its tag."""
     beats: int = 0
+    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     @classmethod
     def open(
@@ -204,6 +206,16 @@ class StrategyBuilding:
         n = len(numbers)
         time_ns = np.full(n, self.clock.now_ns(), np.int64)
         self.table.apply(Readings(numbers, values, time_ns, np.zeros(n, np.uint8)))
+
+    def run(self, dt_s: float, *, world: bool = True) -> None:
+        """Let `dt_s` pass where no event loop runs, and the jobs of strategies with it."""
+
+        async def stepped() -> None:
+            self.step(dt_s, world=world)
+            await asyncio.sleep(0.0)
+            await asyncio.sleep(0.0)
+
+        self.runner.run(stepped())
 
     def step(self, dt_s: float, *, world: bool = True) -> None:
         """Let `dt_s` pass: plant, readings, strategies, arbiter, writes."""
