@@ -38,7 +38,8 @@ _HOUR_S = 3600.0
 _OVER_COST, _HIGHEST_COST, _BEGUN_COST, _AT_ONCE_COST = 1.0, 5.0, 0.5, 0.02
 _LATER = 1e-3
 """Of two equal ways the later one: it can still be changed."""
-_GAP, _SLACK_KW, _SECONDS = 1e-2, 0.02, 5.0
+_GAP, _SLACK_KW, _NODES, _SECONDS = 1e-2, 0.02, 500, 10.0
+"""Where a solve ends: by gap and nodes, so that the same plan comes again; by time where the machine stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def plan(problem: Problem) -> Plan:
         model.row(-np.inf, problem.limit_kw - mean, [one for one, _ in terms], [weight for _, weight in terms])
         model.row(-np.inf, 0.0, [over[at], highest], [1.0, -1.0])
         windows.append((mean, terms[1:]))
-    found = solve(model, np.array(cost), whole=True, gap=_GAP, slack=_SLACK_KW, seconds=_SECONDS)
+    found = solve(model, np.array(cost), whole=True, gap=_GAP, slack=_SLACK_KW, nodes=_NODES, seconds=_SECONDS)
     if found.status == INFEASIBLE or not len(found.value):
         raise RuntimeError(f"the plan of demand limiting: {found.status}")
     begin = tuple(
