@@ -65,6 +65,7 @@ from controller.share import product_version, share_dir
 from controller.strategy.engine import StrategyEngine, definitions
 from controller.task import LoopWatch, Tasks
 from controller.trial import Trials
+from controller.usual import UsualCourse
 from controller.view import calendar_view, notify_view, overview, schedule_view, strategy_view
 from drivers.reading import Quality, Readings
 
@@ -165,6 +166,12 @@ class Controller:
         table = PointTable(site, clock)
         self.jobs = JobProcess()
         self._exit.push_async_callback(self.jobs.close)
+        self.usual = UsualCourse(
+            self.historian.store,
+            lambda: self.configuration.site,
+            lambda: self.configuration.timetable.office,
+            clock,
+        )
         self.strategies = await self._strategy_engine()
         rules = RuleEngine(self.configuration.rules, site, clock, self._workday)
         self.parts = Parts(table, rules, alarms, arbiter, self.strategies)
@@ -241,6 +248,7 @@ class Controller:
         attendant = Attendant(self.strategies.statuses, self.revision, self.journal, clock)
         self._tasks.start(attendant.run(), "chargers' attendant")
         self._tasks.start(self._refill(), "window refill", ends=True)
+        self._tasks.start(self.usual.run(), "usual courses")
         self._tasks.start(self.reports.run(), "reports")
         self._tasks.start(self.timetable.run(), "report timetable")
         self._started = True
@@ -368,6 +376,7 @@ class Controller:
             self.clock,
             jobs=self.jobs,
             past=past,
+            usual=self.usual,
         )
 
     async def _prepare_drills(self) -> None:

@@ -19,6 +19,7 @@ from controller.point.model import Name
 from controller.settings.charging import ChargingRow, charging
 from controller.settings.file import NameRow, Pattern, Short, Tag, Word  # noqa: TC001 - pydantic reads the annotations
 from controller.settings.problem import Problem, nearest
+from controller.settings.shed import plan_faults
 from controller.strategy.demand import Demand
 from controller.strategy.reset import Coil, Machine, Reset
 from controller.strategy.shed import Comfort, Group, Item, Stage
@@ -238,6 +239,8 @@ class _Maker:
         items: list[Item] = []
         for at, shed in enumerate(row.shed):
             items += self._shed(row, shed, (*path, "shed", at))
+        for fault in plan_faults(row.shed):
+            self._say((*path, "shed", fault.row, fault.key), f"demand.shed.{fault.key}", fault.got, fault.wanted)
         return Demand(
             meter=meter,
             contract_kw=self.contract(row.contract_kw, "demand"),

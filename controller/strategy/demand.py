@@ -13,14 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from controller.alarm.definition import AlarmDefinition
 from controller.point.model import Name
-from controller.strategy import foresight, say
-from controller.strategy.foresight import BIN_S, BINS, Begun, Kind, Plan, Problem
+from controller.strategy import say
+from controller.strategy.memory import SETTLE_S, Action, DemandMemory
+from controller.strategy.planner import Planner
 from controller.strategy.release import APART_S, Ending, due, returning
-from controller.strategy.rota import Rota, Team, begun_kw, free, kinds, known_kw, rota, teams
 from controller.strategy.shed import (
     Candidate,
     Hold,
@@ -32,22 +30,18 @@ from controller.strategy.shed import (
     eased,
     further,
     opened,
-    reduction,
     shed_seconds,
-    staged,
     starts_today,
     survey,
     tired,
     value_at,
     verdict,
 )
-from controller.strategy.strategy import Decision, Figure, Job, Part, Target
+from controller.strategy.strategy import Decision, Figure, Part, Target
 from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, recent_kw, without_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from controller.strategy.strategy import Past, View
 
@@ -70,66 +64,10 @@ _DEADBAND = 0.01
 """Of the contract capacity."""
 _REBOUND = 1.2
 """An item that is given back takes so many times what it gave, until its room is right again."""
-_SETTLE_S = 150.0
-"""Until an action is seen whole in the power of the building."""
 _PAUSE_S = 60.0
 """A longer time without a decision (switched off, standing still): what was held is taken as given back."""
-_RECENT_S = 90.0
-"""Of the power that a forecast is made from."""
-_PLAN_S = 60.0
-"""A plan is made anew so often."""
-_STALE_S = 180.0
-"""Without a new plan for so long the strategy goes by the present window alone."""
-_PLAN_LIMIT_S = 20.0
 _LEARN = 0.3
 _FACTOR = (0.2, 1.5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Action:
-    """Something done that the recent power does not show whole yet; kW, negative when shed."""
-
-    at: float
-    kw: float
-    group: str = ""
-    """The only group that was touched; empty when nothing can be learned from it."""
-    before_kw: float = math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class DemandMemory:
-    """What demand limiting remembers."""
-
-    track: Track | None = None
-    holds: Mapping[str, Hold] = field(default_factory=dict)
-    """By point."""
-    spells: Mapping[str, tuple[Spell, ...]] = field(default_factory=dict)
-    """By equipment."""
-    ended: Mapping[str, float] = field(default_factory=dict)
-    """When each item was last given back, by point."""
-    good: float = -math.inf
-    """When the meter was last believed."""
-    need_since: float = math.inf
-    restored: float = -math.inf
-    actions: tuple[_Action, ...] = ()
-    factors: Mapping[str, float] = field(default_factory=dict)
-    """By group: what was measured in relation to what its `kw` says."""
-    contradicted: float = math.inf
-    """Since when the meter and those that check it say different things."""
-    begun: tuple[Begun, ...] = ()
-    """Planned sheds whose answer is not over."""
-    asked: float = -math.inf
-    """When a plan was last asked for."""
-    plan: Plan | None = None
-    planned: float = -math.inf
-    """When it came."""
-
-
-class Usual(Protocol):
-    """The usual course of the building's power, as its history has it."""
-
-    def kw(self, now_ns: int, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the usual power so many seconds after `now_ns`, kW (T,); NaN where it is not known."""
 
 
 class Price(Protocol):
@@ -154,18 +92,16 @@ class Demand:
     margin_percent: float = 2.0
     price: Price | None = field(default=None, compare=False, repr=False)
     """None: what an excess costs is not said. Other prices make no other strategy: what it remembers stays."""
-    usual: Usual | None = field(default=None, compare=False, repr=False)
-    """None: what is drawn now is taken to go on."""
     restore_s: float = 90.0
     """Between two items given back."""
     period_s: float = 5.0
     name: Name = _NAME
     id: str = "demand"
-    _teams: Mapping[str, tuple[Team, ...]] = field(init=False, compare=False, repr=False, default_factory=dict)
-    """By planned group."""
+    _planner: Planner = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_teams", rota(self.items))
+        """Prepare the plan of its own items."""
+        object.__setattr__(self, "_planner", Planner(self.items, self.meter, self.most_kw))
 
     @property
     def slot(self) -> int:
@@ -195,17 +131,12 @@ class Demand:
     def _limit(self, share: float) -> float:
         return self.contract_kw * (1.0 - share * self.margin_percent / 100.0)
 
-    def _forecast(self, track: Track, memory: DemandMemory, now: float) -> Forecast:
+    def _forecast(self, view: View, track: Track, memory: DemandMemory) -> Forecast:
         """Return the forecast against the contract less the margin; what has passed of the window needs none."""
-        rest_s = WINDOW_S - elapsed(track)
-        known = self._unseen(memory, now) + returning(self._endings(memory, now), rest_s)
-        if self._teams:
-            usual = self._usual(track.now_ns, rest_s)
-            known += usual - self._usual(track.now_ns, 0.0) if usual > 0.0 else 0.0
-            known += begun_kw(self._teams, memory.begun, now, -_RECENT_S, 0.0)
-            known -= begun_kw(self._teams, memory.begun, now, 0.0, rest_s)
-            track = without_ramp(track) if usual > 0.0 or memory.begun else track
-        return forecast(track, self._limit(max(rest_s / WINDOW_S, _LEAST_MARGIN)), known)
+        now, rest_s = view.now, WINDOW_S - elapsed(track)
+        known = memory.unseen_kw(now) + returning(self._endings(memory, now), rest_s)
+        drift_kw, track = self._planner.drift(view, memory, track, rest_s)
+        return forecast(track, self._limit(max(rest_s / WINDOW_S, _LEAST_MARGIN)), known + drift_kw)
 
     def _endings(self, memory: DemandMemory, now: float) -> list[Ending]:
         """Return everything that is shed, with what is left of its time in this hour."""
@@ -265,13 +196,13 @@ class Demand:
         """Return what to shed now, and why."""
         now = view.now
         if memory.track is not None and now - memory.track.now > _PAUSE_S:
-            memory = self._let_go(memory, memory.track.now)
+            memory = memory.without_all(memory.track.now)
         kw, doubt, memory = self._power(view, memory)
         if doubt is not None:
             verdicts = self._verdicts(view)
             if now - memory.good <= 2.0 * self.period_s:
                 return self._decision(view, memory, None, verdicts, ()), memory
-            back = self._let_go(memory, now)
+            back = memory.without_all(now)
             parts = tuple(self._parts(view, back, verdicts))
             return Decision("stepped_back", doubt, figures=self._figures(None, back), parts=parts), back
         if view.dry:
@@ -280,15 +211,15 @@ class Demand:
         track = advance(memory.track, view.now_ns, now, kw)
         memory = self._learn(replace(memory, track=track, good=now), now)
         verdicts = self._verdicts(view)
-        memory = self._staged(self._ended(view, memory, verdicts), now)
-        seen = self._forecast(track, memory, now)
+        memory = self._planner.stages(self._ended(view, memory, verdicts), verdicts, now)
+        seen = self._forecast(view, track, memory)
         need = seen.power_kw - seen.allowed_kw
         memory, left = self._shed(view, memory, verdicts, seen, need)
         if need <= 0.0:
             memory = self._restore(memory, seen, now)
-        memory, job = self._planned(view, memory, verdicts, seen)
+        memory, job = self._planner.step(view, memory, verdicts, seen, self._day(view.now_ns))
         # What was done in this very decision counts for what is said of it.
-        after = self._forecast(memory.track or track, memory, now)
+        after = self._forecast(view, memory.track or track, memory)
         return replace(self._decision(view, memory, after, verdicts, left), job=job), memory
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -317,19 +248,14 @@ class Demand:
         moment = _EPOCH + timedelta(microseconds=now_ns // 1000)
         return moment.astimezone(ZoneInfo(self.timezone)).toordinal()
 
-    @staticmethod
-    def _unseen(memory: DemandMemory, now: float) -> float:
-        """Return what recent actions will still change, kW: the mean of the last 90 s lags behind them."""
-        return sum(one.kw * max(0.0, 1.0 - (now - one.at) / _SETTLE_S) for one in memory.actions)
-
     def _learn(self, memory: DemandMemory, now: float) -> DemandMemory:
         """Compare what a shed took away with what was expected, and forget actions that have settled."""
         actions, factors = [], dict(memory.factors)
         for one in memory.actions:
-            if now - one.at < _SETTLE_S + 30.0:
+            if now - one.at < SETTLE_S + 30.0:
                 actions.append(one)
                 continue
-            alone = sum(abs(other.at - one.at) < _SETTLE_S for other in memory.actions) == 1
+            alone = sum(abs(other.at - one.at) < SETTLE_S for other in memory.actions) == 1
             track = memory.track
             if alone and one.group and track is not None and -one.kw > _DEADBAND * self.contract_kw:
                 recent = [kw for at, kw in track.samples if now - at <= 60.0]
@@ -340,26 +266,6 @@ class Demand:
         return replace(memory, actions=tuple(actions), factors=factors)
 
     # -- acting ------------------------------------------------------------------------------------------------------
-
-    def _let_go(self, memory: DemandMemory, now: float) -> DemandMemory:
-        """Return the memory with everything given back."""
-        spells = {name: closed(found, now) for name, found in memory.spells.items()}
-        ended = {**memory.ended, **dict.fromkeys(memory.holds, now)}
-        return replace(memory, holds={}, spells=spells, ended=ended, need_since=math.inf, actions=(), track=None)
-
-    def _give_back(self, memory: DemandMemory, items: Sequence[Item], now: float) -> DemandMemory:
-        holds, spells = dict(memory.holds), dict(memory.spells)
-        kw = sum(holds[item.point].kw for item in items if not item.group.stages)
-        for item in items:
-            del holds[item.point]
-        held = {item.equipment for item in self.items if item.point in holds}
-        for item in items:
-            if item.equipment not in held:
-                spells[item.equipment] = closed(spells.get(item.equipment, ()), now)
-        actions = (*memory.actions, _Action(now, kw)) if kw > 0.0 else memory.actions
-        track = memory.track and without_ramp(memory.track)
-        ended = {**memory.ended, **{item.point: now for item in items}}
-        return replace(memory, holds=holds, spells=spells, ended=ended, actions=actions, track=track)
 
     def _ended(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> DemandMemory:
         """Give back what comfort, circumstances or time no longer allow; machines that ramp begin early enough."""
@@ -383,7 +289,7 @@ class Demand:
         if not over and now - memory.restored >= APART_S:
             over = due(wait, self.contract_kw, 2.0 * self.period_s)
             memory = replace(memory, restored=now) if over else memory
-        return self._give_back(memory, over, now) if over else memory
+        return memory.without(over, self.items, now) if over else memory
 
     def _shed(
         self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, need: float
@@ -421,7 +327,7 @@ class Demand:
         kw = sum(kw for _, _, kw in chosen)
         track = memory.track
         before = math.nan if track is None else recent_kw(track)
-        action = _Action(now, -kw, groups.pop() if len(groups) == 1 else "", before)
+        action = Action(now, -kw, groups.pop() if len(groups) == 1 else "", before)
         memory = replace(
             memory,
             holds=holds,
@@ -472,130 +378,15 @@ class Demand:
         if room < hold.kw * share * _REBOUND:
             return memory
         if milder is None:
-            return replace(self._give_back(memory, [item], now), restored=now)
+            return replace(memory.without([item], self.items, now), restored=now)
         kept = replace(milder, kw=hold.kw * (1.0 - share))
-        action = _Action(now, hold.kw * share)
+        action = Action(now, hold.kw * share)
         return replace(
             memory,
             holds={**memory.holds, item.point: kept},
             restored=now,
             actions=(*memory.actions, action),
             track=without_ramp(memory.track),
-        )
-
-    # -- planning ----------------------------------------------------------------------------------------------------
-
-    def _usual(self, now_ns: int, span_s: float) -> float:
-        """Return the mean of the usual course over the seconds to come, kW; 0 where it is not known."""
-        if self.usual is None:
-            return 0.0
-        ahead = np.arange(0.0, max(span_s, 1.0), 60.0)
-        return float(np.nan_to_num(self.usual.kw(now_ns, ahead)).mean())
-
-    def _staged(self, memory: DemandMemory, now: float) -> DemandMemory:
-        """Bring planned sheds to the level of their stage, and end those that are over."""
-        holds, over = dict(memory.holds), []
-        for item in self.items:
-            hold = holds.get(item.point)
-            if hold is None or not item.group.stages:
-                continue
-            level = staged(item.group, now - hold.since)
-            if level == 0:
-                over.append(item)
-            else:
-                age = now - hold.since
-                kw = max(0.0, foresight.effect_kw(item.group.answer, age, age + 60.0)) if item.group.answer else 0.0
-                moved = hold.moved if level == hold.level else now
-                holds[item.point] = replace(hold, level=level, moved=moved, kw=kw)
-        longest = max((len(row[0].items[0].group.answer) for row in self._teams.values()), default=0) * BIN_S
-        begun = tuple(one for one in memory.begun if now - one.at < max(longest, 3600.0))
-        memory = replace(memory, holds=holds, begun=begun)
-        return self._give_back(memory, over, now) if over else memory
-
-    def _planned(
-        self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast
-    ) -> tuple[DemandMemory, Job | None]:
-        """Begin what the last plan wants, and ask for the next one."""
-        if not self._teams or memory.track is None:
-            return memory, None
-        now, look = view.now, self._look(view, memory, verdicts)
-        found = kinds(self._teams, memory.begun, look)
-        wanted: Mapping[str, int] = {}
-        if view.result is not None and isinstance(view.result.value, Plan):
-            memory = replace(memory, plan=view.result.value, planned=now)
-            wanted = dict(view.result.value.begin)
-        elif now - memory.planned > _STALE_S:
-            wanted = self._unplanned(memory, seen, found, now)
-        for kind in found:
-            if count := free(kind, wanted.get(kind.id, 0)):
-                memory = self._begin(view, memory, teams(self._teams[kind.id], look)[:count], kind.id, seen)
-        if now - memory.asked < _PLAN_S:
-            return memory, None
-        found = kinds(self._teams, memory.begun, self._look(view, memory, verdicts))
-        # A first plan has its time to come.
-        planned = now if math.isinf(memory.planned) else memory.planned
-        job = Job(foresight.plan, self._problem(view, memory, verdicts, seen, found), _PLAN_LIMIT_S)
-        return replace(memory, asked=now, planned=planned), job
-
-    def _look(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> Rota:
-        return Rota(verdicts, memory.spells, memory.holds, memory.ended, view.now, self._day(view.now_ns))
-
-    def _unplanned(self, memory: DemandMemory, seen: Forecast, found: Sequence[Kind], now: float) -> dict[str, int]:
-        """Return what to begin while no plan comes: what the present window lacks."""
-        rest_s = WINDOW_S - seen.elapsed_s
-        acted = max((one.at for one in memory.begun), default=-math.inf)
-        if now - acted < _BETWEEN_S or seen.elapsed_s < _NOISE_S or rest_s < _LATE_S:
-            return {}
-        lacks_kw = (seen.mean_kw - self.most_kw) * WINDOW_S / rest_s
-        return {kind.id: foresight.at_once(lacks_kw, rest_s, kind) for kind in found}
-
-    def _begin(
-        self, view: View, memory: DemandMemory, found: Sequence[Team], group: str, seen: Forecast
-    ) -> DemandMemory:
-        now, day, why = view.now, self._day(view.now_ns), say.ahead(seen, self.most_kw)
-        holds, spells = dict(memory.holds), dict(memory.spells)
-        for item in (item for team in found for item in team.items):
-            level = staged(item.group, 0.0)
-            text = say.shed(item, level, why)
-            holds[item.point] = Hold(level, now, now, view.now_ns // 900_000_000_000, 0.0, text)
-            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
-        begun = (*memory.begun, Begun(now, group, len(found)))
-        return replace(memory, holds=holds, spells=spells, begun=begun)
-
-    def _problem(
-        self,
-        view: View,
-        memory: DemandMemory,
-        verdicts: Mapping[str, Verdict],
-        seen: Forecast,
-        found: tuple[Kind, ...],
-    ) -> Problem:
-        now, track = view.now, memory.track
-        kw = math.nan if track is None else recent_kw(track)
-        now_kw = kw + begun_kw(self._teams, memory.begun, now, -60.0, 0.0) + self._unseen(memory, now)
-        at_once_kw = 0.0
-        for item in self.items:
-            if item.group.stages:
-                continue
-            hold = memory.holds.get(item.point)
-            held_kw = 0.0 if hold is None else hold.kw
-            now_kw += held_kw
-            if verdicts[item.point].may_begin:
-                last = len(item.group.levels)
-                more = reduction(item, last, view, memory.factors.get(item.group.id, 1.0), hold)
-                at_once_kw += held_kw + more
-        usual, usual_now = np.full(BINS, math.nan), math.nan
-        if self.usual is not None:
-            usual = self.usual.kw(view.now_ns, (np.arange(BINS) + 0.5) * BIN_S)
-            usual_now = float(self.usual.kw(view.now_ns, np.zeros(1))[0])
-        return Problem(
-            elapsed_s=seen.elapsed_s,
-            used_kws=0.0 if math.isnan(seen.used_kw) else seen.used_kw * seen.elapsed_s,
-            course_kw=tuple(map(float, foresight.course_kw(usual, usual_now, now_kw))),
-            known_kw=known_kw(self._teams, memory.begun, now),
-            at_once_kw=at_once_kw,
-            limit_kw=self.most_kw,
-            kinds=found,
         )
 
     # -- saying ------------------------------------------------------------------------------------------------------
@@ -623,7 +414,8 @@ class Demand:
             return Decision("acting" if targets else "watching", why, tuple(targets), self._figures(None, memory))
         need = seen.power_kw - seen.allowed_kw
         over = seen.mean_kw - self.contract_kw
-        helpless = over > 0.0 and need > _DEADBAND * self.contract_kw and not left
+        short = over > 0.0 and need > _DEADBAND * self.contract_kw and not left
+        helpless = short and self._planner.helpless(memory, verdicts, self.contract_kw, view.now)
         cost = math.nan if self.price is None or not helpless else self.price.cost(view.now_ns, seen.mean_kw)
         reason = say.excess(seen, self.contract_kw, cost) if helpless else ""
         why = say.sentence(seen, self.most_kw, self.contract_kw, memory.holds, exhausted=helpless)

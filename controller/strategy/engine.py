@@ -25,11 +25,13 @@ from drivers.reading import Quality
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from controller.alarm.engine import AlarmEngine
     from controller.command.arbiter import Arbiter
     from controller.job import Jobs
     from controller.point.table import PointTable
-    from controller.strategy.strategy import Entry, Job, Mode, Past, Strategy, Target
+    from controller.strategy.strategy import Entry, Job, Mode, Past, Strategy, Target, Usual
     from drivers.driver import Clock
 
 __all__ = ["Said", "StrategyEngine", "StrategyStatus", "definitions", "owner_of"]
@@ -129,9 +131,18 @@ class _Look:
     """The view of one strategy at one moment."""
 
     def __init__(
-        self, table: PointTable, arbiter: Arbiter, slot: int, clock: Clock, result: JobResult | None, *, dry: bool
+        self,
+        table: PointTable,
+        arbiter: Arbiter,
+        slot: int,
+        clock: Clock,
+        result: JobResult | None,
+        usual: Usual | None,
+        *,
+        dry: bool,
     ) -> None:
         self._table, self._arbiter, self._slot, self._dry = table, arbiter, slot, dry
+        self._usual = usual
         self._now_ns, self._now, self._result = clock.now_ns(), clock.monotonic(), result
 
     @property
@@ -174,6 +185,11 @@ class _Look:
             return math.nan
         return math.nan if value is None else value
 
+    def usual(self, point: str, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._usual is None:
+            return np.full(len(ahead_s), math.nan)
+        return self._usual.kw(point, self._now_ns, ahead_s)
+
     def masked(self, point: str) -> bool:
         return 0 < self._arbiter.winner(point) < self._slot
 
@@ -191,15 +207,17 @@ class StrategyEngine:
         *,
         jobs: Jobs | None = None,
         past: Mapping[str, Sequence[Past]] | None = None,
+        usual: Usual | None = None,
     ) -> None:
         """Prepare. `entries` is asked in every step: a changed mode or configuration takes effect there.
 
-        `past` is, by the id of a strategy, what its slots held since local midnight.
+        `past` is, by the id of a strategy, what its slots held since local midnight; `usual` knows the usual courses.
         """
         self._entries = entries
         self._table, self._arbiter, self._alarms = table, arbiter, alarms
         self._clock = clock
         self._jobs = jobs
+        self._usual = usual
         self._past = dict(past or {})
         self._runs: dict[str, _Run] = {}
         self._known: tuple[Entry, ...] | None = None
@@ -298,7 +316,7 @@ class StrategyEngine:
             return None
 
     def _view(self, strategy: Strategy, result: JobResult | None = None, *, dry: bool = False) -> _Look:
-        return _Look(self._table(), self._arbiter(), strategy.slot, self._clock, result, dry=dry)
+        return _Look(self._table(), self._arbiter(), strategy.slot, self._clock, result, self._usual, dry=dry)
 
     def _turn(self, run: _Run) -> None:
         strategy, mode = run.entry.strategy, run.entry.mode

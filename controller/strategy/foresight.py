@@ -7,7 +7,8 @@ control reference 8.6) and by what one item was measured to give and to take bac
 
     minimise  Σ over_w + 5·highest + 0.5·Σ begun
     subject to, for each window w,
-      over_w ≥ mean of (course − answers of what was and is begun − what can be shed at once) − limit, 0 ≤ over_w ≤ highest
+      over_w ≥ mean of (course − answers of what was and is begun − what can be shed at once) − limit
+      0 ≤ over_w ≤ highest
       begun within any hour, today and now ≤ items that may
 
 It is made anew every minute with what was measured meanwhile, and only its first step is carried out.
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BIN_S", "BINS", "Begun", "Kind", "Plan", "Problem", "at_once", "course_kw", "effect_kw", "plan"]
+    from controller.strategy.charging.highs import Model
+
+__all__ = ["BINS", "BIN_S", "Begun", "Kind", "Plan", "Problem", "at_once", "course_kw", "effect_kw", "plan"]
 
 BIN_S = 300.0
 """Width of one value of an answer, and of one step of the plan."""
@@ -133,19 +136,15 @@ def plan(problem: Problem) -> Plan:
     Raises:
         RuntimeError: the programme was not solved.
     """
-    from controller.strategy.charging.highs import INFEASIBLE, Model, solve  # noqa: PLC0415 - wanted in the job alone
+    from controller.strategy.charging.highs import INFEASIBLE, Model, solve  # noqa: PLC0415 - the job's
 
     model, cost = Model(), list[float]()
 
-    def column(upper: float, price: float, *, whole: bool = False) -> int:
-        cost.append(price)
-        return model.column(0.0, upper, whole=whole)
-
     spans = _spans(problem.elapsed_s)
-    over = [column(np.inf, _OVER_COST) for _ in spans]
-    highest = column(np.inf, _HIGHEST_COST)
-    at_once_ = [column(1.0, _AT_ONCE_COST) for _ in range(BINS)]
-    begun = [_columns(column, kind) for kind in problem.kinds]
+    over = [_column(model, cost, np.inf, _OVER_COST) for _ in spans]
+    highest = _column(model, cost, np.inf, _HIGHEST_COST)
+    at_once_ = [_column(model, cost, 1.0, _AT_ONCE_COST) for _ in range(BINS)]
+    begun = [_columns(model, cost, kind) for kind in problem.kinds]
     for kind, row in zip(problem.kinds, begun, strict=True):
         _bounds(model, kind, row)
     windows = list[tuple[float, list[tuple[int, float]]]]()
@@ -176,32 +175,37 @@ def plan(problem: Problem) -> Plan:
     return Plan(begin, means)
 
 
+def _column(model: Model, cost: list[float], upper: float, price: float, *, whole: bool = False) -> int:
+    cost.append(price)
+    return model.column(0.0, upper, whole=whole)
+
+
 def _size(kind: Kind) -> int:
     return kind.usable if kind.whole else 1
 
 
-def _columns(column: object, kind: Kind) -> list[int]:
+def _columns(model: Model, cost: list[float], kind: Kind) -> list[int]:
     price = _BEGUN_COST * _size(kind)
     most = 1.0 if kind.whole else float(kind.usable)
     last = BINS - 6  # what begins at the end has no time to give anything
     return [
-        column(most if k < last else 0.0, price * (1.0 - _LATER * k), whole=kind.whole)  # type: ignore[operator]
+        _column(model, cost, most if k < last else 0.0, price * (1.0 - _LATER * k), whole=kind.whole)
         for k in range(BINS)
     ]
 
 
-def _bounds(model: object, kind: Kind, row: list[int]) -> None:
+def _bounds(model: Model, kind: Kind, row: list[int]) -> None:
     """Begins now, in any hour and today."""
     size = _size(kind)
     hour = round(_HOUR_S / BIN_S)
     now = (kind.free // size if size else 0) if kind.whole else kind.free
-    model.upper[row[0]] = min(model.upper[row[0]], float(now))  # type: ignore[attr-defined]
+    model.upper[row[0]] = min(model.upper[row[0]], float(now))
     for k in range(BINS):
         before = sum(age + k * BIN_S < _HOUR_S for age in kind.ages_s) / max(size, 1)
         most = max(0.0, (1.0 if kind.whole else float(kind.usable)) - before)
         within = row[max(0, k - hour + 1) : k + 1]
-        model.row(-np.inf, most, within, [1.0] * len(within))  # type: ignore[attr-defined]
-    model.row(-np.inf, float(kind.today // max(size, 1)), row, [1.0] * BINS)  # type: ignore[attr-defined]
+        model.row(-np.inf, most, within, [1.0] * len(within))
+    model.row(-np.inf, float(kind.today // max(size, 1)), row, [1.0] * BINS)
 
 
 def _spans(elapsed_s: float) -> list[tuple[float, float]]:
@@ -215,4 +219,4 @@ def _spans(elapsed_s: float) -> list[tuple[float, float]]:
 def _overlap(first_s: float, last_s: float) -> NDArray[np.float64]:
     """Return the seconds that each step of the plan has within a span (BINS,)."""
     begins = np.arange(BINS) * BIN_S
-    return np.clip(np.minimum(last_s, begins + BIN_S) - np.maximum(first_s, begins), 0.0, None)
+    return np.asarray(np.clip(np.minimum(last_s, begins + BIN_S) - np.maximum(first_s, begins), 0.0, None))

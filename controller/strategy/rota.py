@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from controller.strategy.foresight import Begun
-    from controller.strategy.shed import Group, Hold, Item, Spell, Verdict
+    from controller.strategy.shed import Hold, Item, Spell, Verdict
 
 __all__ = ["Rota", "Team", "begun_kw", "free", "kinds", "known_kw", "rota", "teams"]
 
@@ -69,7 +69,9 @@ def free(kind: Kind, wanted: int) -> int:
     return min(kind.free, wanted)
 
 
-def begun_kw(row: Mapping[str, tuple[Team, ...]], begun: Sequence[Begun], now: float, from_s: float, until_s: float) -> float:
+def begun_kw(
+    row: Mapping[str, tuple[Team, ...]], begun: Sequence[Begun], now: float, from_s: float, until_s: float
+) -> float:
     """Return the mean kW that planned sheds give between two moments, s from now."""
     return sum(
         one.count * effect_kw(row[one.group][0].items[0].group.answer, now + from_s - one.at, now + until_s - one.at)
@@ -99,8 +101,10 @@ def _may(team: Team, look: Rota) -> bool:
 
 def _worst_hour(spells: Sequence[Spell], now: float, lasts_s: float) -> float:
     """Return how long it would be shed in the hour that ends with a shed that begins now, s."""
-    return lasts_s + shed_seconds(spells, now) - sum(
-        max(0.0, min(spell.end, now + lasts_s - _HOUR_S) - max(spell.start, now - _HOUR_S)) for spell in spells
+    return (
+        lasts_s
+        + shed_seconds(spells, now)
+        - sum(max(0.0, min(spell.end, now + lasts_s - _HOUR_S) - max(spell.start, now - _HOUR_S)) for spell in spells)
     )
 
 

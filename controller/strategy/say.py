@@ -65,7 +65,7 @@ def need(seen: Forecast, limit_kw: float) -> Name:
     )
 
 
-def ahead(seen: Forecast, limit_kw: float) -> Name:
+def ahead(limit_kw: float) -> Name:
     """Return why something is shed by plan."""
     return Name(
         f"依未來三小時預測之計畫，上限 {limit_kw:,.0f} kW",

@@ -19,6 +19,9 @@ from drivers.reading import Quality
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from controller.alarm.definition import AlarmDefinition
     from controller.point.model import Name
 
@@ -35,6 +38,7 @@ __all__ = [
     "State",
     "Strategy",
     "Target",
+    "Usual",
     "View",
 ]
 
@@ -100,6 +104,9 @@ class View(Protocol):
 
         NaN where nobody says.
         """
+
+    def usual(self, point: str, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a point usually has so many seconds from now (T,), by its history; NaN where not known."""
 
     def masked(self, point: str) -> bool:
         """Tell whether a stronger slot than this strategy's holds the point, so that a target would do nothing."""
@@ -178,6 +185,13 @@ class Past:
     time_ns: int
     value: float | None
     """None: the slot was emptied, by whomever."""
+
+
+class Usual(Protocol):
+    """The usual courses of points, by their history."""
+
+    def kw(self, point: str, now_ns: int, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a point usually has so many seconds after `now_ns` (T,); NaN where that is not known."""
 
 
 class Strategy(Protocol):

@@ -13,12 +13,12 @@ import math
 from dataclasses import dataclass, replace
 from statistics import median
 
-__all__ = ["WINDOW_S", "Forecast", "Track", "advance", "elapsed", "forecast", "recent_kw", "without_ramp"]
+__all__ = ["RECENT_S", "WINDOW_S", "Forecast", "Track", "advance", "elapsed", "forecast", "recent_kw", "without_ramp"]
 
 WINDOW_S = 900.0
 _WINDOW_NS = 900_000_000_000
 _SAMPLES_S = 120.0
-_RECENT_S = 90.0
+RECENT_S = 90.0
 _RAMP_TIME_S = 60.0
 """Time constant of the slope's moving mean."""
 _RAMP_AHEAD_S = 240.0
@@ -124,11 +124,11 @@ def forecast(track: Track, limit_kw: float, correction_kw: float = 0.0) -> Forec
     """
     passed = elapsed(track)
     rest = WINDOW_S - passed
-    recent = sorted(kw for at, kw in track.samples if track.now - at <= _RECENT_S)
+    recent = sorted(kw for at, kw in track.samples if track.now - at <= RECENT_S)
     # The mean of the middle half: a lift that starts and a reading that leaps move it little.
     cut = len(recent) // 4
     middle = recent[cut : len(recent) - cut]
-    ramp = track.slope_kw_s * min(rest / 2.0 + _RECENT_S / 2.0, _RAMP_AHEAD_S)
+    ramp = track.slope_kw_s * min(rest / 2.0 + RECENT_S / 2.0, _RAMP_AHEAD_S)
     most = _RAMP_SHARE * limit_kw
     power = max(0.0, sum(middle) / len(middle) + min(max(ramp, -most), most) + correction_kw)
     used = track.energy_kws / track.seen_s if track.seen_s > 0.0 else math.nan

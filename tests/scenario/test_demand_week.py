@@ -53,7 +53,7 @@ def test_a_summer_week_breaks_no_limit_of_comfort() -> None:
     for _day in range(5):
         skip(house, 8.0 * HOUR)
         for _ in range(round(9.5 * HOUR / 50.0)):
-            house.step(50.0)
+            house.run(50.0)
             held = {
                 address.rsplit(".", 1)[0]: slot.value
                 for address in house.engine.status("demand").held
@@ -107,7 +107,7 @@ def test_what_is_shed_falls_and_kill_9_in_the_middle_gives_it_back() -> None:
     noon = MONDAY_NS + round(34.4 * HOUR * 1e9)  # Tuesday 10:24
     house = StrategyBuilding.open(CITY, seed=5, start_ns=noon, change=against(4200.0))  # type: ignore[arg-type]
     for _ in range(88):
-        house.step(15.0)
+        house.run(15.0)
     held = set(house.engine.status("demand").held)
     fans = [point for point in held if point.endswith("supply_static_pressure_sp")]
     assert fans
@@ -120,7 +120,7 @@ def test_what_is_shed_falls_and_kill_9_in_the_middle_gives_it_back() -> None:
     house.written.clear()
     house.entries = tuple(replace(entry, mode="off") for entry in house.entries)
     for _ in range(8):
-        house.step(15.0)
+        house.run(15.0)
     assert house.world.handlers.power_kw.sum() > drawn + 1.5 * len(fans), "what was shed had fallen"
     given_back = {one.point for one in house.written if one.slot == 0}
     assert given_back == held
@@ -135,18 +135,18 @@ def test_a_meter_that_falls_silent_and_one_that_lies_make_it_step_back_with_an_a
     noon = MONDAY_NS + round(34.4 * HOUR * 1e9)
     house = StrategyBuilding.open(CITY, seed=5, start_ns=noon, change=against(4200.0))  # type: ignore[arg-type]
     for _ in range(40):
-        house.step(15.0)
+        house.run(15.0)
     assert house.engine.status("demand").held
     house.deaf.add(house.site_points["cityhall.electrical.main.power"][0])
     for _ in range(8):
-        house.step(15.0)
+        house.run(15.0)
     status = house.engine.status("demand")
     assert (status.held, status.decision.state) == ((), "stepped_back")
     assert "strategy#demand" in [alarm.id for alarm in house.alarms.active()]
     house.deaf.clear()
     house.lies["cityhall.electrical.main.power"] = 9000.0
     for _ in range(8):
-        house.step(15.0)
+        house.run(15.0)
     status = house.engine.status("demand")
     assert status.held == (), "a meter that says 9 MW where its boards say 4.4 sheds nothing"
     assert "矛盾" in status.decision.why.zh

@@ -276,6 +276,9 @@ class Model:
         del point
         return math.nan
 
+    def usual(self, point: str, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.full(len(ahead_s), math.nan)
+
     def masked(self, point: str) -> bool:
         """Tell whether something stronger holds it."""
         return point in self.held

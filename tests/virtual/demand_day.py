@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from controller.strategy.demand import Usual
     from controller.strategy.shed import Item
-    from controller.strategy.strategy import Entry, Mode
+    from controller.strategy.strategy import Entry, Mode, Usual
 
 __all__ = [
     "BEGIN_H",
@@ -100,13 +99,13 @@ class _Day:
     ) -> None:
         def change(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
             return tuple(
-                replace(entry, strategy=replace(entry.strategy, contract_kw=contract_kw, usual=usual), mode=mode)
+                replace(entry, strategy=replace(entry.strategy, contract_kw=contract_kw), mode=mode)
                 if isinstance(entry.strategy, Demand)
                 else replace(entry, mode="off")
                 for entry in entries
             )
 
-        self.house = StrategyBuilding.open(CITY, seed=seed, start_ns=DAY_NS, change=change)
+        self.house = StrategyBuilding.open(CITY, seed=seed, start_ns=DAY_NS, change=change, usual=usual)
         self.house.world.step(BEGIN_H * 3600.0)
         self.house.clock.move(BEGIN_H * 3600.0)
         self.step_s = step_s

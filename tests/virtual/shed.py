@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from controller.alarm.definition import AlarmEntry
     from controller.command.order import Command
     from controller.journal.entry import SlotRow
-    from controller.strategy.strategy import Entry
+    from controller.strategy.strategy import Entry, Usual
 
 __all__ = ["StrategyBuilding", "Written"]
 
@@ -81,6 +81,7 @@ class StrategyBuilding:
     alive: list[tuple[str, str]] = field(default_factory=list)
     """Devices with a keep-alive, and its tag."""
     beats: int = 0
+    usual: Usual | None = None
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     @classmethod
@@ -91,8 +92,9 @@ class StrategyBuilding:
         seed: int,
         start_ns: int,
         change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]] = lambda entries: entries,
+        usual: Usual | None = None,
     ) -> StrategyBuilding:
-        """Build it; `change` adapts the strategies of the site's files."""
+        """Build it; `change` adapts the strategies of the site's files, `usual` is what history would know."""
         clock = VirtualClock(start_ns)
         configuration = load(site, Registry(), clock=clock)
         model = configuration.site
@@ -139,6 +141,7 @@ class StrategyBuilding:
             entries,
             {address: (point.device, point.tag) for address, point in model.points.items()},
             kept=kept,
+            usual=usual,
         )
         self.engine = self._engine()
         places = {name: place for place, name in enumerate(plant.names)}
@@ -165,6 +168,7 @@ class StrategyBuilding:
             lambda: self.alarms,
             self.clock,
             jobs=InlineJobs(),
+            usual=self.usual,
         )
 
     def set_mode(self, strategy: str, mode: str) -> None:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from controller.point.model import Name
 from controller.strategy.demand import Demand
 from controller.strategy.shed import Comfort, Group, Item
@@ -13,6 +15,8 @@ from controller.strategy.strategy import Seen
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from controller.strategy.demand import DemandMemory
     from controller.strategy.strategy import Decision, JobResult
 
@@ -100,6 +104,9 @@ class Toy:
 
     def base(self, point: str) -> float:
         return self.bases.get(point, math.nan)
+
+    def usual(self, point: str, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.full(len(ahead_s), math.nan)
 
     def masked(self, point: str) -> bool:
         return point in self.stronger

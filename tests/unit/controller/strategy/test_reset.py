@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from controller.point.model import Name
@@ -16,6 +17,8 @@ from controller.strategy.trim import PLANT_RESET, RequestMemory, Trim, requests,
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from controller.strategy.reset import ResetMemory
     from controller.strategy.strategy import Decision
 
@@ -67,6 +70,9 @@ class Plant:
 
     def base(self, point: str) -> float:
         return 7.0
+
+    def usual(self, point: str, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.full(len(ahead_s), math.nan)
 
     def masked(self, point: str) -> bool:
         return False

@@ -1,0 +1,185 @@
+"""The planned part of demand limiting: asks for plans, begins what they want, and brings every shed through its stages.
+
+While no plan comes (no job process, a solve that fails) it goes by the present window alone and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from controller.strategy import foresight, say
+from controller.strategy.foresight import BIN_S, BINS, Begun, Plan, Problem
+from controller.strategy.rota import Rota, begun_kw, free, kinds, known_kw, rota, teams
+from controller.strategy.shed import Hold, opened, reduction, staged
+from controller.strategy.strategy import Job
+from controller.strategy.window import RECENT_S, WINDOW_S, recent_kw, without_ramp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from controller.strategy.foresight import Kind
+    from controller.strategy.memory import DemandMemory
+    from controller.strategy.rota import Team
+    from controller.strategy.shed import Item, Verdict
+    from controller.strategy.strategy import View
+    from controller.strategy.window import Forecast, Track
+
+__all__ = ["Planner"]
+
+_PLAN_S = 60.0
+"""A plan is made anew so often."""
+_STALE_S = 180.0
+"""Without a new plan for so long the present window alone counts."""
+_LIMIT_S = 20.0
+_NOISE_S, _LATE_S = 90.0, 300.0
+"""Parts of a window, its first and its last, in which nothing is begun without a plan: it says little, or a room's
+answer comes too late for it."""
+_BETWEEN_S = 60.0
+_USUAL_STEP_S = 60.0
+_LONGEST_S = 3600.0
+"""So long what was begun counts, at least: an hour's limit is counted from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans the groups that have an answer."""
+
+    items: tuple[Item, ...]
+    meter: str
+    limit_kw: float
+    """What a window may reach."""
+    teams: Mapping[str, tuple[Team, ...]] = field(init=False, default_factory=dict)
+    """By planned group; empty: nothing is planned."""
+
+    def __post_init__(self) -> None:
+        """Put the teams together."""
+        object.__setattr__(self, "teams", rota(self.items))
+
+    def drift(self, view: View, memory: DemandMemory, track: Track, rest_s: float) -> tuple[float, Track]:
+        """Return what changes by itself in the rest of the window, kW, and the track to forecast it from.
+
+        What is known, the usual course and the answers of what was begun, counts in place of a ramp that was measured.
+        """
+        if not self.teams:
+            return 0.0, track
+        ahead = np.arange(0.0, max(rest_s, 1.0), _USUAL_STEP_S)
+        usual = view.usual(self.meter, ahead)
+        known = bool(np.isfinite(usual).all())
+        kw = float(usual.mean() - usual[0]) if known else 0.0
+        kw += begun_kw(self.teams, memory.begun, view.now, -RECENT_S, 0.0)
+        kw -= begun_kw(self.teams, memory.begun, view.now, 0.0, rest_s)
+        return kw, without_ramp(track) if known or memory.begun else track
+
+    def stages(self, memory: DemandMemory, verdicts: Mapping[str, Verdict], now: float) -> DemandMemory:
+        """Bring planned sheds to the level of their stage; end those that are over, or that comfort ends."""
+        holds, over = dict(memory.holds), []
+        for item in self.items:
+            hold = holds.get(item.point)
+            if hold is None or not item.group.stages:
+                continue
+            age = now - hold.since
+            level = staged(item.group, age)
+            if level == 0 or not verdicts[item.point].may_stay:
+                over.append(item)
+                continue
+            kw = max(0.0, foresight.effect_kw(item.group.answer, age, age + 60.0)) if item.group.answer else 0.0
+            holds[item.point] = replace(hold, level=level, moved=hold.moved if level == hold.level else now, kw=kw)
+        longest = max((len(row[0].items[0].group.answer) for row in self.teams.values()), default=0) * BIN_S
+        begun = tuple(one for one in memory.begun if now - one.at < max(longest, _LONGEST_S))
+        memory = replace(memory, holds=holds, begun=begun)
+        return memory.without(over, self.items, now) if over else memory
+
+    def step(
+        self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, day: int
+    ) -> tuple[DemandMemory, Job | None]:
+        """Begin what the last plan wants, and ask for the next one."""
+        if not self.teams or memory.track is None:
+            return memory, None
+        now = view.now
+        look = Rota(verdicts, memory.spells, memory.holds, memory.ended, now, day)
+        found = kinds(self.teams, memory.begun, look)
+        wanted: Mapping[str, int] = {}
+        if view.result is not None and isinstance(view.result.value, Plan):
+            memory = replace(memory, plan=view.result.value, planned=now)
+            wanted = dict(view.result.value.begin)
+        elif self.stale(memory, now):
+            wanted = self._unplanned(memory, seen, found, now)
+        for kind in found:
+            if count := free(kind, wanted.get(kind.id, 0)):
+                memory = self._begin(view, memory, teams(self.teams[kind.id], look)[:count], kind.id, day)
+        if now - memory.asked < _PLAN_S:
+            return memory, None
+        found = kinds(self.teams, memory.begun, look._replace(holds=memory.holds, spells=memory.spells))
+        planned = now if math.isinf(memory.planned) else memory.planned
+        job = Job(foresight.plan, self._problem(view, memory, verdicts, seen, found), _LIMIT_S)
+        return replace(memory, asked=now, planned=planned), job
+
+    def stale(self, memory: DemandMemory, now: float) -> bool:
+        """Tell whether a plan should have come and has not."""
+        return bool(self.teams) and now - memory.planned > _STALE_S and math.isfinite(memory.planned)
+
+    def helpless(self, memory: DemandMemory, verdicts: Mapping[str, Verdict], contract_kw: float, now: float) -> bool:
+        """Tell whether nothing planned can still bring the present window below the contract."""
+        if not self.teams:
+            return True
+        if memory.plan is not None and not self.stale(memory, now):
+            return memory.plan.means_kw[0] > contract_kw
+        ready = (team for row in self.teams.values() for team in row if team.items[0].point not in memory.holds)
+        return not any(verdicts[item.point].may_begin for team in ready for item in team.items)
+
+    def _unplanned(self, memory: DemandMemory, seen: Forecast, found: Sequence[Kind], now: float) -> dict[str, int]:
+        """Return what to begin while no plan comes: what the present window lacks."""
+        rest_s = WINDOW_S - seen.elapsed_s
+        acted = max((one.at for one in memory.begun), default=-math.inf)
+        if now - acted < _BETWEEN_S or seen.elapsed_s < _NOISE_S or rest_s < _LATE_S:
+            return {}
+        lacks_kw = (seen.mean_kw - self.limit_kw) * WINDOW_S / rest_s
+        return {kind.id: foresight.at_once(lacks_kw, rest_s, kind) for kind in found}
+
+    def _begin(self, view: View, memory: DemandMemory, found: Sequence[Team], group: str, day: int) -> DemandMemory:
+        now, why = view.now, say.ahead(self.limit_kw)
+        holds, spells = dict(memory.holds), dict(memory.spells)
+        for item in (item for team in found for item in team.items):
+            level = staged(item.group, 0.0)
+            text = say.shed(item, level, why)
+            holds[item.point] = Hold(level, now, now, view.now_ns // (round(WINDOW_S) * 1_000_000_000), 0.0, text)
+            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
+        begun = (*memory.begun, Begun(now, group, len(found)))
+        return replace(memory, holds=holds, spells=spells, begun=begun)
+
+    def _problem(
+        self,
+        view: View,
+        memory: DemandMemory,
+        verdicts: Mapping[str, Verdict],
+        seen: Forecast,
+        found: tuple[Kind, ...],
+    ) -> Problem:
+        now, track = view.now, memory.track
+        kw = math.nan if track is None else recent_kw(track)
+        # What it would draw with nothing shed, and what of that can be shed at any moment.
+        kw += begun_kw(self.teams, memory.begun, now, -60.0, 0.0) + memory.unseen_kw(now)
+        at_once_kw = 0.0
+        for item in self.items:
+            if item.group.stages:
+                continue
+            hold = memory.holds.get(item.point)
+            held_kw = 0.0 if hold is None else hold.kw
+            kw += held_kw
+            if verdicts[item.point].may_begin:
+                factor = memory.factors.get(item.group.id, 1.0)
+                at_once_kw += held_kw + reduction(item, len(item.group.levels), view, factor, hold)
+        usual = view.usual(self.meter, np.concatenate(([0.0], (np.arange(BINS) + 0.5) * BIN_S)))
+        return Problem(
+            elapsed_s=seen.elapsed_s,
+            used_kws=0.0 if math.isnan(seen.used_kw) else seen.used_kw * seen.elapsed_s,
+            course_kw=tuple(map(float, foresight.course_kw(usual[1:], float(usual[0]), kw))),
+            known_kw=known_kw(self.teams, memory.begun, now),
+            at_once_kw=at_once_kw,
+            limit_kw=self.limit_kw,
+            kinds=found,
+        )

@@ -1,0 +1,119 @@
+"""The plan of demand limiting: what it begins, when, and what it keeps to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from controller.strategy.foresight import BIN_S, BINS, Kind, Problem, at_once, course_kw, effect_kw, plan
+
+ROOM = (6.0, 12.0, 6.0, -4.0, -8.0, -8.0, -4.0)
+"""Gives 2 kWh in a quarter of an hour and takes it back in the next twenty minutes."""
+
+
+def kind(**more: object) -> Kind:
+    return replace(Kind("rooms", ROOM, free=40, usable=40, today=120), **more)  # type: ignore[arg-type]
+
+
+def problem(course: list[float], kinds: tuple[Kind, ...] = (), **more: object) -> Problem:
+    """A window of 15 minutes at its begin; `course` by quarters, the last one goes on."""
+    steps = [course[min(k // 3, len(course) - 1)] for k in range(BINS)]
+    made = Problem(0.0, 0.0, tuple(steps), (0.0,) * BINS, 0.0, 1000.0, kinds or (kind(),))
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def test_an_answer_is_the_mean_of_its_steps_and_nothing_before_and_after() -> None:
+    assert effect_kw(ROOM, 0.0, 300.0) == 6.0
+    assert effect_kw(ROOM, 150.0, 450.0) == 9.0
+    assert effect_kw(ROOM, -300.0, 300.0) == 3.0
+    assert effect_kw(ROOM, 7 * BIN_S, 9 * BIN_S) == 0.0
+    assert effect_kw(ROOM, 100.0, 100.0) == 0.0
+
+
+def test_the_course_is_the_usual_one_moved_by_what_is_drawn_more_now() -> None:
+    assert list(course_kw([900.0, 1100.0], 800.0, 850.0)) == [950.0, 1150.0]
+    assert list(course_kw([900.0, math.nan], 800.0, 850.0)) == [950.0, 850.0], "where it is not known, as now"
+    assert list(course_kw([math.nan, math.nan], math.nan, 850.0)) == [850.0, 850.0]
+
+
+def test_a_course_below_the_limit_begins_nothing() -> None:
+    found = plan(problem([900.0, 990.0, 950.0]))
+    assert found.begin == (("rooms", 0),)
+    assert found.means_kw[:3] == pytest.approx((900.0, 990.0, 950.0))
+
+
+def test_a_short_peak_is_moved_into_the_quiet_after_it_and_not_a_minute_too_early() -> None:
+    peak = [900.0, 1060.0, 850.0]
+    # A quarter ahead nothing is begun: what gives its kW at once need not begin before the window that needs it.
+    assert plan(problem(peak)).begin == (("rooms", 0),)
+    found = plan(problem([1060.0, 850.0]))
+    mean = effect_kw(ROOM, 0.0, 900.0)
+    assert dict(found.begin)["rooms"] == pytest.approx(60.0 / mean, abs=1.0)
+    assert found.means_kw[0] <= 1000.5
+    assert max(found.means_kw) <= 1000.5, "what is taken back fits"
+
+
+def test_who_answers_slowly_begins_in_the_window_before() -> None:
+    slow = kind(answer=(0.0, 0.0, 10.0, 10.0, 10.0, -5.0, -10.0, -10.0, -5.0))
+    course = (900.0, 1080.0, 1080.0, 1080.0, *(800.0,) * (BINS - 4))
+    ten_in = problem([900.0], (slow,), elapsed_s=600.0, used_kws=600.0 * 900.0, course_kw=course)
+    assert dict(plan(ten_in).begin)["rooms"] > 0
+    assert dict(plan(replace(ten_in, kinds=(kind(),))).begin)["rooms"] == 0, "who answers at once waits for the window"
+
+
+def test_a_plateau_that_can_only_be_moved_along_does_not_use_up_the_day() -> None:
+    # Three hours 20 kW above: whatever is shed comes back into the same plateau.
+    found = plan(problem([1020.0]))
+    assert dict(found.begin)["rooms"] <= 15
+    assert max(found.means_kw) <= 1021.0, "and what comes back makes no window worse"
+
+
+def test_what_can_be_shed_at_once_is_taken_first() -> None:
+    assert dict(plan(problem([1060.0, 850.0], at_once_kw=70.0)).begin)["rooms"] == 0
+    assert dict(plan(problem([1060.0, 850.0], at_once_kw=30.0)).begin)["rooms"] > 0
+
+
+def test_the_present_window_counts_with_what_it_used() -> None:
+    late = problem([1060.0, 850.0], elapsed_s=600.0, used_kws=600.0 * 900.0)
+    assert plan(late).begin == (("rooms", 0),), "600 s at 900 kW leave 1,200 kW for the rest"
+    worse = problem([1060.0, 850.0], elapsed_s=300.0, used_kws=300.0 * 1100.0)
+    assert dict(plan(worse).begin)["rooms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("more", "most"),
+    [({"free": 3}, 3), ({"usable": 5, "free": 5}, 5), ({"today": 2}, 2), ({"ages_s": (600.0,) * 38}, 2)],
+)
+def test_no_more_begin_than_may(more: dict[str, object], most: int) -> None:
+    found = plan(problem([1500.0, 850.0], (kind(**more),)))
+    assert dict(found.begin)["rooms"] == most
+
+
+def test_those_of_a_whole_begin_together_or_not_at_all() -> None:
+    chillers = Kind("chillers", (25.0,) * 6 + (-25.0,) * 6, free=4, usable=4, today=12, whole=True)
+    assert dict(plan(problem([1080.0, 1080.0, 800.0], (chillers,))).begin)["chillers"] == 4
+    assert dict(plan(problem([900.0], (chillers,))).begin)["chillers"] == 0
+    assert dict(plan(problem([1080.0, 1080.0, 800.0], (replace(chillers, free=0),))).begin)["chillers"] == 0
+
+
+def test_what_was_begun_is_known() -> None:
+    known = tuple(-60.0 if k in (3, 4, 5) else 0.0 for k in range(BINS))
+    # 960 kW and what comes back of an earlier shed: 1,020 in the next window.
+    slow = kind(answer=(0.0, 0.0, 0.0, *ROOM))
+    assert dict(plan(problem([960.0], (slow,), known_kw=known)).begin)["rooms"] > 0
+    assert dict(plan(problem([960.0], (slow,))).begin)["rooms"] == 0
+
+
+def test_the_same_problem_has_the_same_plan() -> None:
+    course = [1000.0 + 40.0 * math.sin(k) for k in range(12)]
+    assert plan(problem(course)) == plan(problem(course))
+
+
+def test_without_a_plan_as_many_begin_as_the_window_lacks() -> None:
+    assert at_once(60.0, 900.0, kind()) == math.ceil(60.0 / float(np.mean(ROOM[:3])))
+    assert at_once(60.0, 900.0, kind(free=2)) == 2
+    assert at_once(-5.0, 900.0, kind()) == 0
+    assert at_once(60.0, 900.0, kind(whole=True)) == 0, "what turns a whole plant down is left to a plan"
