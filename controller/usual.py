@@ -65,6 +65,7 @@ class UsualCourse:
         first = np.floor(places)
         at = {number: course[_place(int(number) * QUARTER_NS, zone, calendar)] for number in {*first, *(first + 1.0)}}
         before, after = np.array([at[one] for one in first]), np.array([at[one + 1.0] for one in first])
+        before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
         return np.asarray(before + (after - before) * (places - first))
 
     async def run(self) -> None:

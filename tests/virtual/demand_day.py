@@ -17,7 +17,7 @@ from simulators.plant.layout import HANDLER_NAMES
 from tests.virtual.shed import StrategyBuilding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ __all__ = [
     "BEGIN_H",
     "END_H",
     "WINDOWS",
+    "Course",
     "Ours",
     "Response",
     "Undisturbed",
@@ -137,6 +138,19 @@ class _Day:
 
     def kwh(self) -> float:
         return sum(self.kw) * self.step_s / 3600.0
+
+
+class Course:
+    """What a controller would have learnt of the building: the mean of days that it has seen."""
+
+    def __init__(self, days: Sequence[Undisturbed]) -> None:
+        self.means = np.mean([day.kw for day in days], axis=0)
+        self.middles = BEGIN_H + (np.arange(WINDOWS) + 0.5) / 4.0
+
+    def kw(self, point: str, now_ns: int, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return it at times after `now_ns`, NaN before and after the day's hours."""
+        hours = (now_ns - DAY_NS) / 3.6e12 + ahead_s / 3600.0
+        return np.interp(hours, self.middles, self.means, left=np.nan, right=np.nan)
 
 
 class _Look:

@@ -82,7 +82,6 @@ class StrategyBuilding:
     """Devices with a keep-alive, and its tag."""
     beats: int = 0
     usual: Usual | None = None
-    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     @classmethod
     def open(
@@ -219,7 +218,7 @@ class StrategyBuilding:
             await asyncio.sleep(0.0)
             await asyncio.sleep(0.0)
 
-        self.runner.run(stepped())
+        asyncio.run(stepped())
 
     def step(self, dt_s: float, *, world: bool = True) -> None:
         """Let `dt_s` pass: plant, readings, strategies, arbiter, writes."""

@@ -206,6 +206,55 @@ def test_a_mistake_is_refused_with_its_place(house: Folder, old: str, new: str, 
     assert any(said in str(problem) for problem in house.problems()), [str(one) for one in house.problems()]
 
 
+PLANNED = """comfort = true
+minutes_per_hour = 30
+stages = [{ minutes = 10, level = 2 }, { minutes = 10, level = 1 }]
+answer = [7, 14, 8, -5, -5]
+"""
+
+
+def test_a_planned_group_has_its_answer_and_stages(house: Folder) -> None:
+    house.change("strategy.toml", "comfort = true\n", PLANNED)
+    strategy = house.load().strategies[0].strategy
+    assert isinstance(strategy, Demand)
+    group = strategy.items[0].group
+    assert (group.answer, group.whole, group.beside) == ((7.0, 14.0, 8.0, -5.0, -5.0), False, "")
+    assert [(stage.minutes, stage.level) for stage in group.stages] == [(10.0, 2), (10.0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "answer = [7, 14, 8, -5, -5]",
+            "",
+            'stages: got no answer, wanted an "answer", or a group that names this one',
+        ),
+        ("answer = [7, 14, 8, -5, -5]", "answer = [-7]", "answer: got nothing above 0, wanted kW that one item gives"),
+        ("stages = [{ minutes = 10, level = 2 }, { minutes = 10, level = 1 }]", "", "stages: got nothing, wanted what"),
+        ("level = 1 }]", "level = 4 }]", "demand.shed.stages: got level 4, wanted 1 to 3, the levels of this group"),
+        (
+            "minutes = 10, level = 1",
+            "minutes = 25, level = 1",
+            "stages: got 35 min, wanted at most minutes_per_hour, 30",
+        ),
+        ("comfort = true", 'comfort = true\nbeside = "chillers"', 'beside: got "chillers", wanted a group of the list'),
+        ("answer = [7, 14, 8, -5, -5]", "whole = true", "whole: got no answer, wanted this key beside an answer only"),
+        ("level = 2 }", "level = 3 }", "stages: got 2 at once, wanted at most step, 1"),
+        (
+            "level = 2 }, { minutes = 10, level = 1 }",
+            "level = 1 }, { minutes = 10, level = 2 }",
+            "stages: got 0.5 after 10 min, wanted at most step, 1, and step_s, 900 s, apart",
+        ),
+    ],
+)
+def test_a_planned_group_that_cannot_be_is_refused(house: Folder, old: str, new: str, said: str) -> None:
+    house.change("strategy.toml", "comfort = true\n", PLANNED + "step = 1.0\nstep_s = 900\n")
+    house.change("strategy.toml", old, new)
+    found = [str(problem) for problem in house.problems()]
+    assert any(said in problem for problem in found), found
+
+
 def test_a_default_that_is_none_of_the_profile_s_or_out_of_range_is_refused(house: Folder) -> None:
     house.change("devices/air.toml", "zone_temp_sp = 26.0", "zone_temp = 26.0")
     assert 'device.defaults.zone_temp: got "zone_temp", wanted a tag of the profile' in str(house.problems()[0])

@@ -70,9 +70,9 @@ class Planned(Toy):
         return self.said[-1]
 
 
-def house(rooms: int = 20, **more: object) -> Planned:
+def house(rooms: int = 20) -> Planned:
     items = tuple(one for number in range(1, rooms + 1) for one in (replace(room(number), group=PLANNED), fan(number)))
-    strategy = demand(0, **{"items": items, **more})
+    strategy = demand(0, items=items)
     toy = Planned(strategy)
     for item in items:
         if item.group is FANS:
