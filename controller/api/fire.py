@@ -18,6 +18,7 @@ from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import page
+from controller.point.reason import spoken
 from controller.safety.effect import DEVIATIONS, Sight, SightState
 from controller.safety.fire import ZonePicture
 from controller.safety.response import Phase, steps
@@ -87,7 +88,7 @@ class EmptiedReply(Item):
     slot: int
     value: float
     owner: str
-    reason: str
+    reason: NameReply
 
 
 class EffectReply(Item):
@@ -148,7 +149,8 @@ _BUSY: Any = {
          "slots": [7, 8, 9, 10, 11, 12, 13, 14, 15, 16]},
     ],
     "emptied": [
-        {"point": "cityhall.hvac.ahu_03f_n.fan_cmd", "slot": 15, "value": 1.0, "owner": "schedule", "reason": "office"},
+        {"point": "cityhall.hvac.ahu_03f_n.fan_cmd", "slot": 15, "value": 1.0, "owner": "schedule",
+         "reason": {"zh": "辦公區空調：使用（上班）", "en": "Office air: occupied (weekday)"}},
     ],
     "effects": [
         {"kind": "ahu_stopped", "name": {"zh": "空調箱停止", "en": "Air handlers stopped"},
@@ -404,7 +406,13 @@ def _response(runtime: Runtime, principal: Principal) -> dict[str, Any]:
         "steps": _steps(runtime, principal),
         "held": _held(runtime, principal),
         "emptied": [
-            {"point": item.point, "slot": item.slot, "value": item.value, "owner": item.owner, "reason": item.reason}
+            {
+                "point": item.point,
+                "slot": item.slot,
+                "value": item.value,
+                "owner": item.owner,
+                "reason": name_json(spoken(item.reason)),
+            }
             for item in watch.emptied
             if visible(runtime, principal, item.point)
         ],
