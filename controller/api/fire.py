@@ -118,6 +118,8 @@ class ResponseReply(Item):
     zones: list[BurningReply]
     everywhere: bool
     reset_at: str | None
+    watched: bool
+    """False from the panel's reset on: the building goes back, and the effects are as they were seen until then."""
     stood_down_at: str | None
     stood_down_by: str | None
     reason: str | None
@@ -137,6 +139,7 @@ _BUSY: Any = {
     ],
     "everywhere": False,
     "reset_at": None,
+    "watched": True,
     "stood_down_at": None,
     "stood_down_by": None,
     "reason": None,
@@ -400,6 +403,7 @@ def _response(runtime: Runtime, principal: Principal) -> dict[str, Any]:
         "zones": burning,
         "everywhere": response.everywhere_ns is not None,
         "reset_at": iso(response.reset_ns),
+        "watched": not response.over,
         "stood_down_at": iso(response.stood_down_ns),
         "stood_down_by": response.stood_down_by or None,
         "reason": response.reason or None,

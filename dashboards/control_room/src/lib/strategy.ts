@@ -53,8 +53,9 @@ export function groups(parts: Part[]): { name: Name | null; parts: Part[]; count
   });
 }
 
-/** The owner of a slot for people: a strategy by its name. */
+/** The owner of a slot for people: the schedule and strategies by name, people as they are called. */
 export function ownerText(owner: string): string {
+  if (owner === 'schedule') return t('slot.15');
   if (!owner.startsWith('strategy:')) return owner;
   const id = owner.slice('strategy:'.length);
   return word('strategy.owner', id);

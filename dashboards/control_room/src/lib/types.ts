@@ -86,7 +86,7 @@ export interface FireEffect {
 export interface FireStep { slots: number[]; equipment: string[]; points: number; state: 'done' | 'next' | 'waiting'; in_s: number | null }
 export interface FireResponse {
   id: string; phase: FirePhase; since: string | null; zones: { zone: string; name: Name; floor: string; since: string | null }[]; everywhere: boolean;
-  reset_at: string | null; stood_down_at: string | null; stood_down_by: string | null; reason: string | null; steps: FireStep[];
+  reset_at: string | null; watched: boolean; stood_down_at: string | null; stood_down_by: string | null; reason: string | null; steps: FireStep[];
   held: { equipment: string; name: Name; points: number; slots: number[] }[];
   emptied: { point: string; slot: number; value: number; owner: string; reason: Name }[]; effects: FireEffect[];
 }
