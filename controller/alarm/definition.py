@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.errors import InvalidError
 from controller.point.model import Name
+from controller.point.reason import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -221,7 +222,7 @@ class Alarm:
             "area": definition.area,
             "floor": definition.floor,
             "text": _name(definition.text),
-            "reason": self.reason() or None,
+            "reason": _name(spoken(self.reason())) if self.reason() else None,
             "consequence": _name(definition.consequence),
             "action": _name(definition.action),
             "respond_by": _iso(self.respond_by_ns()),

@@ -52,7 +52,7 @@ class AlarmReply(Item):
     floor: str
     text: NameReply
     """Without the equipment, which is named beside it."""
-    reason: str | None
+    reason: NameReply | None
     """Communication and system alarms: what the link, the disk or the server said, in its own words."""
     consequence: NameReply
     action: NameReply

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import ConfigDict, Field, StringConstraints
 
 from controller.api.access import Allow, RuntimeDep, address_of, find_point, healthy, may
-from controller.api.body import Address, Body, Cursor, Finite, Item, Limit, Line, Page, page_of
+from controller.api.body import Address, Body, Cursor, Finite, Item, Limit, Line, NameReply, Page, page_of
 from controller.api.problem import Problem
 from controller.api.render import Json, command_json
 from controller.api.runtime import Runtime
@@ -59,7 +59,7 @@ class CommandReply(Item):
     value: float | None
     previous: float | None
     owner: str
-    reason: str
+    reason: NameReply
     state: str
     message: str
     requested_at: str | None
@@ -76,7 +76,7 @@ class CommandReply(Item):
                     "value": 25.0,
                     "previous": 26.0,
                     "owner": "wang.hm",
-                    "reason": "council visits the west wing",
+                    "reason": {"zh": "council visits the west wing", "en": "council visits the west wing"},
                     "state": "done",
                     "message": "",
                     "requested_at": "2026-01-01T01:00:00.000Z",

@@ -20,6 +20,7 @@ from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import among, page
 from controller.plan.store import read_checked
+from controller.point.reason import spoken
 
 __all__ = ["router"]
 
@@ -63,7 +64,7 @@ class CommandEntryReply(Item):
     value: float | None
     previous: float | None
     owner: str
-    reason: str
+    reason: NameReply
     state: str
     message: str
     time: str | None
@@ -79,7 +80,7 @@ class CommandEntryReply(Item):
                     "value": 25.0,
                     "previous": 26.0,
                     "owner": "wang.hm",
-                    "reason": "council visits the west wing",
+                    "reason": {"zh": "council visits the west wing", "en": "council visits the west wing"},
                     "state": "done",
                     "message": "",
                     "time": "2026-01-01T01:00:01.200Z",
@@ -175,7 +176,7 @@ def _command(row: dict[str, Any]) -> dict[str, Any]:
         "value": finite(row["value"]),
         "previous": finite(row["previous"]),
         "owner": row["owner"],
-        "reason": row["reason"],
+        "reason": name_json(spoken(row["reason"])),
         "state": row["state"],
         "message": row["message"],
         "time": iso(row["time_ns"]),

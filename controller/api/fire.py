@@ -18,6 +18,7 @@ from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.journal import schema
 from controller.journal.query import page
+from controller.point.reason import spoken
 from controller.safety.effect import DEVIATIONS, Sight, SightState
 from controller.safety.fire import ZonePicture
 from controller.safety.response import Phase, steps
@@ -87,7 +88,7 @@ class EmptiedReply(Item):
     slot: int
     value: float
     owner: str
-    reason: str
+    reason: NameReply
 
 
 class EffectReply(Item):
@@ -117,6 +118,8 @@ class ResponseReply(Item):
     zones: list[BurningReply]
     everywhere: bool
     reset_at: str | None
+    watched: bool
+    """False from the panel's reset on: the building goes back, and the effects are as they were seen until then."""
     stood_down_at: str | None
     stood_down_by: str | None
     reason: str | None
@@ -136,6 +139,7 @@ _BUSY: Any = {
     ],
     "everywhere": False,
     "reset_at": None,
+    "watched": True,
     "stood_down_at": None,
     "stood_down_by": None,
     "reason": None,
@@ -148,7 +152,8 @@ _BUSY: Any = {
          "slots": [7, 8, 9, 10, 11, 12, 13, 14, 15, 16]},
     ],
     "emptied": [
-        {"point": "cityhall.hvac.ahu_03f_n.fan_cmd", "slot": 15, "value": 1.0, "owner": "schedule", "reason": "office"},
+        {"point": "cityhall.hvac.ahu_03f_n.fan_cmd", "slot": 15, "value": 1.0, "owner": "schedule",
+         "reason": {"zh": "辦公區空調：使用（上班）", "en": "Office air: occupied (weekday)"}},
     ],
     "effects": [
         {"kind": "ahu_stopped", "name": {"zh": "空調箱停止", "en": "Air handlers stopped"},
@@ -398,13 +403,20 @@ def _response(runtime: Runtime, principal: Principal) -> dict[str, Any]:
         "zones": burning,
         "everywhere": response.everywhere_ns is not None,
         "reset_at": iso(response.reset_ns),
+        "watched": not response.over,
         "stood_down_at": iso(response.stood_down_ns),
         "stood_down_by": response.stood_down_by or None,
         "reason": response.reason or None,
         "steps": _steps(runtime, principal),
         "held": _held(runtime, principal),
         "emptied": [
-            {"point": item.point, "slot": item.slot, "value": item.value, "owner": item.owner, "reason": item.reason}
+            {
+                "point": item.point,
+                "slot": item.slot,
+                "value": item.value,
+                "owner": item.owner,
+                "reason": name_json(spoken(item.reason)),
+            }
             for item in watch.emptied
             if visible(runtime, principal, item.point)
         ],

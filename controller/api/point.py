@@ -106,7 +106,7 @@ class SlotReply(Item):
     slot: int
     value: float | None
     owner: str
-    reason: str
+    reason: NameReply
     since: str | None
     until: str | None
     lease_s: float | None
@@ -134,7 +134,7 @@ class ArrayReply(Item):
                             "slot": 8,
                             "value": 25.0,
                             "owner": "wang.hm",
-                            "reason": "council visits the west wing",
+                            "reason": {"zh": "council visits the west wing", "en": "council visits the west wing"},
                             "since": "2026-01-01T01:00:00.000Z",
                             "until": "2026-01-01T04:00:00.000Z",
                             "lease_s": None,

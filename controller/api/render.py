@@ -11,6 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from controller.errors import InvalidError
+from controller.point.reason import spoken
 from drivers.reading import Quality
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def command_json(command: Command) -> dict[str, Any]:
         "value": finite(command.value),
         "previous": finite(command.previous),
         "owner": command.owner,
-        "reason": command.reason,
+        "reason": name_json(spoken(command.reason)),
         "state": command.state,
         "message": command.message,
         "requested_at": iso(command.requested_ns),
@@ -236,7 +237,7 @@ def array_json(point: Point, slots: Sequence[Slot | None]) -> dict[str, Any]:
                 "slot": slot.slot,
                 "value": finite(slot.value),
                 "owner": slot.owner,
-                "reason": slot.reason,
+                "reason": name_json(spoken(slot.reason)),
                 "since": iso(slot.since_ns),
                 "until": iso(slot.until_ns),
                 "lease_s": finite(slot.lease_s),

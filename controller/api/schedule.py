@@ -28,6 +28,7 @@ from controller.errors import NotFoundError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
 from controller.office import Day
+from controller.point.reason import spoken
 from controller.schedule.engine import SLOT
 from controller.schedule.schedule import Schedule, SpecialPeriod
 from controller.schedule.timetable import Cause, Interval, State, span_of, touching
@@ -316,7 +317,7 @@ async def read_point(runtime: RuntimeDep, principal: Viewer, address: Address) -
             "slot": top,
             "present": slot.value if slot else default,
             "owner": slot.owner if slot else "",
-            "why": slot.reason if slot else "",
+            "why": name_json(spoken(slot.reason if slot else "")),
             "refused": view.refused().get(address, ""),
         }
     )

@@ -16,6 +16,7 @@ from controller.api.render import Json, finite, iso, name_json
 from controller.api.runtime import Runtime
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
+from controller.point.reason import spoken
 from controller.strategy.engine import StrategyStatus
 from controller.strategy.strategy import Decision, Figure, Part
 
@@ -193,7 +194,7 @@ class StrategyDetail(StrategyReply):
     inputs: list[InputReply]
     targets: list[OutputReply]
     parts: list[PartReply]
-    troubles: dict[str, str]
+    troubles: dict[str, NameReply]
     """Its own alarms that hold now, by word."""
     said: list[SaidReply]
     """Newest first, since the start of the controller."""
@@ -342,7 +343,7 @@ def _detail(runtime: Runtime, principal: Principal, status: StrategyStatus) -> d
         "parts": [
             _part(part) for part in decision.parts if all(_sees(runtime, principal, point) for point in part.points)
         ],
-        "troubles": {word: reason for word, reason in decision.trouble.items() if reason},
+        "troubles": {word: name_json(spoken(reason)) for word, reason in decision.trouble.items() if reason},
         "said": [{"time": iso(one.time_ns), "mode": one.mode, **_said(one.decision)} for one in status.said[:_SHOWN]],
     }
 

@@ -381,7 +381,7 @@ class PointReply(Item):
     """The slot that takes effect; 0: the relinquish default, or nobody."""
     present: float | None
     owner: Line
-    why: Line
+    why: NameReply
     refused: str
     """Why the schedule could not set it; empty when it could."""
     model_config = ConfigDict(
@@ -395,7 +395,7 @@ class PointReply(Item):
                     "slot": 8,
                     "present": 0.0,
                     "owner": "lin.yc",
-                    "why": "濾網更換",
+                    "why": {"zh": "濾網更換", "en": "濾網更換"},
                     "refused": "",
                 }
             ]

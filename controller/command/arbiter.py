@@ -29,6 +29,7 @@ from controller.command.priority import (
 from controller.command.target import Counts, Target
 from controller.errors import ConflictError, NotFoundError
 from controller.journal.entry import SlotRow
+from controller.point.reason import english
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -440,7 +441,7 @@ class Arbiter:
             array, gone = emptied(target.array, hold)
             self._hold(target, array)
             for slot in gone:
-                why = f"emptied for {hold.owner}: {hold.reason}; it was {slot.owner}: {slot.reason}"[:500]
+                why = f"emptied for {hold.owner}: {hold.reason}; it was {slot.owner}: {english(slot.reason)}"[:500]
                 self._put(self._own(target.point, slot.slot, None, why, _EMPTIED), SlotRow(address, slot.slot, None))
             waiting = self._commands.get(target.pending)
             if waiting is not None and waiting.slot in hold.slots:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.point.reason import english
+
 __all__ = [
     "EMPTY",
     "MINIMUM_TIME",
@@ -96,4 +98,4 @@ def explained(array: PriorityArray) -> str:
     slot = array[top - 1] if top else None
     if slot is None:
         return "all slots are empty: relinquish default"
-    return f"slot {top} takes effect: {slot.owner}: {slot.reason}"[:500]
+    return f"slot {top} takes effect: {slot.owner}: {english(slot.reason)}"[:500]

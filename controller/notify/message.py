@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from controller.alarm.definition import LIMIT_KINDS
 from controller.notify.roster import local
+from controller.point.reason import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +120,7 @@ def facts(alarm: Alarm, site: Site) -> dict[str, Any]:
         "value": state.value if definition.kind in LIMIT_KINDS else None,
         "limit": state.limit,
         "unit": definition.unit,
-        "reason": alarm.reason(),
+        "reason": _both(spoken(alarm.reason())) if alarm.reason() else "",
         "raised_ns": state.raised_ns,
         "respond_by_ns": alarm.respond_by_ns(),
     }

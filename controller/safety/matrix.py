@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from controller.safety.fire import FireStatus, ZonePicture
-from controller.safety.response import Phase
+from controller.safety.response import Phase, held_causes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,9 +138,11 @@ def matrix(
     order = {kind: place for place, kind in enumerate(kinds)}
     known = dict(zip(table.zones, picture.zones, strict=False))
     burning = {item.zone: item.since_ns for item in response.zones}
-    concerned = set()
+    concerned: set[str] = set()
+    called: set[str] = set()
     if response.phase is not Phase.IDLE:
-        concerned = {cause.id for cause in table.called(burning, everywhere=response.everywhere_ns is not None)}
+        concerned = {cause.id for cause in held_causes(response, table)}
+        called = {cause.id for cause in table.called(burning, everywhere=response.everywhere_ns is not None)}
     seen = {sight.key: sight for sight in sights}
     rows = []
     for cause in table.causes:
@@ -148,7 +150,7 @@ def matrix(
         if response.everywhere_ns is not None:
             times.append(response.everywhere_ns)
         held = cause.id in concerned
-        mine = held and response.phase is Phase.ACTIVE
+        mine = cause.id in called and response.phase is Phase.ACTIVE
         cells = _cells(cause.effects, seen if mine else {}, feedback)
         rows.append(
             Row(
@@ -160,7 +162,7 @@ def matrix(
                 tuple(sorted(cells, key=lambda cell: order[cell.kind])),
             )
         )
-    watched = response.phase is not Phase.ACTIVE or response.reset_ns is None
+    watched = response.phase is not Phase.ACTIVE or not response.over
     return Matrix(tuple(kinds.values()), tuple(rows), watched)
 
 

@@ -4,6 +4,10 @@
                                      ▲                                                              │
                                      └───────────────────── a source says fire ─────────────────────┘
 
+A source that says fire after the panel's reset tells a new fire, stood down from or not: the building has gone back by
+its own wires. It belongs to the same response, which goes on holding what the earlier fires hold, and begins anew in
+everything else: its zones and their times, and what the building is expected to do and seen to have done.
+
 There is no way back by time. Giving back is in steps: first what the schedule and people may fill, a few pieces of
 equipment at a time, so that not everything starts at once; last the strategies.
 """
@@ -21,10 +25,23 @@ from controller.safety.cause import united
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from controller.safety.cause import FireTable
+    from controller.safety.cause import Cause, FireTable
     from controller.safety.fire import FirePicture
 
-__all__ = ["OWNER", "Burning", "Note", "Phase", "Response", "Step", "advance", "holds", "stand_down", "steps"]
+__all__ = [
+    "OWNER",
+    "Burning",
+    "Note",
+    "Phase",
+    "Response",
+    "Step",
+    "advance",
+    "held_causes",
+    "held_points",
+    "holds",
+    "stand_down",
+    "steps",
+]
 
 OWNER = "fire"
 SCHEDULED = frozenset({7, 8, 15, 16})
@@ -51,15 +68,22 @@ class Burning:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response, from the first sign of fire until all is given back."""
+    """One response, from the first sign of fire until all is given back; a fire that comes meanwhile belongs to it."""
 
     id: str = ""
     phase: Phase = Phase.IDLE
     since_ns: int = 0
+    """Of the present fire, ns UTC; the id has the time of the first."""
     zones: tuple[Burning, ...] = ()
-    """In the order in which they came; the first leads."""
+    """Of the present fire, in the order in which they came; the first leads."""
     everywhere_ns: int | None = None
     """Since when it may be anywhere: there was a sign of fire and no zone that showed it."""
+    earlier: tuple[str, ...] = ()
+    """Zones of earlier fires of this response: what they hold stays held until all is given back."""
+    earlier_everywhere: bool = False
+    """An earlier fire of this response may have been anywhere."""
+    over: bool = False
+    """The panel has been reset since the present fire, whatever came after: the building is no longer looked at."""
     reset_ns: int | None = None
     """Since when the panel has been reset; None while it is not."""
     stood_down_ns: int | None = None
@@ -72,7 +96,7 @@ class Response:
         """Return it for the journal; times are ns."""
         zones = [[item.zone, item.since_ns] for item in self.zones]
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**fields, "phase": str(self.phase), "zones": zones}
+        return {**fields, "phase": str(self.phase), "zones": zones, "earlier": list(self.earlier)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Response:
@@ -82,7 +106,8 @@ class Response:
             KeyError, TypeError, ValueError: it is not one.
         """
         zones = tuple(Burning(str(zone), int(since)) for zone, since in data["zones"])
-        return cls(**{**data, "phase": Phase(data["phase"]), "zones": zones})
+        earlier = tuple(str(zone) for zone in data.get("earlier", ()))
+        return cls(**{**data, "phase": Phase(data["phase"]), "zones": zones, "earlier": earlier})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +140,8 @@ def advance(
         if response.phase is Phase.IDLE:
             response = Response(f"fire-{now_ns}", Phase.ACTIVE, now_ns)
             notes.append(Note("began"))
-        elif response.phase is Phase.RESTORING:
-            response = replace(
-                response,
-                phase=Phase.ACTIVE,
-                reset_ns=None,
-                stood_down_ns=None,
-                stood_down_by="",
-                reason="",
-                given_back=0,
-            )
+        elif response.over or response.phase is Phase.RESTORING:
+            response = _anew(response, now_ns)
             notes.append(Note("again"))
     if response.phase is Phase.IDLE:
         return response, ()
@@ -138,8 +155,16 @@ def advance(
         response = replace(response, everywhere_ns=now_ns)
     if response.phase is Phase.ACTIVE and picture.reset != (response.reset_ns is not None):
         notes.append(Note("reset" if picture.reset else "reset_lost"))
-        response = replace(response, reset_ns=now_ns if picture.reset else None)
+        reset_ns = now_ns if picture.reset else None
+        response = replace(response, reset_ns=reset_ns, over=response.over or picture.reset)
     return response, tuple(notes)
+
+
+def _anew(response: Response, now_ns: int) -> Response:
+    """Return the response at the beginning of a new fire, before its zones are known."""
+    zones = united((response.earlier, [item.zone for item in response.zones]))
+    everywhere = response.earlier_everywhere or response.everywhere_ns is not None
+    return Response(response.id, Phase.ACTIVE, now_ns, earlier=zones, earlier_everywhere=everywhere)
 
 
 def stand_down(response: Response, picture: FirePicture, who: str, reason: str, now_ns: int) -> Response:
@@ -162,9 +187,14 @@ def stand_down(response: Response, picture: FirePicture, who: str, reason: str, 
 
 def held_points(response: Response, table: FireTable) -> tuple[str, ...]:
     """Return the points that the response holds, or held, in the order of the table."""
-    zones = {item.zone for item in response.zones}
-    called = table.called(zones, everywhere=response.everywhere_ns is not None)
-    return united(cause.points for cause in called)
+    return united(cause.points for cause in held_causes(response, table))
+
+
+def held_causes(response: Response, table: FireTable) -> tuple[Cause, ...]:
+    """Return the causes whose points the response holds, or held: of the present fire and of earlier ones."""
+    zones = {*response.earlier, *(item.zone for item in response.zones)}
+    everywhere = response.earlier_everywhere or response.everywhere_ns is not None
+    return table.called(zones, everywhere=everywhere)
 
 
 def steps(response: Response, table: FireTable) -> tuple[Step, ...]:

@@ -165,15 +165,15 @@ class FireWatch:
         before = self.picture
         self.picture, self._memory = judge(inputs, self._memory, now)
         self._ready(inputs.heartbeat, now)
-        former = self.response
-        self.response, notes = advance(self.response, self.picture, self.table, self._clock.now_ns())
-        if former.phase is Phase.IDLE and self.response.phase is not Phase.IDLE:
-            self._anchor = (self.response.since_ns, now)
-        if (former.phase, former.zones, former.everywhere_ns) != (
-            self.response.phase, self.response.zones, self.response.everywhere_ns,
-        ):  # fmt: skip
+        former, now_ns = self.response, self._clock.now_ns()
+        self.response, notes = advance(self.response, self.picture, self.table, now_ns)
+        anew = any(note.event in ("began", "again") for note in notes)
+        if anew:
+            self._anchor = (now_ns, now)
+        if anew or (former.zones, former.everywhere_ns) != (self.response.zones, self.response.everywhere_ns):
             self._hold()
-            self.sights = self._expected({sight.key: sight.seen_ns for sight in self.sights})
+            # What was seen in an earlier fire proves nothing in this one: the building has gone back meanwhile.
+            self.sights = self._expected({} if anew else {sight.key: sight.seen_ns for sight in self.sights})
         notes += self._look_at_effects(values, quality, now)
         notes += self._give_back(now)
         if notes:
@@ -299,13 +299,11 @@ class FireWatch:
 
     def _hold(self) -> None:
         gone = self._parts.arbiter.hold(holds(self.response, self.table, self._why()))
-        before = {(item.point, item.slot) for item in self.emptied}
-        fresh = [
-            Emptied(point, slot.slot, slot.value, slot.owner, slot.reason)
-            for point, slot in gone
-            if (point, slot.slot) not in before
-        ]
-        self.emptied = (*self.emptied, *fresh)[:_MOST_EMPTIED]
+        # A slot is emptied twice only when it was given back in between: what was in it last is what counts.
+        kept = {(item.point, item.slot): item for item in self.emptied}
+        for point, slot in gone:
+            kept[point, slot.slot] = Emptied(point, slot.slot, slot.value, slot.owner, slot.reason)
+        self.emptied = tuple(kept.values())[:_MOST_EMPTIED]
 
     def _why(self) -> str:
         first = self.table.name_of(self.response.zones[0].zone).en if self.response.zones else "a zone not known"
@@ -315,7 +313,7 @@ class FireWatch:
 
     def _look_at_effects(self, values: NDArray[np.float64], good: NDArray[np.bool_], now: float) -> tuple[Note, ...]:
         """Look at every expected effect, until the panel is reset: then the building goes back by its own wires."""
-        if self.response.phase is not Phase.ACTIVE or self.response.reset_ns is not None:
+        if self.response.phase is not Phase.ACTIVE or self.response.over:
             return ()
         began_ns, began = self._anchor
         # Durations are monotonic: a clock that is set while it burns moves no limit.

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.errors import ShifuError
+from controller.point.model import Name
+from controller.point.reason import both
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -198,4 +200,4 @@ def _reason(schedule: Schedule, state: State) -> str:
     name = state.cause.name
     if name.zh:
         zh, en = f"{zh} {name.zh}", f"{en} {name.en}"
-    return f"{schedule.name.zh}：{mode.name.zh}（{zh}）/ {schedule.name.en}: {mode.name.en} ({en})"[:500]
+    return both(Name(f"{schedule.name.zh}：{mode.name.zh}（{zh}）", f"{schedule.name.en}: {mode.name.en} ({en})"))

@@ -19,6 +19,7 @@ import numpy as np
 from controller.alarm.definition import AlarmDefinition
 from controller.errors import ConflictError, NotFoundError, ShifuError
 from controller.point.model import Name
+from controller.point.reason import both
 from controller.strategy.strategy import Decision, JobResult, Seen
 from drivers.reading import Quality
 
@@ -44,8 +45,11 @@ _LEAST_LEASE_S = 60.0
 _LEASE_PERIODS = 3.0
 _STEPPED_BACK_S = 60.0
 """So long a strategy may be stepped back before that is an alarm: a meter that restarts is none."""
-_LONGEST_REASON = 480
 _FAULT = Name("策略程式發生錯誤，已退讓；詳見控制器日誌", "the strategy failed and stepped back; the log says where")
+_DRY = Name("試算", "dry run")
+_APPLY = Name("設定更新", "the configuration was changed")
+_TAKEN_OUT = Name("策略已自設定移除", "the strategy was taken out of the configuration")
+_OFF = Name("已停用", "switched off")
 _NOT_YET = Name("啟動後尚未判斷", "It has not decided since the start")
 
 
@@ -292,7 +296,7 @@ class StrategyEngine:
                 if run is not None:
                     self._drop_job(run)
                     fresh.held, fresh.said = run.held, run.said
-                    self._release(fresh, [point for point in run.held if point not in entry.strategy.outputs], "apply")
+                    self._release(fresh, [point for point in run.held if point not in entry.strategy.outputs], _APPLY)
                 run = fresh
             elif run.entry.mode != entry.mode:
                 run.entry, run.due = entry, -math.inf
@@ -303,7 +307,7 @@ class StrategyEngine:
             self._runs[name] = run
         for run in old.values():
             self._drop_job(run)
-            self._release(run, list(run.held), "the strategy was taken out of the configuration")
+            self._release(run, list(run.held), _TAKEN_OUT)
             self._alarms().device(f"strategy#{run.entry.strategy.id}", False)
         self._known = entries
         self.version += 1
@@ -322,7 +326,7 @@ class StrategyEngine:
         strategy, mode = run.entry.strategy, run.entry.mode
         if mode == "off":
             if run.held:
-                self._release(run, list(run.held), "switched off")
+                self._release(run, list(run.held), _OFF)
             self._drop_job(run)
             self._tell(strategy, run.decision, well=True)
             decision = Decision("watching", Name("已停用", "Switched off"))
@@ -362,7 +366,7 @@ class StrategyEngine:
         wanted = {target.point: target for target in decision.targets} if act else {}
         gone = [point for point in run.held if point not in wanted]
         if gone:
-            self._release(run, gone, "dry run" if run.entry.mode == "dry_run" else decision.why.en)
+            self._release(run, gone, _DRY if run.entry.mode == "dry_run" else decision.why)
         run.refused = {}
         lease_s = max(_LEAST_LEASE_S, _LEASE_PERIODS * strategy.period_s)
         for target in wanted.values():
@@ -370,23 +374,23 @@ class StrategyEngine:
 
     def _ask(self, run: _Run, target: Target, lease_s: float) -> None:
         strategy = run.entry.strategy
-        reason = f"{target.why.zh} / {target.why.en}"[:_LONGEST_REASON]
         try:
             self._arbiter().request(
-                target.point, strategy.slot, target.value, owner_of(strategy.id), reason, lease_s=lease_s
+                target.point, strategy.slot, target.value, owner_of(strategy.id), both(target.why), lease_s=lease_s
             )
         except ShifuError as error:
             run.refused[target.point] = str(error)
             return
         run.held[target.point] = None
 
-    def _release(self, run: _Run, points: list[str], why: str) -> None:
+    def _release(self, run: _Run, points: list[str], why: Name) -> None:
         strategy, arbiter = run.entry.strategy, self._arbiter()
+        reason = both(Name(f"釋放：{why.zh}", f"released: {why.en}"))
         for point in points:
             try:
                 held = arbiter.slots(point)[strategy.slot - 1]
                 if held is not None and held.owner == owner_of(strategy.id):
-                    arbiter.request(point, strategy.slot, None, owner_of(strategy.id), f"released: {why}"[:500])
+                    arbiter.request(point, strategy.slot, None, owner_of(strategy.id), reason)
             except (NotFoundError, ConflictError):
                 pass  # the point is gone, or emptied by somebody else
             except ShifuError as error:
@@ -398,7 +402,7 @@ class StrategyEngine:
     def _tell(self, strategy: Strategy, decision: Decision, *, well: bool) -> None:
         alarms = self._alarms()
         back = decision.state == "stepped_back" and not well
-        alarms.device(f"strategy#{strategy.id}", back, decision.why.en if back else "")
+        alarms.device(f"strategy#{strategy.id}", back, both(decision.why) if back else "")
         for definition in strategy.alarms:
             word = definition.id.removeprefix(f"strategy#{strategy.id}-")
             reason = "" if well else decision.trouble.get(word, "")

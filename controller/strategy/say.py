@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from controller.point.model import Name
+from controller.point.reason import both
 from controller.strategy.strategy import Figure, Part
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _items(holds: Mapping[str, Hold]) -> str:
 
 
 def excess(seen: Forecast, contract_kw: float, cost: float) -> str:
-    """Return what the excess is and costs, for the alarm (an alarm's reason is in one language: both are in it).
+    """Return what the excess is and costs, for the alarm.
 
     `cost` is what the month pays more if this window becomes its highest, NT$; NaN or 0: not said.
     """
@@ -137,7 +138,7 @@ def excess(seen: Forecast, contract_kw: float, cost: float) -> str:
     if cost > 0.0:
         said += f"，若成為本月最高需量約 NT$ {cost:,.0f}"
         english += f", about NT$ {cost:,.0f} if it is the month's highest"
-    return f"{said} / {english}"
+    return both(Name(said, english))
 
 
 def figures(seen: Forecast | None, contract_kw: float, limit_kw: float, shed_kw: float) -> tuple[Figure, ...]:

@@ -313,3 +313,42 @@ def messages(language: str) -> dict[str, str]:
         key: value.replace("\\'", "'")
         for key, value in re.findall(r"^\s*'([^']+)':\s*'((?:[^'\\]|\\.)*)',?\s*$", text, re.MULTILINE)
     }
+
+
+# All that a person can read or hear: text and the attributes that are spoken, without what says it is Chinese.
+WORDS = """() => {
+  const out = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  const root = document.documentElement;
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const element = node.nodeType === 3 ? node.parentElement : node;
+    if (element.closest('#guard, noscript, script') || element.closest('[lang]') !== root) continue;
+    if (node.nodeType === 3) out.add(node.data.trim());
+    else for (const name of ['aria-label', 'title', 'placeholder', 'alt']) out.add(element.getAttribute(name) ?? '');
+  }
+  out.delete('');
+  return [...out];
+}"""
+WIDTHS = """() => Object.entries({ page: document.scrollingElement, content: document.querySelector('#content'),
+    bar: document.querySelector('header.top'), banner: document.querySelector('.banner') })
+  .filter(([, e]) => e && e.scrollWidth > Math.min(e.clientWidth, innerWidth) + 1)
+  .map(([name, e]) => `${name} is ${e.scrollWidth} px wide in ${e.clientWidth}`)"""
+_CHINESE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef]")
+ZH = messages("zh-TW")
+EN = messages("en")
+_KEY = re.compile(rf"(?<![\w.])(?:{'|'.join(re.escape(key) for key in ZH)})(?![\w.])")
+_UNFILLED = re.compile(r"\{\w+\}|\bundefined\b|\bNaN\b|\[object|\bnull\b|\bInfinity\b")
+
+
+def untranslated(words: list[str], language: str) -> list[str]:
+    """Return words that belong to no language or to the other one."""
+    found = [f"raw: {word[:80]}" for word in words if _KEY.search(word) or _UNFILLED.search(word)]
+    if language == "en":
+        return found + [f"Chinese in English: {word[:80]}" for word in words if _CHINESE.search(word)]
+    # Abbreviations of the trade are the same word in both languages, and people are called what they are called.
+    words = [word for word in words if word not in {"COP", "operator"}]
+    english = {value for key, value in EN.items() if ZH[key] != value and re.search("[A-Za-z]{3}", value)} - set(
+        ZH.values()
+    )
+    return found + [f"English in Chinese: {word}" for word in words if word in english]

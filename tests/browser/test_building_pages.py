@@ -162,9 +162,8 @@ def test_the_matrix_shows_what_burns_first_and_each_output_as_it_answers(
     room.picture("fire-matrix-rest-zh-1366")
     assert not room.axe()
 
-    # A gas valve that does not shut: ten seconds are what it has. While an earlier fire is still given back, a new one
-    # belongs to the same response, in which the valve was seen shut already.
-    wait_for(lambda: client.get("/fire")["response"] is None, 120, lambda: str(client.get("/fire")["response"])[:500])
+    # A gas valve that does not shut: ten seconds are what it has. That it was seen shut in an earlier fire, which may
+    # still be given back, helps it nothing.
     whole_city.sim("fault", "event", "fire-panel", "jam", "output=gas_valve_1")
     whole_city.sim("fault", "event", "fire-panel", "fire", "zone=28", "detector=7")
     expect(four).to_have_attribute("data-called", "true", timeout=20_000)

@@ -139,7 +139,7 @@ def test_only_changed_links_restart_and_everything_else_stays(small: Small) -> N
         power = wait_for(lambda: client.value("main.electrical.meter3.power")["value"], 5)
         assert power == pytest.approx(5.0)
         slots = client.get(f"/points/{POINT}/slots")
-        assert (slots["winner"], slots["slots"][7]["value"], slots["slots"][7]["reason"]) == (8, 120, "test")
+        assert (slots["winner"], slots["slots"][7]["value"], slots["slots"][7]["reason"]["en"]) == (8, 120, "test")
         assert len(small.header.writes) == writes, "a command is not sent again by apply"
         assert small.alarm() == {**alarm, "value": small.alarm()["value"]}
         assert small.alarm()["state"] == "acknowledged"

@@ -20,6 +20,7 @@ GROUPS = 8
 HAPPENINGS = (
     *("fire",) * 4, "pre_alarm", "zone_fault", "zone_test", "mend", *("reset",) * 2, *("link",) * 2, "freeze", "deny",
     *("clear",) * 2, *("operator",) * 2, "emergency", *("stand_down",) * 3, "restart", "journal", "machine", "clock",
+    *("again",) * 2, "jam",
 )  # fmt: skip
 """What can happen, as often as it is likely."""
 
@@ -60,6 +61,15 @@ async def act(house: FireHouse) -> None:
             house.journal.flush()
         case "machine":
             plant.deaf ^= {dice.choice(["ahu-03f-n", "fan01-drive", "door-n-03f-1"])}
+        case "again":
+            # The whole way, as it goes in a building: out, reset, stood down, and then it burns somewhere else.
+            house.happen("reset")
+            await house.run(6.0)
+            house.stand_down()
+            await house.run(dice.choice([0.5, 1.0, 2.0, 4.0]))
+            house.burn(dice.choice(["3F", "4F", "B1"]))
+        case "jam":
+            house.happen("jam", output="gas_valve_1")
         case "clock":
             house.clock.jump(dice.choice([-3600.0, 3600.0]))
 
@@ -89,7 +99,7 @@ async def play(seed: int) -> FireHouse:
 
 @pytest.mark.parametrize("group", range(GROUPS))
 async def test_whatever_happens_the_rules_of_fire_are_kept(group: int) -> None:
-    refused = taken = stood_down = 0
+    refused = taken = stood_down = again = 0
     for seed in SEEDS[group::GROUPS]:
         house = await play(seed)
         assert not house.wrong, (seed, house.wrong[:5])
@@ -101,11 +111,13 @@ async def test_whatever_happens_the_rules_of_fire_are_kept(group: int) -> None:
                 await house.run(2.0)
         assert house.commanded() > before, (seed, "the building is not given back: nothing is written")
         refused, taken, stood_down = refused + house.refused, taken + house.taken, stood_down + house.stood_down
+        again += house.again
         await house.kill()
     # The rules mean something only where they were put to the test.
     assert refused > 1000
     assert taken > 1000
     assert stood_down > len(SEEDS[group::GROUPS]) // 2
+    assert again > len(SEEDS[group::GROUPS]) // 8
 
 
 def test_the_house_would_notice() -> None:

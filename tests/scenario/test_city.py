@@ -80,7 +80,7 @@ def test_a_set_point_goes_to_the_register_once_and_is_read_back(city: City, oper
     assert [row["value"] for row in writes()[before:]] == [8.5]
     array = operator.get("/points/cityhall.plant.ch1.chw_setpoint/slots")
     assert array["winner"] == 8
-    assert array["slots"][7]["reason"] == "test"
+    assert array["slots"][7]["reason"] == {"zh": "test", "en": "test"}
 
 
 def test_a_pulled_plug_touches_exactly_its_own_points_raises_one_alarm_and_heals(city: City, operator: Client) -> None:

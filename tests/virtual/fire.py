@@ -29,6 +29,7 @@ from controller.point.table import PointTable
 from controller.recorder import Recorder
 from controller.rule.engine import RuleEngine
 from controller.safety.alarm import definitions
+from controller.safety.effect import SightState
 from controller.safety.fire import FireStatus
 from controller.safety.response import Phase
 from controller.safety.watch import FireWatch
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from controller.journal.journal import Journal
     from controller.point.model import Site
     from controller.safety.cause import FireTable
+    from controller.safety.effect import Sight
     from drivers.driver import Device
     from simulators.plant.part import Scene
 
@@ -262,7 +264,15 @@ class FireHouse:
         self.stood_down = 0
         self.must_hold: set[str] = set()
         """Devices that nobody may write to: from the panel's truth."""
+        self.again = 0
+        """Fires that came before an earlier one was given back whole."""
         self._known_s = 0.0
+        self._over = True
+        """The panel was seen to be reset since the last fire."""
+        self._fires_open = False
+        self._called: dict[tuple[tuple[str, str], int], float] = {}
+        self._done: set[tuple[str, str]] = set()
+        """Effects whose feedback has been as it should since this fire began."""
         self._burns_s: dict[str, float] = {}
         self._hidden_s: dict[str, float] = defaultdict(float)
         self._names = itertools_ids(seed)
@@ -431,6 +441,33 @@ class FireHouse:
                 self.wrong.append(f"a fire on {seen} and the response is {watch.response.phase}")
         self._check_status(bool(burning))
         self._check_slots()
+        self._check_effects()
+
+    def _check_effects(self) -> None:
+        """An effect counts as seen only when its feedback was so in this very fire, whatever an earlier one had."""
+        picture, table = self.fire.picture, self.parts.table
+        if picture.evidence and self._over:
+            self.again += self._fires_open
+            self._over, self._fires_open = False, True
+            self._done.clear()
+        self._over = self._over or picture.reset
+        if self.fire.response.phase is Phase.IDLE:
+            self._fires_open = False
+        for sight in self.fire.sights:
+            number = self.made.site.points[sight.effect.point].number
+            if table.quality[number] < 64 and sight.effect.low <= table.value[number] <= sight.effect.high:
+                self._done.add(sight.key)
+            elif self._over or sight.key in self._done:
+                continue
+            elif sight.state in (SightState.DONE, SightState.LATE, SightState.LOST):
+                self.wrong.append(f"{sight.key} is {sight.state} and has not been so in this fire")
+            elif sight.state is SightState.WAITING and self._waits(sight):
+                self.wrong.append(f"{sight.key} waits beyond its time")
+
+    def _waits(self, sight: Sight) -> bool:
+        """Tell whether an effect is waited for longer than it has, by a clock that nobody sets."""
+        since = self._called.setdefault((sight.key, sight.since_ns), self.clock.monotonic())
+        return self.clock.monotonic() - since > sight.effect.within_s + REACT_S
 
     def _check_status(self, burning: bool) -> None:
         status, hidden = self.fire.picture.status, self._hidden_s

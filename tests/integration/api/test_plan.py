@@ -234,7 +234,11 @@ async def test_what_happened_to_an_equipment_and_to_no_other(engineer: Any, hous
     await house.journal.commit()
 
     (command,) = (await engineer("GET", f"/equipment/{AHU}/commands")).json()["items"]
-    assert (command["point"], command["owner"], command["reason"]) == (f"{AHU}.zone_temp_sp", "u.engineer", "warm")
+    assert (command["point"], command["owner"], command["reason"]["zh"]) == (
+        f"{AHU}.zone_temp_sp",
+        "u.engineer",
+        "warm",
+    )
     (event,) = (await engineer("GET", f"/equipment/{AHU}/events")).json()["items"]
     assert event["source"] == "dev-ahu1"
     assert (await engineer("GET", f"/equipment/{AHU}/alarms")).json()["items"] == []

@@ -86,7 +86,9 @@ async def test_a_point_says_which_schedule_wants_what_and_who_decides(house: Any
     found = (await engineer("GET", address)).json()
     assert (found["plan"], found["value"], found["slot"], found["present"]) == ("office", 25.5, 15, 25.5)
     assert found["now"]["mode"] == "on"
-    assert "Office air: Occupied (holiday Founding Day" in found["why"]
+    assert "Office air: Occupied (holiday Founding Day" in found["why"]["en"]
+    assert not found["why"]["zh"].isascii()
+    assert "Office" not in found["why"]["zh"]
     body = {"point": "hall.hvac.ahu1.zone_temp_sp", "value": 24.0, "reason": "too warm"}
     assert (await engineer("POST", "/commands", json=body)).status_code == 202
     found = (await engineer("GET", address)).json()

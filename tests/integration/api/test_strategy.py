@@ -59,7 +59,8 @@ async def test_the_detail_has_inputs_outputs_the_list_and_the_timeline(house: An
     (part,) = body["parts"]
     assert (part["group"]["en"], part["state"]) == ("Rooms", "shed")
     assert [said["state"] for said in body["said"]] == ["acting", "watching"]
-    assert "excess" in body["troubles"], "one room is not enough for 120 kW"
+    excess = body["troubles"]["excess"]
+    assert (excess["zh"][:2], excess["en"][:8]) == ("預測", "forecast"), "one room is not enough for 120 kW"
     slots = (await viewer("GET", f"/points/{SP}/slots")).json()
     assert "需量控制卸載" in str(slots), "the point says why"
 

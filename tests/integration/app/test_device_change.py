@@ -164,7 +164,7 @@ async def test_a_device_lives_on_the_screen_alone(site: Site) -> None:
         after = (await engineer.ask("GET", f"/points/{POWER}/limits")).json()["limits"]
         assert after["high"] == 15.0, "limits that were changed stay"
         slots = (await engineer.ask("GET", f"/points/{SETPOINT}/slots")).json()
-        assert (slots["winner"], slots["slots"][7]["reason"]) == (8, "test"), "what was commanded stays"
+        assert (slots["winner"], slots["slots"][7]["reason"]["zh"]) == (8, "test"), "what was commanded stays"
         new = numbers(controller)[f"{NEW}.power"]
 
     # The files know nothing of it: it comes from the state database after a restart.

@@ -90,7 +90,7 @@ def test_what_fails_is_an_alarm_after_its_delay_and_goes_by_itself(bench: Bench,
     bench.seconds(2)
     assert bench.active == [f"shifu#{part}"]
     alarm = bench.alarms.get(f"shifu#{part}").to_json()
-    assert (alarm["reason"], alarm["priority"], alarm["device"], alarm["point"]) == ("disk full", 2, None, None)
+    assert (alarm["reason"]["en"], alarm["priority"], alarm["device"], alarm["point"]) == ("disk full", 2, None, None)
 
     bench.said[part] = ""
     bench.seconds(7)

@@ -15,7 +15,7 @@ export interface Strategy {
   figures: Figure[]; outputs: number; inputs_bad: number; change: Change | null;
 }
 export interface StrategyDetail extends Strategy {
-  inputs: Input[]; targets: Target[]; parts: Part[]; troubles: Record<string, string>; said: Said[];
+  inputs: Input[]; targets: Target[]; parts: Part[]; troubles: Record<string, Name>; said: Said[];
 }
 
 export const MODES: Mode[] = ['run', 'dry_run', 'off'];
@@ -53,17 +53,10 @@ export function groups(parts: Part[]): { name: Name | null; parts: Part[]; count
   });
 }
 
-/** The owner of a slot for people: a strategy by its name. */
+/** The owner of a slot for people: the schedule and strategies by name, people as they are called. */
 export function ownerText(owner: string): string {
+  if (owner === 'schedule') return t('slot.15');
   if (!owner.startsWith('strategy:')) return owner;
   const id = owner.slice('strategy:'.length);
   return word('strategy.owner', id);
-}
-
-/** The reason of a slot in the station's language: strategies give both, with a stroke between. */
-export function reasonText(owner: string, reason: string): string {
-  if (!owner.startsWith('strategy:')) return reason;
-  const at = reason.indexOf(' / ');
-  if (at < 0) return reason;
-  return station.language === 'en' ? reason.slice(at + 3) : reason.slice(0, at);
 }

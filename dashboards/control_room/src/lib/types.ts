@@ -25,18 +25,18 @@ export interface Point {
   states: { value: number; name: Name }[]; limits: Limits; write: WriteSpec | null;
   area: string; system: string; floor: string; haystack?: string; brick?: string;
 }
-export interface Slot { slot: number; value: number; owner: string; reason: string; since: string; until: string | null; lease_s: number | null }
+export interface Slot { slot: number; value: number; owner: string; reason: Name; since: string; until: string | null; lease_s: number | null }
 export interface PriorityArray { point: string; present: number | null; winner: number | null; default: number | null; slots: (Slot | null)[] }
 export type CommandState = 'accepted' | 'pending' | 'verifying' | 'done' | 'failed' | 'unknown' | 'masked' | 'expired';
 export interface Command {
-  id: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: string;
+  id: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: Name;
   state: CommandState; message: string; requested_at: string; finished_at: string | null; until: string | null; readback: number | null;
 }
 export type AlarmState = 'unacknowledged' | 'acknowledged' | 'returned' | 'latched_unacknowledged' | 'latched_acknowledged' | 'normal' | 'shelved' | 'suppressed' | 'out_of_service';
 export interface Alarm {
   id: string; occurrence: string | number; state: AlarmState; priority: 1 | 2 | 3 | 4; life_safety: boolean; kind: string;
   point: string | null; device: string | null; equipment: string; system: string; area: string; floor: string;
-  text: Name; reason?: string | null; consequence: Name; action: Name; respond_by: string | null; value: number | null; limit: number | null; unit: string;
+  text: Name; reason?: Name | null; consequence: Name; action: Name; respond_by: string | null; value: number | null; limit: number | null; unit: string;
   raised_at: string | null; returned_at: string | null; acknowledged_at: string | null; acknowledged_by: string | null;
   comment: string | null; count: number; bad_input: boolean;
 }
@@ -45,7 +45,7 @@ export interface AlarmEntry {
   value: number | null; limit: number | null; user: string; comment: string;
 }
 export interface CommandEntry {
-  id: number; command: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: string;
+  id: number; command: string; point: string; slot: number; value: number | null; previous: number | null; owner: string; reason: Name;
   state: CommandState; message: string; time: string | null; until: string | null;
 }
 export interface DeviceEvent { id: number; source: string; key: string; type: string; time: string | null; data: Record<string, string | number | boolean | null> }
@@ -86,9 +86,9 @@ export interface FireEffect {
 export interface FireStep { slots: number[]; equipment: string[]; points: number; state: 'done' | 'next' | 'waiting'; in_s: number | null }
 export interface FireResponse {
   id: string; phase: FirePhase; since: string | null; zones: { zone: string; name: Name; floor: string; since: string | null }[]; everywhere: boolean;
-  reset_at: string | null; stood_down_at: string | null; stood_down_by: string | null; reason: string | null; steps: FireStep[];
+  reset_at: string | null; watched: boolean; stood_down_at: string | null; stood_down_by: string | null; reason: string | null; steps: FireStep[];
   held: { equipment: string; name: Name; points: number; slots: number[] }[];
-  emptied: { point: string; slot: number; value: number; owner: string; reason: string }[]; effects: FireEffect[];
+  emptied: { point: string; slot: number; value: number; owner: string; reason: Name }[]; effects: FireEffect[];
 }
 export interface FireWords { time: string; response: string | null; announcement: Name | null; summary: Name | null }
 export interface Fire { panel: string; status: FireStatus; reasons: FireReason[]; reset: boolean; unrecorded: boolean; zones: FireZone[]; response: FireResponse | null }

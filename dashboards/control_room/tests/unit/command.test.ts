@@ -12,7 +12,7 @@ const point = (confirm: string, more: Partial<Point> = {}): Point => ({
   number: 5, address: 'b.plant.p.speed_cmd', kind: 'analog', unit: '%', name: { zh: '轉速指令', en: 'Speed command' }, equipment: 'b.plant.p', device: 'd', tag: 'speed_cmd', low: 0, high: 100, decimals: 0, deadband: 0,
   stale_s: 30, states: [], limits: { high_high: null, high: null, low: null, low_low: null }, write: { low: 30, high: 100, default: null, fail: 'hold', confirm }, area: 'plant', system: 'plant', floor: 'B2', ...more,
 });
-const command = (state: Command['state'], id = 'c1'): Command => ({ id, point: 'b.plant.p.speed_cmd', slot: 8, value: 60, previous: 50, owner: '值班1', reason: 'test', state, message: '', requested_at: '2026-11-23T06:00:00Z', finished_at: null, until: null, readback: null });
+const command = (state: Command['state'], id = 'c1'): Command => ({ id, point: 'b.plant.p.speed_cmd', slot: 8, value: 60, previous: 50, owner: '值班1', reason: { zh: '測試', en: 'test' }, state, message: '', requested_at: '2026-11-23T06:00:00Z', finished_at: null, until: null, readback: null });
 
 beforeEach(() => {
   station.setLanguage('en');

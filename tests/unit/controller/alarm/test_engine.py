@@ -350,7 +350,7 @@ def test_communication() -> None:
     alarm = rig.alarms.get(id_)
     assert alarm.state.state == "unacknowledged"
     assert alarm.reason() == "no route"
-    assert alarm.to_json()["reason"] == "no route"
+    assert alarm.to_json()["reason"] == {"zh": "no route", "en": "no route"}
     rig.alarms.device("tx1-temp", False)
     rig.clock.move(2.5)
     rig.alarms.device("tx1-temp", False)

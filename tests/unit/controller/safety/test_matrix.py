@@ -105,13 +105,21 @@ def test_a_fire_that_nobody_can_place_calls_for_every_cause() -> None:
     assert [(row.called, row.since_ns) for row in found.rows] == [(True, 103 * S)] * 2
 
 
+def test_what_an_earlier_fire_holds_is_held_and_not_called_for() -> None:
+    again = Response("f", Phase.ACTIVE, 100 * S, (Burning("b.fire.z1", 100 * S),), earlier=("b.fire.z2", "b.fire.z1"))
+    found = matrix(TABLE, CALM, again, (), AT_REST.get)
+    assert [(row.cause.id, row.called, row.held) for row in found.rows] == [("one", True, True), ("two", False, True)]
+
+
 def test_after_the_reset_it_is_said_that_nobody_watches_any_more() -> None:
-    found = matrix(TABLE, CALM, replace(FIRE, reset_ns=130 * S), seen(AT_REST, 30), AT_REST.get)
+    found = matrix(TABLE, CALM, replace(FIRE, reset_ns=130 * S, over=True), seen(AT_REST, 30), AT_REST.get)
     assert (found.watched, found.rows[0].called) == (False, True)
 
 
 def test_after_the_stand_down_nothing_is_called_and_the_rest_is_still_held() -> None:
-    found = matrix(TABLE, CALM, replace(FIRE, phase=Phase.RESTORING, reset_ns=130 * S), seen(AT_REST, 30), AT_REST.get)
+    found = matrix(
+        TABLE, CALM, replace(FIRE, phase=Phase.RESTORING, reset_ns=130 * S, over=True), seen(AT_REST, 30), AT_REST.get
+    )
     assert found.watched
     assert [(row.called, row.held, row.since_ns) for row in found.rows] == [(False, True, None), (False, False, None)]
     assert states(found)["one"] == {"fan": "rest", "lift": "rest"}

@@ -101,9 +101,46 @@ def test_a_fire_while_it_is_given_back_takes_all_back() -> None:
     response, _ = events(Response(), fire(0), CALM)
     response = replace(stand_down(response, CALM, "officer", "over", 9 * S), given_back=2)
     again, notes = advance(response, fire(2), TABLE, 20 * S)
-    assert [note.event for note in notes] == ["again", "spread"]
+    assert [note.event for note in notes] == ["again", "first"]
     assert (again.phase, again.given_back, again.stood_down_by, again.id) == (Phase.ACTIVE, 0, "", response.id)
-    assert {hold.slots for hold in holds(again, TABLE, "why").values()} == {ALL_HELD}
+    held = holds(again, TABLE, "why")
+    assert set(held) == set(TABLE.points), "what the first fire held is held again, beside what the new one calls for"
+    assert {hold.slots for hold in held.values()} == {ALL_HELD}
+    assert [(item.zone, item.since_ns // S) for item in again.zones] == [("b.fire.z3", 20)]
+    sights = {sight.key: sight.since_ns // S for sight in expected(again, TABLE)}
+    assert sights == {("lift", "b.lift.l1.r"): 20, ("fan", "b.hvac.a2.off"): 20}, "from the new fire's own moment"
+    assert Response.from_json(again.to_json()) == again
+
+
+def test_the_same_zone_in_fire_again_counts_from_its_new_moment() -> None:
+    response, _ = events(Response(), fire(0), CALM)
+    response = stand_down(response, CALM, "officer", "over", 9 * S)
+    again, notes = advance(response, fire(0), TABLE, 20 * S)
+    assert [note.event for note in notes] == ["again", "first"]
+    assert [(item.zone, item.since_ns // S) for item in again.zones] == [("b.fire.z1", 20)]
+    assert [sight.since_ns // S for sight in expected(again, TABLE)] == [20]
+
+
+@pytest.mark.parametrize("between", [(), (replace(CALM, reset=False, status=FireStatus.PRE_ALARM),)])
+def test_a_fire_after_the_reset_and_before_the_stand_down_is_a_new_one(between: tuple[FirePicture, ...]) -> None:
+    """The building went back by its own wires at the reset, whatever came between."""
+    response, said = events(Response(), fire(0), CALM, *between, fire(2), fire(1, 2))
+    assert said[-3:] == ["again", "first", "spread"]
+    assert [item.zone for item in response.zones] == ["b.fire.z3", "b.fire.z2"]
+    assert set(holds(response, TABLE, "why")) == set(TABLE.points)
+    assert {sight.key[0] for sight in expected(response, TABLE)} == {"lift", "fan"}
+    assert not response.over
+
+
+def test_what_was_held_because_nobody_knew_where_it_burns_stays_held_in_a_fire_that_is_known() -> None:
+    response, _ = events(Response(), fire(unlocated=True), CALM)
+    response = stand_down(response, CALM, "officer", "over", 9 * S)
+    again, _ = advance(response, fire(0), TABLE, 20 * S)
+    assert set(holds(again, TABLE, "why")) == set(TABLE.points)
+    assert {sight.key[0] for sight in expected(again, TABLE)} == {"lift"}, "only the new fire's effects are expected"
+    later, _ = advance(again, CALM, TABLE, 30 * S)
+    down = stand_down(later, CALM, "officer", "over", 31 * S)
+    assert {point for step in steps(down, TABLE) for point in step.points} == set(TABLE.points)
 
 
 def test_it_survives_as_json() -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from controller.command.hold import ALL_HELD
 from controller.errors import ConflictError
 from controller.safety.alarm import EFFECTS, RESPONSE, STATUS
+from controller.safety.effect import SightState
 from controller.safety.fire import FireStatus
 from controller.safety.response import Phase
 from drivers.reading import Readings
@@ -17,6 +19,8 @@ from tests.virtual.fire import FireHouse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from controller.safety.effect import Sight
 
 FAN, CHILLER = "cityhall.hvac.ahu_03f_n.fan_cmd", "cityhall.plant.ch1.chw_setpoint"
 
@@ -138,6 +142,101 @@ async def test_a_restart_while_it_is_given_back_goes_on_where_it_was(house: Fire
     assert house.fire.response.phase is Phase.IDLE
     assert house.journal.fire_state is None
     assert house.journal.fire_events[-1] == "ended"
+
+
+GAS = ("gas_shut", "cityhall.fire.panel.gas_valve_1")
+
+
+def sight_of(house: FireHouse, key: tuple[str, str]) -> Sight:
+    return next(sight for sight in house.fire.sights if sight.key == key)
+
+
+async def given_back_halfway(house: FireHouse) -> None:
+    """A fire on 3F whose gas valve was seen shut, reset, stood down, and given back in part."""
+    slow = replace(house.made.table, pause_s=6.0)
+    house.fire._table_of = lambda: slow
+    house.burn("3F")
+    await house.run(14.0)
+    assert sight_of(house, GAS).state is SightState.DONE
+    house.happen("reset")
+    await house.run(6.0)
+    assert house.stand_down()
+    await house.run(3.0)
+    assert house.fire.response.given_back == 1
+    hold = house.parts.arbiter.held(FAN)
+    assert hold is not None
+    assert 15 not in hold.slots
+    assert house.parts.arbiter.slots(FAN)[14] is not None, "the schedule has it again"
+
+
+async def test_a_fire_while_it_is_given_back_is_looked_at_anew(house: FireHouse) -> None:
+    await given_back_halfway(house)
+    house.happen("jam", output="gas_valve_1")
+    house.burn("4F")
+    await house.run(1.5)
+    arbiter, response = house.parts.arbiter, house.fire.response
+    assert (response.phase, response.given_back, response.stood_down_by) == (Phase.ACTIVE, 0, "")
+    for address in (FAN, "cityhall.hvac.ahu_04f_n.fan_cmd"):
+        hold = arbiter.held(address)
+        assert hold is not None
+        assert hold.slots == ALL_HELD
+        assert not any(arbiter.slots(address)[6:])
+    assert (FAN, 15) in {(item.point, item.slot) for item in house.fire.emptied}
+    assert sight_of(house, GAS).state is SightState.WAITING, "that it was shut in the first fire counts no more"
+    assert EFFECTS not in raised(house)
+    await house.restart()
+    assert sight_of(house, GAS).seen_ns is None
+    await house.run(14.0)
+    assert sight_of(house, GAS).state is SightState.MISSING
+    assert EFFECTS in raised(house)
+    assert house.fire.next_step_s() is None
+    assert house.fire.response.phase is Phase.ACTIVE, "only a new stand-down gives it back"
+    house.happen("reset")
+    await house.run(6.0)
+    assert house.fire.response.phase is Phase.ACTIVE
+    assert house.stand_down()
+    await house.run(30.0)
+    assert str(house.fire.response.phase) == "idle"
+    assert not any(house.parts.arbiter.held(address) for address in house.made.table.points)
+
+
+async def test_what_was_seen_in_the_new_fire_survives_a_restart_and_nothing_older(house: FireHouse) -> None:
+    await given_back_halfway(house)
+    before = house.clock.now_ns()
+    house.burn("3F")
+    await house.run(14.0)
+    seen_ns = sight_of(house, GAS).seen_ns
+    assert seen_ns is not None
+    assert seen_ns >= before
+    assert all(sight.since_ns >= before for sight in house.fire.sights)
+    await house.restart()
+    assert (sight_of(house, GAS).state, sight_of(house, GAS).seen_ns) == (SightState.DONE, seen_ns)
+
+
+async def test_a_clock_that_is_set_between_two_fires_moves_no_limit(house: FireHouse) -> None:
+    await given_back_halfway(house)
+    house.clock.jump(-3600.0)
+    house.happen("jam", output="gas_valve_1")
+    house.burn("4F")
+    await house.run(2.0)
+    assert sight_of(house, GAS).state is SightState.WAITING
+    await house.run(12.0)
+    assert sight_of(house, GAS).state is SightState.MISSING
+
+
+async def test_after_the_reset_nothing_is_missed_that_the_building_took_back(house: FireHouse) -> None:
+    """A link that is lost after the reset, or a pre-alarm, is no fire: what went back by its wires is no deviation."""
+    house.burn("3F")
+    await house.run(14.0)
+    house.happen("reset")
+    await house.run(6.0)
+    house.happen("pre_alarm", zone=21)
+    await house.run(20.0)
+    assert house.fire.picture.status is FireStatus.PRE_ALARM
+    assert house.fire.response.phase is Phase.ACTIVE
+    assert not house.stand_down()
+    assert sight_of(house, GAS).state is SightState.DONE
+    assert EFFECTS not in raised(house)
 
 
 async def test_an_effect_that_does_not_come_is_an_alarm_and_one_that_comes_late_ends_it(house: FireHouse) -> None:

@@ -132,7 +132,7 @@ def test_each_change_is_written_once_and_renewed_in_silence() -> None:
     slot = bench.arbiter.slots(f"{FANS[0]}.fan_cmd")[14]
     assert slot is not None
     assert (slot.owner, slot.lease_s) == (OWNER, LEASE_S)
-    assert slot.reason == "辦公：上班（平日時段）/ Office: Occupied (weekly pattern)"
+    assert slot.reason == "辦公：上班（平日時段）\nOffice: Occupied (weekly pattern)"
 
 
 def test_what_a_mode_does_not_name_is_released() -> None:

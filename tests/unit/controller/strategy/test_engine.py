@@ -139,7 +139,7 @@ def test_it_writes_through_the_arbiter_with_owner_reason_and_lease() -> None:
     assert house.written == [(SP, 27.0)]
     slot = house.arbiter.slots(SP)[8]
     assert slot is not None
-    assert (slot.owner, slot.reason, slot.lease_s) == ("strategy:toy", "太高 / too high", 60.0)
+    assert (slot.owner, slot.reason, slot.lease_s) == ("strategy:toy", "太高\ntoo high", 60.0)
     assert house.engine.status("toy").held == (SP,)
 
 

@@ -102,6 +102,7 @@ export const fire: Words<typeof zh> = {
   'fire.effect.when': 'Slowest / limit',
   'fire.effect.when.value': '{seen} s / {within} s',
   'fire.effect.within': '— / {within} s',
+  'fire.effect.wrong': '{what}: {state}',
   'fire.effect.state.waiting': 'waiting',
   'fire.effect.state.done': 'done',
   'fire.effect.state.late': 'late',

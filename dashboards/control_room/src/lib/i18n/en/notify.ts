@@ -130,6 +130,7 @@ export const notify: Words<typeof zh> = {
   'phone.last-received': 'Last push that arrived',
   'phone.last-sent': 'Last sent',
   'phone.never': 'Never',
+  'phone.when': '{time} ({age})',
   'phone.gone': 'The push service ended this subscription; set this phone up again',
   'phone.not-received': 'Sent, but the phone has not said that it came',
   'phone.test': 'Send a test push',

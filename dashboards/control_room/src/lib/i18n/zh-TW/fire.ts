@@ -99,6 +99,7 @@ export const fire = {
   'fire.effect.when': '最慢 / 時限',
   'fire.effect.when.value': '{seen} 秒 / {within} 秒',
   'fire.effect.within': '— / {within} 秒',
+  'fire.effect.wrong': '{what}：{state}',
   'fire.effect.state.waiting': '等待中',
   'fire.effect.state.done': '已動作',
   'fire.effect.state.late': '逾時動作',

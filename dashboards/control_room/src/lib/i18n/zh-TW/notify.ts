@@ -127,6 +127,7 @@ export const notify = {
   'phone.last-received': '最後收到推播',
   'phone.last-sent': '最後送出',
   'phone.never': '從未',
+  'phone.when': '{time}（{age}）',
   'phone.gone': '推播服務已終止此訂閱，請重新設定這支手機',
   'phone.not-received': '已送出但手機未回報收到',
   'phone.test': '傳送測試推播',
