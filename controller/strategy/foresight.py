@@ -39,6 +39,8 @@ BINS = 36
 """Three hours ahead: what is begun has been taken back whole after one and a half."""
 _HOUR_S = 3600.0
 _OVER_COST, _HIGHEST_COST, _BEGUN_COST, _AT_ONCE_COST = 1.0, 5.0, 0.5, 0.02
+_QUIET = 0.97
+"""Of the limit: what is below it for the whole time needs no plan."""
 _LATER = 1e-3
 """Of two equal ways the later one: it can still be changed."""
 _GAP, _SLACK_KW, _NODES, _SECONDS = 1e-2, 0.02, 500, 10.0
@@ -90,6 +92,12 @@ class Problem:
     """What can be shed at any moment and for any time: chargers."""
     limit_kw: float
     kinds: tuple[Kind, ...]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing comes near the limit within the plan, so that none is needed."""
+        most = max(one - given for one, given in zip(self.course_kw, self.known_kw, strict=True))
+        return max(most, self.used_kws / max(self.elapsed_s, 1.0)) <= _QUIET * self.limit_kw
 
 
 @dataclass(frozen=True, slots=True)

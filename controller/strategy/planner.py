@@ -114,9 +114,11 @@ class Planner:
         if now - memory.asked < _PLAN_S:
             return memory, None
         found = kinds(self.teams, memory.begun, look._replace(holds=memory.holds, spells=memory.spells))
+        problem = self._problem(view, memory, verdicts, seen, found)
+        if problem.quiet:
+            return replace(memory, asked=now, plan=None, planned=now), None
         planned = now if math.isinf(memory.planned) else memory.planned
-        job = Job(foresight.plan, self._problem(view, memory, verdicts, seen, found), _LIMIT_S)
-        return replace(memory, asked=now, planned=planned), job
+        return replace(memory, asked=now, planned=planned), Job(foresight.plan, problem, _LIMIT_S)
 
     def stale(self, memory: DemandMemory, now: float) -> bool:
         """Tell whether a plan should have come and has not."""

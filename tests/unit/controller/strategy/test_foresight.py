@@ -117,3 +117,10 @@ def test_without_a_plan_as_many_begin_as_the_window_lacks() -> None:
     assert at_once(60.0, 900.0, kind(free=2)) == 2
     assert at_once(-5.0, 900.0, kind()) == 0
     assert at_once(60.0, 900.0, kind(whole=True)) == 0, "what turns a whole plant down is left to a plan"
+
+
+def test_what_is_far_from_the_limit_for_three_hours_needs_no_plan() -> None:
+    assert problem([900.0, 960.0]).quiet
+    assert not problem([900.0, 980.0]).quiet
+    assert not problem([900.0], known_kw=(0.0,) * 9 + (-80.0,) * (BINS - 9)).quiet, "what comes back counts"
+    assert not problem([900.0], elapsed_s=300.0, used_kws=300.0 * 1100.0).quiet, "what the window used counts"

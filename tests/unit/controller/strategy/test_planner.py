@@ -170,10 +170,16 @@ def test_that_no_plan_can_help_any_more_is_the_alarm_s_business() -> None:
     assert not calm.said[-1].trouble["excess"], "the plan keeps this window"
 
 
-def test_a_plan_is_asked_for_every_minute_and_only_where_something_is_planned() -> None:
+def test_a_plan_is_asked_for_every_minute_where_something_is_planned_and_may_be_needed() -> None:
     toy = house()
+    toy.kw = 980.0
     toy.run(600.0)
     assert len(toy.jobs) == 10
+    calm = house()
+    calm.kw = 900.0
+    calm.run(600.0)
+    assert calm.jobs == [], "nothing comes near the limit"
+    assert not calm.strategy._planner.stale(calm.memory, calm.now)
     plain = Planned(demand())
     plain.run(120.0)
     assert plain.jobs == []
