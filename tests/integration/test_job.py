@@ -12,6 +12,7 @@ import pytest
 
 from controller.errors import UnavailableError
 from controller.job import InlineJobs, JobError, JobProcess
+from controller.strategy.foresight import BINS, Kind, Plan, Problem, plan
 
 
 def double(number: int) -> int:
@@ -127,3 +128,17 @@ async def test_in_place() -> None:
     assert await InlineJobs().run(double, 3, limit_s=1) == 6
     with pytest.raises(JobError, match="ValueError"):
         await InlineJobs().run(fail, 3, limit_s=1)
+
+
+async def test_a_plan_of_demand_limiting_comes_out_of_the_job_process_as_it_does_here() -> None:
+    kind = Kind("rooms", (6.0, 12.0, 6.0, -4.0, -8.0, -8.0, -4.0), free=40, usable=40, today=120)
+    course = (1060.0, 1060.0, 1060.0, *(850.0,) * (BINS - 3))
+    problem = Problem(0.0, 0.0, course, (0.0,) * BINS, 0.0, 1000.0, (kind,))
+    jobs = JobProcess()
+    try:
+        found = await jobs.run(plan, problem, limit_s=60)
+    finally:
+        await jobs.close()
+    assert isinstance(found, Plan)
+    assert found == plan(problem)
+    assert dict(found.begin)["rooms"] > 0
