@@ -114,7 +114,7 @@ DEFINITIONS = (
             "1. Check the server and the network 2. Check token, org and bucket ([history.influx] of server.toml)",
         ),
     ),
-    # A channel counts as broken when all its attempts failed, so the alarm needs no delay of its own.
+    # A channel counts as broken when all its attempts failed, and a contact as lost when every way did: no delay.
     _definition(
         "notify",
         0.0,
@@ -125,9 +125,10 @@ DEFINITIONS = (
             "People on duty may not be told of alarms; the screens of the control room are not affected",
         ),
         Name(
-            "1. 查看通知紀錄的原因 2. 檢查郵件伺服器、對外閘道與權杖 3. 按「測試此管道」，成功後此告警消失",
-            "1. Read the reason in the notification log 2. Check mail server, gateway and tokens "
-            "3. Test this channel; the alarm goes when that succeeds",
+            "1. 查看通知紀錄的原因 2. 檢查郵件伺服器、對外閘道與權杖，以及聯絡對象是否已設定手機 "
+            "3. 按「測試此管道」，成功後此告警消失",
+            "1. Read the reason in the notification log 2. Check mail server, gateway and tokens, and that the contact "
+            "has a phone 3. Test this channel; the alarm goes when that succeeds",
         ),
     ),
     _definition(

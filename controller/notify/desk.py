@@ -32,6 +32,7 @@ __all__ = ["NotifyDesk"]
 
 
 TEST_S = 10.0
+_MOST_NAMED = 5
 
 
 class _Accounts:
@@ -136,8 +137,12 @@ class NotifyDesk:
         return True
 
     def trouble(self) -> str:
-        """Return which channels do not take messages; empty when all do."""
-        return "; ".join(self.dispatcher.trouble[name] for name in sorted(self.dispatcher.trouble))
+        """Return which channels do not take messages and which contacts nothing reaches; empty when all is well."""
+        said = [self.dispatcher.trouble[name] for name in sorted(self.dispatcher.trouble)]
+        lost = self.dispatcher.unreached()
+        said += [f"contact {name} is reached by no way: {lost[name]}" for name in sorted(lost)[:_MOST_NAMED]]
+        said += [f"and {len(lost) - _MOST_NAMED} contacts more"] if len(lost) > _MOST_NAMED else []
+        return "; ".join(said)
 
     def gauges(self) -> Mapping[str, float]:
         """Return numbers for /metrics."""

@@ -14,7 +14,7 @@ from controller.errors import ConflictError, NotFoundError, UnavailableError
 from controller.notify.notice import OVER_TEXT, VOID_TEXT, Notice, Outcome, after, sending, withdrawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from controller.notify.courier import Courier
     from controller.notify.outbox import Outbox
@@ -51,8 +51,8 @@ class Dispatcher:
         """Told of a message that no way took; the notifier sets it."""
         self.void: Callable[[str], bool] = lambda _occurrence: False
         """Whether a message was taken back; the notifier sets it."""
-        self._unreached: set[str] = set()
-        """Contacts whose last message no way took."""
+        self._vain: dict[str, dict[str, str]] = {}
+        """By contact: the ways whose last message did not get through since one did by any way, and why."""
         self._under_way: dict[str, str] = {}
         """Channel by id of the notices that are being sent."""
         self._drills: set[str] = set()
@@ -63,6 +63,14 @@ class Dispatcher:
         """Channels whose last message failed for good, and why."""
         self.sent = 0
         self.failed = 0
+
+    def remember(self, last: Iterable[Notice]) -> None:
+        """Take over from the last run who was reached and who was not: what it sent last, oldest first."""
+        for notice in last:
+            if notice.state == "sent":
+                self._reached(notice.contact)
+            else:
+                self._in_vain(notice)
 
     def wake(self) -> None:
         """Have the outbox looked at now."""
@@ -96,7 +104,11 @@ class Dispatcher:
         ways = [] if contact is None else list(contact.ways)
         if notice.only:
             ways = [way for way in ways if way.channel == notice.only]
-        return [way for way in ways if way.channel in plan.channels and not plan.channels[way.channel].missing]
+        return self._usable(ways)
+
+    def _usable(self, ways: Iterable[Way]) -> list[Way]:
+        channels = self._plan().channels
+        return [way for way in ways if way.channel in channels and not channels[way.channel].missing]
 
     async def test(self, channel: str, contact: str, title: Name, body: Name) -> Outcome:
         """Send one message by one channel now and return what came of it; it is in the outbox like any other.
@@ -120,6 +132,10 @@ class Dispatcher:
             await self._outbox.commit()
             outcome = await self._courier.deliver(begun, plan.contacts[contact], way)
             self._said(channel, outcome)
+            if outcome.state == "sent":
+                self._reached(contact)
+            elif outcome.state != "unknown":
+                self._in_vain(replace(begun, text=outcome.text))
             end: Any = outcome.state if outcome.state in ("sent", "unknown") else "failed"
             line = {"time_ns": self._clock.now_ns(), "state": end, "channel": channel, "text": outcome.text}
             done = replace(begun, state=end, text=outcome.text, changed_ns=line["time_ns"])
@@ -223,19 +239,53 @@ class Dispatcher:
         gave_up = done.state in ("failed", "unknown") or done.way != begun.way or done.attempt < begun.attempt
         if outcome.state == "sent" or gave_up:
             self._said(begun.channel, outcome)
-        if done.state == "failed":
+        if outcome.state == "sent":
+            self._reached(done.contact)
+        elif done.state == "failed":
             self._fail(done)
-        elif outcome.state == "sent" and done.contact in self._unreached:
-            self._unreached.discard(done.contact)
-            _log.info("contact %s is reached again", done.contact)
+        elif outcome.state == "failed" and (done.way, done.attempt) == (0, 0):
+            # Life safety begins again from its first way, for ever: nobody was reached all the same.
+            self._in_vain(done)
 
     def _fail(self, notice: Notice) -> None:
-        """Count a message that no way took; a contact that cannot be reached is logged once, until it is again."""
+        """Count a message that no way took."""
         self.failed += 1
-        if notice.contact not in self._unreached:
-            self._unreached.add(notice.contact)
-            _log.warning("contact %s cannot be reached by any way: %s", notice.contact, notice.text)
+        self._in_vain(notice)
         self.gave_up(notice)
+
+    def _in_vain(self, notice: Notice) -> None:
+        """Remember by which ways a contact was not reached; logged once, until it is again."""
+        contact = self._plan().contacts.get(notice.contact)
+        if contact is None:
+            return
+        before = contact.id in self.unreached()
+        ways = [notice.only] if notice.only else [way.channel for way in contact.ways]
+        self._vain.setdefault(notice.contact, {}).update(dict.fromkeys(ways, notice.text))
+        if not before and notice.contact in self.unreached():
+            _log.warning("contact %s cannot be reached by any way: %s", notice.contact, notice.text)
+
+    def _reached(self, contact: str) -> None:
+        before = contact in self.unreached()
+        self._vain.pop(contact, None)
+        if before:
+            _log.info("contact %s is reached again", contact)
+
+    def unreached(self) -> dict[str, str]:
+        """Return the contacts whose last message no way took, and why; those that are in notify.toml no more are none.
+
+        A way that is not set up takes nothing. Messages of life safety go by each way alone: such a contact is here
+        when the last one of every way was in vain.
+        """
+        found = {}
+        plan = self._plan()
+        for name, vain in self._vain.items():
+            contact = plan.contacts.get(name)
+            if contact is None:
+                continue
+            usable = {way.channel for way in self._usable(contact.ways)}
+            if usable <= vain.keys():
+                found[name] = next(reversed(vain.values()))
+        return found
 
     def _said(self, channel: str, outcome: Outcome) -> None:
         """Remember channels that do not work; one that takes a message again is well."""

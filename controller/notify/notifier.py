@@ -48,6 +48,8 @@ _HOLD_NS = 3_600_000_000_000
 """Longer than any group is open; what is held is found again after a restart by its text."""
 _OVER = frozenset({State.NORMAL, State.RETURNED})
 _DAY_S = 86_400.0
+_REMEMBERED_NS = 30 * 86_400_000_000_000
+"""How far back a start looks for whom messages reached."""
 
 
 class Notifier:
@@ -91,6 +93,7 @@ class Notifier:
             UnavailableError: the state database cannot be read.
         """
         states = self._alarms().states()
+        self._dispatcher.remember(await self._outbox.last(self._clock.now_ns() - _REMEMBERED_NS))
         for notice in await self._outbox.read(state.occurrence for state in states):
             self._outbox.put(crashed(notice, self._clock.now_ns(), ways=len(self._dispatcher.ways(notice))))
         self.tell([self._alarms().get(state.definition) for state in states])

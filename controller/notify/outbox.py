@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from controller.journal.schema import acknowledge_link, notification
@@ -82,6 +82,21 @@ class Outbox:
             for row in await self._journal.fetch(part):
                 self._known.setdefault(row.occurrence, {})[row.message] = row.state
         return cut
+
+    async def last(self, since_ns: int) -> list[Notice]:
+        """Return of each contact the last message that got through and, by `only`, the last that did not; oldest first.
+
+        Raises:
+            UnavailableError: the state database cannot be read.
+        """
+        columns = notification.c
+        latest = (
+            select(func.max(columns.id))
+            .where(columns.created_ns >= since_ns, columns.state.in_(("sent", "failed")))
+            .group_by(columns.contact, columns.state, columns.only)
+        )
+        query = select(notification).where(columns.id.in_(latest)).order_by(columns.changed_ns, columns.id)
+        return [read_notice(row) for row in await self._journal.fetch(query)]
 
     def known(self, occurrence: str) -> dict[str, str]:
         """Return the state of every notice of an occurrence, by id."""

@@ -198,6 +198,16 @@ async def test_a_channel_is_tested_and_its_trouble_is_an_alarm_until_a_test_succ
     assert reply.json() == {"state": "sent", "text": ""}
     assert "測試通知" in web.posts[0].json["title"]
     assert desk.trouble() == ""
+    # No phone and a relay that is not there: each is tested alone, and with the last way the contact is lost.
+    house.notify = build_notify("http://127.0.0.1:1/hook")
+    for channel in ("phone", "hook"):
+        assert "contact room" not in desk.trouble()
+        await engineer("POST", f"/notification-channels/{channel}/test", json={"contact": "room"})
+    assert "contact room is reached by no way" in desk.trouble()
+    with WebReceiver() as web:
+        house.notify = build_notify(f"{web.url}/hook")
+        await engineer("POST", "/notification-channels/hook/test", json={"contact": "room"})
+    assert desk.trouble() == ""
     for contact, channel, status in (("nobody", "hook", 404), ("engineer", "phone", 404), ("room", "nowhere", 404)):
         reply = await engineer("POST", f"/notification-channels/{channel}/test", json={"contact": contact})
         assert reply.status_code == status

@@ -245,12 +245,56 @@ async def test_the_second_channel_is_tried_within_a_minute_and_the_trouble_is_to
     assert bench.dispatcher.trouble == {}
 
 
-async def test_a_final_failure_is_counted_and_a_contact_that_is_not_set_up_is_no_trouble(bench: Bench) -> None:
+async def test_a_final_failure_is_counted_and_names_the_contact_for_which_no_way_is_set_up(bench: Bench) -> None:
+    whole = bench.plan
     bench.plan = replace(
         bench.plan, channels={"phone": ChannelSpec("phone", "push", NAME, missing=Name("未設定", "not set"))}
     )
     await bench.put((1, 20.0))
     assert (bench.courier.sent, bench.dispatcher.failed, bench.dispatcher.trouble) == ([], 1, {})
+    assert bench.dispatcher.unreached() == {"duty": "no way to this contact is set up"}
+    bench.plan = whole
+    assert set(bench.dispatcher.unreached()) == {"duty"}, "until a message gets through"
+    await bench.put((2, 20.0))
+    assert bench.dispatcher.unreached() == {}
+
+
+async def test_a_contact_that_every_way_refuses_is_unreached_until_one_gets_through(bench: Bench) -> None:
+    nobody = Outcome("refused", "nobody has set up a phone")
+    bench.courier.of_channel = {"phone": nobody}
+    await bench.put((1, 20.0))
+    assert bench.courier.sent == [("duty", "phone"), ("duty", "mail")]
+    assert bench.dispatcher.unreached() == {}, "the mail got through"
+    bench.courier.of_channel = {"phone": nobody, "mail": Outcome("refused", "no such box")}
+    await bench.put((2, 20.0))
+    assert bench.dispatcher.unreached()["duty"] == "no such box"
+    bench.begin()
+    await bench.notifier.start()
+    assert bench.dispatcher.unreached()["duty"] == "no such box", "a restart forgets nothing"
+    bench.courier.of_channel = {}
+    assert (await bench.dispatcher.test("mail", "duty", NAME, NAME)).state == "sent"
+    assert "duty" not in bench.dispatcher.unreached()
+    bench.begin()
+    await bench.notifier.start()
+    assert "duty" not in bench.dispatcher.unreached()
+    bench.courier.of_channel = {"mail": nobody}
+    await bench.dispatcher.test("mail", "duty", NAME, NAME)
+    assert "duty" not in bench.dispatcher.unreached(), "the phone was not tried since"
+
+
+async def test_of_life_safety_one_way_that_gets_through_is_enough_and_a_round_in_vain_is_told(bench: Bench) -> None:
+    bench.courier.of_channel = {"phone": Outcome("refused", "nobody has set up a phone")}
+    await bench.put((900, 1.0))
+    assert bench.dispatcher.unreached() == {}
+    await bench.put((900, 0.0))
+    bench.courier.of_channel |= {"mail": Outcome("failed", "relay down")}
+    await bench.put((900, 1.0))
+    assert bench.dispatcher.unreached() == {}, "the mail is still tried"
+    await bench.pass_s(25)
+    assert bench.dispatcher.unreached() == {"duty": "relay down"}
+    bench.courier.of_channel = {}
+    await bench.pass_s(62)
+    assert bench.dispatcher.unreached() == {}
 
 
 async def test_when_nobody_can_be_reached_the_next_step_comes_at_once(bench: Bench) -> None:
