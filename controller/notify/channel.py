@@ -16,13 +16,16 @@ from controller.notify.notice import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["THREADS", "Channel", "Parcel", "Threads"]
+__all__ = ["REDIRECTED", "THREADS", "Channel", "Parcel", "Threads"]
 
 _log = logging.getLogger(__name__)
 
 THREADS = 2
 LIMIT_S = 20.0
 """An attempt that takes longer is of unknown fate; the libraries give up after 10 s of silence by themselves."""
+
+REDIRECTED = "the receiver answered with another address (a redirect), which is not followed"
+"""Where a message may go was checked when the file was read; an answer must not lead it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

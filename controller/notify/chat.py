@@ -17,7 +17,7 @@ import apprise
 from apprise import conversion
 
 from controller.errors import InvalidError
-from controller.notify.channel import Parcel, Threads
+from controller.notify.channel import REDIRECTED, Parcel, Threads
 from controller.notify.notice import Outcome
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _TIMEOUT_S = 10.0
 _LOGGER = "apprise"
 _NO_ANSWER = ("Read timed out", "ReadTimeout", "Connection unexpectedly closed: timed out")
 """What `requests` and `smtplib` say when they had handed over and no answer came."""
+_REDIRECT = re.compile(r"\berror=3\d\d\b")
+"""What a service says of an answer of 3xx."""
 _MOST = 200
 
 
@@ -153,6 +155,8 @@ class ChatChannel:
             made = apprise.Apprise.instantiate(address(self._spec, parcel), suppress_exceptions=True)
             if made is None:
                 return Outcome("refused", "the address of this contact cannot be used on this channel")
+            # Set last: the address may say otherwise (`redirect=yes`).
+            made.redirects = False
             # The service itself and not `Apprise.notify`, which would use threads of its own, one pool for all.
             sent = made.notify(
                 body=_formatted(made, parcel.body),
@@ -166,6 +170,8 @@ class ChatChannel:
             return Outcome("sent")
         if listener.timed_out:
             return Outcome("unknown", "the receiver took the message and did not answer")
+        if any(_REDIRECT.search(said) for said in listener.said):
+            return Outcome("failed", REDIRECTED)
         return Outcome("failed", redact("; ".join(listener.said)) or "the channel did not take the message")
 
 

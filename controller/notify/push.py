@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid02
 
 from controller.errors import InvalidError
-from controller.notify.channel import Parcel, Threads
+from controller.notify.channel import REDIRECTED, Parcel, Threads
 from controller.notify.message import PUSH_LIMIT
 from controller.notify.notice import Outcome
 
@@ -98,6 +98,8 @@ class PushChannel:
         with requests.Session() as session:
             # What goes out is said by notify.toml and by nothing else.
             session.trust_env = False
+            # `pywebpush` follows what an answer points at; with none allowed `requests` raises before it calls.
+            session.max_redirects = 0
             if self._gateway:
                 session.proxies = {"http": self._gateway, "https": self._gateway}
             try:
@@ -115,6 +117,8 @@ class PushChannel:
                 return _refused(error.status_code)
             except requests.ReadTimeout:
                 return Outcome("unknown", "the push service took the message and did not answer")
+            except requests.TooManyRedirects:
+                return Outcome("failed", REDIRECTED)
             except requests.RequestException as error:
                 return Outcome("failed", f"the push service cannot be reached: {type(error).__name__}")
             except (ValueError, TypeError) as error:

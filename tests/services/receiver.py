@@ -131,6 +131,10 @@ class WebReceiver:
     posts: list[Post] = field(default_factory=list)
     status: int = 200
     statuses: dict[str, int] = field(default_factory=dict)
+    gets: list[str] = field(default_factory=list)
+    """Paths of GET requests: nothing here makes one, but what follows a redirect does."""
+    onward: str = ""
+    """Where its answers of 3xx point."""
     arrived: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
 
@@ -145,6 +149,14 @@ class WebReceiver:
                 receiver.arrived.set()
                 receiver.go_on.wait(30)
                 self.send_response(receiver.statuses.get(self.path, receiver.status))
+                if receiver.onward:
+                    self.send_header("Location", receiver.onward)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                receiver.gets.append(self.path)
+                self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -6,10 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from controller.delivery import ReportDelivery
-from controller.notify.channel import Parcel
+from controller.notify.channel import REDIRECTED, Parcel
 from controller.notify.chat import ChatChannel
 from controller.notify.plan import ChannelSpec, NotifyPlan, Target
+from controller.notify.push import PushChannel, VapidKey
 from controller.point.model import Name
 from controller.report.shelf import Kept, KeptFile, Report
 from tests.services.receiver import MailRelay, WebReceiver
@@ -57,6 +60,31 @@ async def test_mail_carries_the_files_and_a_webhook_takes_the_words(tmp_path: Pa
         assert (await hook.send(parcel)).state == "sent"
     assert relay.mails[0].files == {"zh.pdf": b"%PDF-1.7 a report"}
     assert web.posts[0].json["title"] == "能源月報"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("query", ["", "?redirect=yes"])
+async def test_no_channel_follows_a_redirect_to_a_host_that_is_not_listed(
+    tmp_path: Path, status: int, query: str
+) -> None:
+    phone = {"p256dh": VapidKey(tmp_path / "phone.pem").public, "auth": "AAAAAAAAAAAAAAAAAAAAAA"}
+    with WebReceiver() as elsewhere, WebReceiver(status=status, onward=f"{elsewhere.url}/secret") as web:
+        hosted = web.url.replace("http", "json")
+        for channel, parcel in (
+            (ChatChannel(ChannelSpec("w", "webhook", NAME, url=f"{web.url}/hook{query}")), Parcel("i", "t", "b", True)),
+            (ChatChannel(ChannelSpec("a", "app", NAME, url=f"{hosted}/hook{query}")), Parcel("i", "t", "b", True)),
+            (
+                PushChannel(VapidKey(tmp_path / "vapid.pem"), "mailto:x@hall.invalid"),
+                Parcel(
+                    "i", "t", "b", True, payload={"tag": "t"}, keys={"endpoint": f"{web.url}/p{query}", "keys": phone}
+                ),
+            ),
+        ):
+            outcome = await channel.send(parcel)
+            assert (outcome.state, outcome.text) == ("failed", REDIRECTED)
+            channel.close()
+    assert len(web.posts) == 3
+    assert (elsewhere.posts, elsewhere.gets) == ([], [])
 
 
 async def test_what_a_relay_says_of_a_failure_holds_no_address() -> None:
