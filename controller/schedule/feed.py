@@ -1,7 +1,8 @@
 """iCalendar: bookings as every calendar program writes them (RFC 5545), with their repetitions, and back again.
 
 Repetitions are worked out by `recurring-ical-events`, in the zone of the event, for the span that is asked for. Rules
-that repeat within a day are refused: they would be millions of bookings.
+that repeat within a day are refused: they would be millions of bookings. So is whatever cannot be read: an event that
+is passed over would be a venue that looks free.
 """
 
 from __future__ import annotations
@@ -27,8 +28,18 @@ MAX_EVENTS = 2_000
 """Events of one file."""
 _MAX_OCCURRENCES = 5_000
 _DAILY = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_RANGES: Mapping[str, int] = {"BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366}
+"""The greatest number of each part of a rule (RFC 5545, 3.3.10); but for months also negative, and never 0."""
+_ONCE = ("UID", "SUMMARY", "LOCATION", "STATUS", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "SEQUENCE")
+"""What an event has once (RFC 5545, 3.6.1)."""
+_NEEDED = {*_ONCE, "RRULE", "RDATE", "EXDATE", None}
+"""Without these a booking cannot be told; None is a line that is no property at all."""
+_FAULTS = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
+"""What the libraries raise at an event that they cannot work with."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = timedelta(days=366)
+_AROUND = timedelta(days=7)
+"""So far around each begin repetitions are worked out when the file is read; what cannot be raises there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Feed:
     digest: str
     """Of its text; two feeds of one digest are the same."""
     venues: Mapping[str, str] = field(repr=False)
-    """UID of an event to the id of its venue."""
+    """What a LOCATION says to the id of its venue."""
     zone: tzinfo = field(repr=False)
     calendar: icalendar.Calendar = field(repr=False, compare=False)
 
@@ -49,12 +60,14 @@ class Feed:
         found = []
         query = recurring_ical_events.of(self.calendar, skip_bad_series=True)
         for event in query.between(_moment(start_ns), _moment(end_ns))[:_MAX_OCCURRENCES]:
+            if _called_off(event):
+                continue
             first, last = _span(event, self.zone)
             uid = _text(event, "UID")
             found.append(
                 Booking(
                     id=f"{_slug(uid)}-{first.astimezone(self.zone):%Y%m%d%H%M}",
-                    venue=self.venues[uid],
+                    venue=self.venues[_text(event, "LOCATION")],
                     title=_title(event),
                     start_ns=_ns(first),
                     end_ns=_ns(last),
@@ -67,49 +80,33 @@ class Feed:
 def read_feed(text: str, name: str, venues: Mapping[str, Name], zone: tzinfo) -> Feed:
     """Check an iCalendar file: each event has a UID, a title, a venue as its LOCATION (id or name), and a time.
 
-    A time without a zone is refused, a whole day is one of `zone`.
+    A time without a zone is refused, a whole day is one of `zone`. What has STATUS:CANCELLED books nothing, be it an
+    event, a series or one day of it (RECURRENCE-ID); another LOCATION of one day moves that day alone.
 
     Raises:
         InvalidError: it is no iCalendar, or an event is not usable; the message names it by its UID or title.
     """
     try:
         calendar = icalendar.Calendar.from_ical(text)
-    except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+    except _FAULTS as error:
         raise InvalidError(f"no iCalendar: {str(error)[:120]}") from error
     if not isinstance(calendar, icalendar.Calendar):
         raise InvalidError("no iCalendar: BEGIN:VCALENDAR is wanted")
+    if _text(calendar, "METHOD").upper() == "CANCEL":
+        raise InvalidError("METHOD:CANCEL calls bookings off; wanted the calendar as it is, without those")
     events = calendar.walk("VEVENT")
     if len(events) > MAX_EVENTS:
         raise InvalidError(f"{len(events)} events; at most {MAX_EVENTS} are taken")
     known = {name: venue for venue, named in venues.items() for name in (venue, named.zh, named.en)}
-    places: dict[str, str] = {}
+    series: dict[str, list[Any]] = {}
     for number, event in enumerate(events, 1):
         uid = _text(event, "UID")
         where = f"event {uid[:60] or number}"
-        if not uid:
-            raise InvalidError(f"{where}: no UID; each event has one that never changes")
-        if not _text(event, "SUMMARY"):
-            raise InvalidError(f"{where}: no SUMMARY; the title of the booking is wanted")
-        location = _text(event, "LOCATION")
-        if location not in known:
-            raise InvalidError(f"{where}: LOCATION {location[:60]!r}; wanted one of {', '.join(venues)} or its name")
-        places[uid] = known[location]
-        _check_rule(event, where)
-        try:
-            first, last = _span(event, zone)
-        except InvalidError as error:
-            raise InvalidError(f"{where}: {error}") from error
-        if not timedelta(0) < last - first <= _LONGEST:
-            raise InvalidError(
-                f"{where}: begins {first:%Y-%m-%d %H:%M} and ends {last:%Y-%m-%d %H:%M}; wanted an end after it"
-            )
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    feed = Feed(name, digest, places, zone, calendar)
-    try:
-        feed.bookings(0, _ns(_EPOCH + timedelta(days=1)))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise InvalidError(f"a repetition cannot be worked out: {str(error)[:120]}") from error
-    return feed
+        _check_event(event, where, known, ", ".join(venues), zone)
+        series.setdefault(uid, []).append(event)
+    for uid, parts in series.items():
+        _check_series(calendar, parts, f"event {uid[:60]}")
+    return Feed(name, hashlib.sha256(text.encode()).hexdigest()[:16], known, zone, calendar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +145,73 @@ def write_feed(notes: Iterable[Note], title: str, now_ns: int) -> bytes:
     return written
 
 
+def _check_event(event: Any, where: str, known: Mapping[str, str], venues: str, zone: tzinfo) -> None:
+    for key, said in event.errors:
+        if key in _NEEDED:
+            raise InvalidError(f"{where}: {key or 'a line'} cannot be read: {str(said)[:120]}")
+    twice = next((key for key in _ONCE if isinstance(event.get(key), list)), None)
+    if twice is not None:
+        raise InvalidError(f"{where}: {twice} is there more than once")
+    if not _text(event, "UID"):
+        raise InvalidError(f"{where}: no UID; each event has one that never changes")
+    if not _called_off(event):
+        if not _text(event, "SUMMARY"):
+            raise InvalidError(f"{where}: no SUMMARY; the title of the booking is wanted")
+        location = _text(event, "LOCATION")
+        if location not in known:
+            raise InvalidError(f"{where}: LOCATION {location[:60]!r}; wanted one of {venues} or its name")
+    _check_rule(event, where)
+    try:
+        first, last = _span(event, zone)
+    except InvalidError as error:
+        raise InvalidError(f"{where}: {error}") from error
+    except _FAULTS as error:
+        raise InvalidError(f"{where}: its time cannot be worked out: {str(error)[:120]}") from error
+    if not timedelta(0) < last - first <= _LONGEST:
+        raise InvalidError(
+            f"{where}: begins {first:%Y-%m-%d %H:%M} and ends {last:%Y-%m-%d %H:%M}; wanted an end after it"
+        )
+
+
+def _check_series(calendar: icalendar.Calendar, parts: list[Any], where: str) -> None:
+    """Refuse a UID that two events have, and repetitions that cannot be worked out, looking around each begin."""
+    mains = [event for event in parts if "RECURRENCE-ID" not in event]
+    if len(mains) > 1:
+        named = " and ".join(f"{_text(event, 'SUMMARY')[:60]!r} of {event['DTSTART'].dt}" for event in mains[:2])
+        raise InvalidError(f"{where}: {named} have the same UID; wanted one of its own for each")
+    alone = icalendar.Calendar(calendar)
+    alone.subcomponents = list(parts)
+    try:
+        query = recurring_ical_events.of(alone, skip_bad_series=False)
+        for event in parts:
+            begin = event["DTSTART"].dt
+            query.between(begin - _AROUND, begin + _AROUND)
+    except _FAULTS as error:
+        raise InvalidError(f"{where}: its repetition cannot be worked out: {str(error)[:120]}") from error
+
+
 def _check_rule(event: Any, where: str) -> None:
     rules = event.get("RRULE", [])
     for rule in rules if isinstance(rules, list) else [rules]:
+        if "FREQ" not in rule:
+            raise InvalidError(f"{where}: RRULE without FREQ; wanted one of {', '.join(_DAILY)}")
         for frequency in rule.get("FREQ", []):
             if str(frequency).upper() not in _DAILY:
                 raise InvalidError(f"{where}: FREQ={frequency}; wanted one of {', '.join(_DAILY)}")
         if any(key in rule for key in ("BYHOUR", "BYMINUTE", "BYSECOND")):
             raise InvalidError(f"{where}: repeats within a day; wanted one booking a day at most")
+        if "COUNT" in rule and "UNTIL" in rule:
+            raise InvalidError(f"{where}: COUNT and UNTIL in one RRULE; wanted one of the two")
+        for key in ("INTERVAL", "COUNT"):
+            if any(int(number) < 1 for number in rule.get(key, [])):
+                raise InvalidError(f"{where}: {key}={rule[key][0]}; wanted 1 or more")
+        for key, most in _RANGES.items():
+            least = 1 if key == "BYMONTH" else -most
+            for number in rule.get(key, []):
+                if not least <= int(number) <= most or not int(number):
+                    raise InvalidError(
+                        f"{where}: {key}={number}; wanted {least} to {most}{'' if least > 0 else ', not 0'}"
+                    )
 
 
 def _span(event: Any, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -181,6 +237,10 @@ def _aware(moment: date | datetime, zone: tzinfo) -> datetime:
     if moment.tzinfo is None:
         raise InvalidError(f"{moment:%Y-%m-%d %H:%M} has no zone; wanted TZID=Asia/Taipei or a time that ends in Z")
     return moment
+
+
+def _called_off(event: Any) -> bool:
+    return _text(event, "STATUS").upper() == "CANCELLED"
 
 
 def _title(event: Any) -> Name:

@@ -44,6 +44,7 @@ kind = "high"
 limit = 50
 priority = 2
 """
+BROKEN_ICS = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:x\nDTSTART:banana\nEND:VEVENT\nEND:VCALENDAR\n"
 POWER = 0x0034
 SETPOINT = 102
 POINT = "main.plant.header.differential_pressure_setpoint"
@@ -160,8 +161,9 @@ def test_only_changed_links_restart_and_everything_else_stays(small: Small) -> N
         ("alarms.toml", ALARMS.replace("50", "nan"), "alarms.toml:5: alarm.limit: got nan"),
         ("rules.toml", '[[rule]]\nid = "r"\n', "rules.toml:1: rule.point: got nothing"),
         ("devices/c.csv", "id;profil\n", "devices/c.csv:1: profil: got an unknown column"),
+        ("calendar/hire.ics", BROKEN_ICS, "calendar/hire.ics: event 1: DTSTART cannot be read"),
     ],
-    ids=["no TOML", "no equipment", "too long", "no number", "no point", "unknown column"],
+    ids=["no TOML", "no equipment", "too long", "no number", "no point", "unknown column", "no time"],
 )
 def test_a_bad_file_leaves_the_old_configuration_running(small: Small, name: str, text: str, message: str) -> None:
     before = (small.first.connections, small.second.connections, small.header.connections)

@@ -161,6 +161,22 @@ def test_check_of_the_city_hall_is_good_and_names_what_is_missing(
     assert "cityhall.plant.ch1.enable" in data["holding"]
 
 
+def test_check_of_a_calendar_file_with_a_broken_time_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], site: Path
+) -> None:
+    (site / "calendar").mkdir(exist_ok=True)
+    text = (
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:market\nDTSTART:20260103T090000Z\nRDATE:banana\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    (site / "calendar" / "hire.ics").write_text(text, "utf-8")
+
+    assert shifu(monkeypatch, "check", str(site)) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "calendar/hire.ics: event market: RDATE cannot be read: Expected time, got: banana",
+        f"{site}: 1 problem",
+    ]
+
+
 def test_check_of_a_bad_site_is_code_2_with_places(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], site: Path
 ) -> None:

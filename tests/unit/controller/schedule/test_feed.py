@@ -33,6 +33,13 @@ def feed(*lines: str, uid: str = "market@x", location: str = "市民廣場") -> 
     return HEAD + "BEGIN:VEVENT\r\n" + "\r\n".join(body) + "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
 
+def events(*each: list[str]) -> str:
+    """Return one calendar with an event of the same UID for each list of lines."""
+    bodies = [feed(*lines).removeprefix(HEAD).removesuffix("END:VCALENDAR\r\n") for lines in each]
+    return HEAD + "".join(bodies) + "END:VCALENDAR\r\n"
+
+
+HOUR = ("DTSTART:20260103T090000Z", "DTEND:20260103T100000Z")
 WEEKLY = feed(
     "DTSTART;TZID=Asia/Taipei:20260103T090000",
     "DTEND;TZID=Asia/Taipei:20260103T170000",
@@ -103,6 +110,27 @@ def test_a_whole_day_is_a_day_of_the_site() -> None:
             "repeats within a day",
         ),
         (feed("DTEND:20260103T100000Z"), "no DTSTART"),
+        (feed("DTSTART:banana", HOUR[1]), "event market@x: DTSTART cannot be read: Expected time, got: banana"),
+        (feed(HOUR[0], "DTEND:banana"), "event market@x: DTEND cannot be read"),
+        (feed(HOUR[0], "DURATION:banana"), "event market@x: DURATION cannot be read"),
+        (feed(*HOUR, "RRULE:FREQ=WEEKLY;BYDAY=XX"), "event market@x: RRULE cannot be read"),
+        (feed(*HOUR, "RDATE:banana"), "event market@x: RDATE cannot be read"),
+        (feed(*HOUR, "RRULE:FREQ=WEEKLY", "EXDATE:banana"), "event market@x: EXDATE cannot be read"),
+        (feed(*HOUR, "RECURRENCE-ID:banana"), "event market@x: RECURRENCE-ID cannot be read"),
+        (feed(*HOUR, "SEQUENCE:banana"), "event market@x: SEQUENCE cannot be read"),
+        (feed(*HOUR, 'STATUS;X="a:CANCELLED'), "event market@x: a line cannot be read"),
+        (feed(*HOUR, "RRULE:COUNT=3"), "event market@x: RRULE without FREQ"),
+        (feed(*HOUR, "RRULE:FREQ=WEEKLY;INTERVAL=0"), "event market@x: INTERVAL=0; wanted 1 or more"),
+        (feed(*HOUR, "RRULE:FREQ=WEEKLY;COUNT=3;UNTIL=20260201T000000Z"), "COUNT and UNTIL in one RRULE"),
+        (feed(*HOUR, "RRULE:FREQ=YEARLY;BYMONTH=13"), "BYMONTH=13; wanted 1 to 12"),
+        (feed(*HOUR, "RRULE:FREQ=MONTHLY;BYMONTHDAY=0"), "BYMONTHDAY=0; wanted -31 to 31, not 0"),
+        (feed("DTSTART:00010101T000000Z", "DTEND:00010101T010000Z"), "event market@x: its repetition cannot be"),
+        (feed(*HOUR, "LOCATION:atrium"), "event market@x: LOCATION is there more than once"),
+        (feed(*HOUR).replace("VERSION", "METHOD:CANCEL\r\nVERSION"), "METHOD:CANCEL calls bookings off"),
+        (
+            events([*HOUR], ["DTSTART:20260104T090000Z", "DTEND:20260104T100000Z"]),
+            "event market@x: '小農市集' of 2026-01-03 09:00:00+00:00 and '小農市集' of 2026-01-04 09:00:00+00:00 have",
+        ),
         (feed("DTSTART:20260103T090000Z", "DTEND:20260103T100000Z", uid=""), "no UID"),
     ],
 )
@@ -110,6 +138,34 @@ def test_a_feed_that_cannot_be_used_says_why(text: str, said: str) -> None:
     with pytest.raises(InvalidError) as caught:
         read_feed(text, "hire.ics", VENUES, ZONE)
     assert said in str(caught.value)
+
+
+ON_10 = ["RECURRENCE-ID;TZID=Asia/Taipei:20260110T090000", "DTSTART;TZID=Asia/Taipei:20260110T090000"]
+ON_10 += ["DTEND;TZID=Asia/Taipei:20260110T170000"]
+SATURDAYS = ["DTSTART;TZID=Asia/Taipei:20260103T090000", "DTEND;TZID=Asia/Taipei:20260103T170000"]
+SATURDAYS += ["RRULE:FREQ=WEEKLY;COUNT=3"]
+
+
+def booked(text: str) -> list[tuple[str, str]]:
+    found = read_feed(text, "hire.ics", VENUES, ZONE).bookings(at("2026-01-01"), at("2026-02-01"))
+    return sorted((f"{datetime.fromtimestamp(one.start_ns / 1e9, ZONE):%m-%d}", one.venue) for one in found)
+
+
+def test_what_was_called_off_books_nothing() -> None:
+    assert booked(feed(*HOUR, "STATUS:CANCELLED")) == []
+    assert booked(feed(*HOUR, "status:cancelled", location="")) == [], "its venue may be gone"
+    assert booked(feed(*HOUR, "STATUS:TENTATIVE")) == [("01-03", "plaza")]
+    one_day = events(SATURDAYS, [*ON_10, "STATUS:CANCELLED"])
+    assert booked(one_day) == [("01-03", "plaza"), ("01-17", "plaza")]
+    assert booked(events([*SATURDAYS, "STATUS:CANCELLED"], ON_10)) == [("01-10", "plaza")]
+
+
+def test_one_day_of_a_series_at_another_venue_moves_that_day_alone() -> None:
+    moved = events(SATURDAYS, ON_10).replace("LOCATION:市民廣場", "LOCATION:atrium")
+    back = moved.replace("LOCATION:atrium", "LOCATION:市民廣場", 1)
+    assert booked(back) == [("01-03", "plaza"), ("01-10", "atrium"), ("01-17", "plaza")]
+    whichever = events(ON_10, SATURDAYS).replace("LOCATION:市民廣場", "LOCATION:atrium", 1)
+    assert booked(whichever) == booked(back), "in whichever order they stand"
 
 
 def test_what_is_written_can_be_read_by_any_calendar_program() -> None:

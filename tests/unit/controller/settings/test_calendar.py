@@ -122,6 +122,11 @@ def test_a_feed_is_checked_with_the_files(folder: Folder) -> None:
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:x\nLOCATION:roof\nEND:VEVENT\nEND:VCALENDAR\n",
     )
     assert folder.problem().startswith("calendar/hire.ics: event 1: LOCATION 'roof'; wanted one of hall")
+    broken = (
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:x\nLOCATION:hall\nDTSTART:banana\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    folder.write("calendar/hire.ics", broken)
+    assert folder.problem().startswith("calendar/hire.ics: event 1: DTSTART cannot be read: Expected time")
     folder.write("calendar/hire.ics", b"\xff\xfe\x00")
     assert "calendar/hire.ics:1: got UTF-16" in folder.problem()
 
