@@ -6,9 +6,11 @@ with what became of the message. What the library says of a failure goes through
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import re
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from controller.notify.plan import ChannelSpec
 
-__all__ = ["SERVICES", "ChatChannel", "address", "check_address", "prepare", "redact", "warm"]
+__all__ = ["SERVICES", "ChatChannel", "address", "check_address", "inside", "prepare", "redact", "warm"]
 
 SERVICES = (
     "discord", "gchat", "line", "msteams", "pbul", "pover", "slack", "sns", "spush", "tgram", "twilio", "viber",
@@ -41,6 +43,25 @@ _NO_ANSWER = ("Read timed out", "ReadTimeout", "Connection unexpectedly closed: 
 _REDIRECT = re.compile(r"\berror=3\d\d\b")
 """What a service says of an answer of 3xx."""
 _MOST = 200
+
+
+def inside(host: str) -> bool:
+    """Tell whether a host is this machine or a private network, by its number however it is written; asks no DNS.
+
+    `127.1` and `0x7f000001` are numbers too: the C library takes them (inet_aton).
+    """
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        found = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            found = ipaddress.ip_address(socket.inet_aton(name))
+        except (OSError, ValueError):
+            return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return not (mapped or found).is_global
 
 
 def check_address(url: str, hosts: Collection[str]) -> None:
@@ -61,6 +82,8 @@ def check_address(url: str, hosts: Collection[str]) -> None:
             raise InvalidError(
                 f"{scheme}:// leads to a host without TLS that is not in `hosts`; use {scheme}s://, or list the host"
             )
+        if inside(host) and host not in hosts:
+            raise InvalidError(f"{scheme}:// leads to a number of a private network that is not in `hosts`; list it")
     else:
         raise InvalidError(f"{scheme[:20]}:// is no service that is used here; {', '.join(SERVICES + _HOSTED)} are")
     try:

@@ -5,6 +5,7 @@ Secrets are named, never written: `password_env`, `url_file` and the like, as ev
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from controller.errors import InvalidError
 from controller.identity.permission import Role
-from controller.notify.chat import check_address
+from controller.notify.chat import check_address, inside
+from controller.notify.escalation import takes
 from controller.notify.plan import ChannelSpec, Contact, NotifyPlan, Pace, Route, Step, Target, Way
 from controller.notify.roster import Duty, Quiet
 from controller.point.model import Name
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from controller.alarm.definition import AlarmDefinition
     from controller.point.model import Site
     from controller.settings.source import Source
 
@@ -155,10 +158,15 @@ def notify_plan(
     site: Site,
     folder: Path,
     environment: Mapping[str, str],
+    alarms: Iterable[AlarmDefinition],
     problems: list[Problem],
     notices: list[str],
 ) -> NotifyPlan:
-    """Return what notify.toml says; what is wrong goes to `problems`, what should be known to `notices`."""
+    """Return what notify.toml says; what is wrong goes to `problems`, what should be known to `notices`.
+
+    `alarms` are those of the site: each of life safety must have a route, where there are routes at all.
+    """
+    before = len(problems)
 
     def tell(issue: Issue) -> None:
         key = ".".join(str(part) for part in issue.path if isinstance(part, str))
@@ -218,6 +226,8 @@ def notify_plan(
         _targets(row.reports),
         row.cleared,
     )
+    if plan.routes and len(problems) == before:
+        problems += _untold(plan, places, site, alarms)
     notices += _thin(plan)
     return plan
 
@@ -225,6 +235,14 @@ def notify_plan(
 def row_ids(rows: Iterable[RouteRow]) -> set[str]:
     """Return the ids of some rows."""
     return {row.id for row in rows}
+
+
+def _number(host: str) -> bool:
+    """Tell whether it is an address of IP version 6, which has colons."""
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _addresses(row: NotifyFile) -> list[Issue]:
@@ -239,7 +257,7 @@ def _addresses(row: NotifyFile) -> list[Issue]:
         wanted = "a proxy such as http://gateway.example:3128, without a password"
         issues.append(Issue(("gateway",), "something else", wanted))
     for at, host in enumerate(row.hosts):
-        if not host or any(char in host for char in "/:@ "):
+        if not host or (any(char in host for char in "/:@ ") and not _number(host)):
             issues.append(Issue(("hosts", at), f'"{host}"', "the name or address of a host, without port"))
     return issues
 
@@ -302,6 +320,9 @@ def _target(kind: str, url: str, hosts: tuple[str, ...], key: str) -> list[Issue
         return []
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
+    if inside(host) and host not in hosts:
+        wanted = "the number of a private network to be listed in `hosts`"
+        return [Issue((key,), "another address", wanted, "List it, if it is meant.")]
     if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in hosts)):
         return [Issue((key,), "another address", "https://…, or http:// to a host that is listed in `hosts`")]
     return []
@@ -397,6 +418,18 @@ def _route(row: RouteRow) -> Route:
         tuple(row.floors),
         None if row.hours is None else hours_of(row.hours),
     )
+
+
+def _untold(plan: NotifyPlan, places: Source, site: Site, alarms: Iterable[AlarmDefinition]) -> list[Problem]:
+    """Refuse routes that leave alarms of life safety out, naming the classes of equipment that have them."""
+    left = [one for one in alarms if one.life_safety and not any(takes(route, one) for route in plan.routes)]
+    if not left:
+        return []
+    pieces = (site.equipment.get(one.equipment) for one in left)
+    classes = sorted({one.system if piece is None else piece.cls for one, piece in zip(left, pieces, strict=True)})
+    got = f"no route for life safety of {', '.join(classes)} ({left[0].id}{', …' if len(left) > 1 else ''})"
+    todo = "One with life_safety = true and no other filter takes them all."
+    return [Problem(places.name, places.line(("route", 0)), "route", got, "one for every alarm of life safety", todo)]
 
 
 def _thin(plan: NotifyPlan) -> list[str]:

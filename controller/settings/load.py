@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from controller.point.model import Name, Site
+from controller.safety.alarm import definitions as fire_alarms
 from controller.settings.alarm import communication_alarms, point_alarms, with_limits
 from controller.settings.amendment import amended, blamed
 from controller.settings.build import Builder, Endpoints
@@ -209,7 +210,8 @@ class _Maker:
             points=with_limits(builder.points, alarms.values()),
         )
         said = list(builder.notices)
-        notify = notify_plan(rows.notify, rows.notify_places, site, folder, self.environment, problems, said)
+        told = (*alarms.values(), *fire_alarms(fire))
+        notify = notify_plan(rows.notify, rows.notify_places, site, folder, self.environment, told, problems, said)
         _raise(problems)
         _raise(check_rules(definitions, site, self.clock))
         return Configuration(

@@ -8,7 +8,7 @@ import pytest
 
 from controller.errors import InvalidError
 from controller.notify.channel import Parcel
-from controller.notify.chat import address, check_address, prepare, redact
+from controller.notify.chat import address, check_address, inside, prepare, redact
 from controller.notify.phone import check_endpoint
 from controller.notify.plan import ChannelSpec, Contact, Way
 from controller.point.model import Name
@@ -42,12 +42,31 @@ def test_known_services_over_tls_and_listed_hosts_are_taken(url: str) -> None:
         "ftp://x/secretpath",
         "secretpath",
         "tgram://secretpath",
+        "jsons://10.0.0.6/secretpath",
+        "ntfys://127.1/secretpath",
+        "jsons://[::ffff:127.0.0.1]/secretpath",
     ],
 )
 def test_other_targets_are_refused_without_telling_them(url: str) -> None:
     with pytest.raises(InvalidError) as error:
         check_address(url, ("10.0.0.5",))
     assert "secretpath" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "127.0.0.1.", "127.1", "2130706433", "0x7f000001", "10.0.0.6", "192.168.1.1", "172.16.0.1",
+        "169.254.169.254", "0.0.0.0", "::1", "::ffff:10.0.0.1", "fe80::1", "fd00::1", "localhost", "x.localhost",
+    ],
+)  # fmt: skip
+def test_numbers_of_private_networks_are_known_however_they_are_written(host: str) -> None:
+    assert inside(host)
+
+
+@pytest.mark.parametrize("host", ["hook.cityhall.invalid", "8.8.8.8", "2606:4700::1111", "10.example", "", "a b"])
+def test_names_and_public_numbers_are_not_taken_for_them(host: str) -> None:
+    assert not inside(host)
 
 
 def test_a_mail_address_has_its_secrets_quoted() -> None:

@@ -88,6 +88,22 @@ def test_secrets_that_are_not_set_here_are_said_and_never_shown(folder: Folder) 
     [
         ('kind = "webhook"', 'kind = "pigeon"', "notify.toml:19: channel.kind"),
         ("http://10.0.0.5:8080/x", "http://10.0.0.6/x", "channel.url: got another address"),
+        (
+            "http://10.0.0.5:8080/x",
+            "https://10.0.0.6/x",
+            "channel.url: got another address, wanted the number of a",
+        ),
+        (
+            "http://10.0.0.5:8080/x",
+            "https://127.0.0.1/x",
+            "channel.url: got another address, wanted the number of a",
+        ),
+        (
+            "http://10.0.0.5:8080/x",
+            "https://[::1]/x",
+            "channel.url: got another address, wanted the number of a",
+        ),
+        ('hosts = ["10.0.0.5"]', 'hosts = ["10.0.0.5", "::1:x"]', 'hosts: got "::1:x"'),
         ('sender = "shifu@example.gov.tw"\n', "", "channel.sender: got nothing"),
         ('user = "shifu"', 'user = "shifu"\nsecurity = "none"', 'channel.security: got "none"'),
         ('url_env = "CHAT_URL"', "", "channel.url_env: got nothing"),
@@ -116,6 +132,49 @@ def test_mistakes_are_named_with_their_line(folder: Folder, old: str, new: str, 
     assert all(problem.startswith("notify.toml:") for problem in found)
     assert any(said in problem for problem in found), found
     assert "u:p@" not in str(found)
+
+
+@pytest.mark.parametrize(("host", "number"), [("127.0.0.1", "127.0.0.1"), ("10.0.0.6", "10.0.0.6"), ("::1", "[::1]")])
+def test_a_webhook_to_a_number_that_is_listed_is_taken(folder: Folder, host: str, number: str) -> None:
+    text = GOOD.replace('"10.0.0.5"', f'"{host}"').replace("http://10.0.0.5:8080/x", f"https://{number}/x")
+    folder.write("notify.toml", text)
+    assert folder.load(environment=SECRETS).notify.channels["hook"].url == f"https://{number}/x"
+
+
+METER_ALARM = """
+[[alarm]]
+class = "meter"
+tag = "power"
+kind = "high"
+limit = 90
+priority = 1
+life_safety = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("narrow", "told"),
+    [
+        ("life_safety = false", False),
+        ('systems = ["system"]', False),
+        ("life_safety = true", True),
+        ("priorities = [4]", True),  # life safety knows no priorities
+        ("", True),
+    ],
+)
+def test_life_safety_that_no_route_takes_is_refused_with_its_classes(folder: Folder, narrow: str, told: bool) -> None:
+    folder.write("alarms.toml", folder.text("alarms.toml") + METER_ALARM)
+    folder.write("notify.toml", GOOD.replace('id = "all"\n', f'id = "all"\n{narrow}\n'))
+    if told:
+        assert folder.load(environment=SECRETS).notify.routes
+        return
+    said = folder.problem()
+    assert said.startswith(
+        "notify.toml:35: route: got no route for life safety of meter (main.electrical.meter1.power#"
+    )
+    assert said.endswith("One with life_safety = true and no other filter takes them all.")
+    folder.write("notify.toml", GOOD[: GOOD.index("[[route]]")])
+    assert not folder.load(environment=SECRETS).notify.routes, "a file without routes tells nobody, and is meant so"
 
 
 def test_an_address_that_is_refused_is_not_told(folder: Folder) -> None:
