@@ -264,7 +264,7 @@ class Notifier:
             and definition.priority in quiet.priorities
             and quiet.cover(local(now_ns, zone), self._workday)
         ):
-            due_ns = quiet.end_ns(now_ns, zone)
+            due_ns = quiet.end_ns(now_ns, zone, self._workday)
         base = Notice(
             id=notice_id(alarm.state.occurrence, contact.id, call.after_s),
             kind="escalated" if call.after_s > 0 else "raised",

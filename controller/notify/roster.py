@@ -23,6 +23,7 @@ __all__ = ["DAYS", "Duty", "Hours", "Quiet", "Shift", "Span", "Substitute", "loc
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "workday", "holiday", "every")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MIN = 1440
+_MOST_DAYS = 31
 
 
 def local(time_ns: int, zone: ZoneInfo) -> datetime:
@@ -58,12 +59,17 @@ class Quiet(Hours):
 
     priorities: tuple[int, ...] = (3, 4)
 
-    def end_ns(self, time_ns: int, zone: ZoneInfo) -> int:
-        """Return when the quiet hours that cover `time_ns` end."""
-        moment = local(time_ns, zone)
-        minute = moment.hour * 60 + moment.minute
-        ahead = (self.end_min - minute) % _DAY_MIN or _DAY_MIN
-        end = moment.replace(second=0, microsecond=0) + timedelta(minutes=ahead)
+    def end_ns(self, time_ns: int, zone: ZoneInfo, workday: Callable[[date], bool]) -> int:
+        """Return when the quiet hours that cover `time_ns` end: where the next begin as these end, when those do.
+
+        Hours that never end hold a message for `_MOST_DAYS`.
+        """
+        end = local(time_ns, zone).replace(second=0, microsecond=0)
+        for _ in range(_MOST_DAYS):
+            minute = end.hour * 60 + end.minute
+            end += timedelta(minutes=(self.end_min - minute) % _DAY_MIN or _DAY_MIN)
+            if not self.cover(end, workday):
+                break
         since = end.astimezone(UTC) - _EPOCH
         return (since.days * 86_400 + since.seconds) * 1_000_000_000
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.notify.roster import DAYS, Duty, Hours, Quiet, Shift, Substitute, spans
+from controller.notify.roster import DAYS, Duty, Hours, Quiet, Shift, Substitute, local, spans
 from controller.office import Day, OfficeCalendar
 from controller.point.model import Name
 
@@ -95,8 +95,46 @@ def test_a_week_is_shown_in_spans_without_gaps() -> None:
 
 def test_quiet_hours_end_in_the_morning() -> None:
     quiet = Quiet(("every",), 22 * 60, 7 * 60)
-    assert quiet.end_ns(at("2026-11-27T23:15"), ZONE) == at("2026-11-28T07:00")
-    assert quiet.end_ns(at("2026-11-28T06:59:30"), ZONE) == at("2026-11-28T07:00")
+    assert quiet.end_ns(at("2026-11-27T23:15"), ZONE, WORKDAYS) == at("2026-11-28T07:00")
+    assert quiet.end_ns(at("2026-11-28T06:59:30"), ZONE, WORKDAYS) == at("2026-11-28T07:00")
+
+
+@pytest.mark.parametrize(
+    ("quiet", "moment", "end"),
+    [
+        (Quiet(("sat", "sun")), "2026-11-28T10:00", "2026-11-30T00:00"),
+        (Quiet(("sat", "sun")), "2026-11-29T23:59:59", "2026-11-30T00:00"),
+        (Quiet(("holiday",)), "2026-02-14T10:00", "2026-02-23T00:00"),  # Chinese New Year 2026: nine days
+        (Quiet(("fri", "sat"), 20 * 60, 20 * 60), "2026-11-27T21:00", "2026-11-29T20:00"),
+        (Quiet(("mon", "tue"), 22 * 60, 7 * 60), "2026-11-30T23:00", "2026-12-01T07:00"),
+        (Quiet(("sat",)), "2026-11-28T10:00", "2026-11-29T00:00"),
+    ],
+)
+def test_quiet_days_in_a_row_end_after_the_last_one(quiet: Quiet, moment: str, end: str) -> None:
+    assert quiet.end_ns(at(moment), ZONE, WORKDAYS) == at(end)
+
+
+def test_hours_that_are_always_quiet_hold_a_message_for_a_month_at_most() -> None:
+    quiet = Quiet(("every",))
+    assert quiet.end_ns(at("2026-11-28T10:00"), ZONE, WORKDAYS) == at("2026-12-29T00:00")
+
+
+@given(
+    st.builds(
+        Quiet,
+        st.lists(st.sampled_from(DAYS[:9]), min_size=1, max_size=2).map(tuple),
+        st.integers(0, 1439),
+        st.integers(0, 1439),
+    ),
+    st.integers(at("2026-01-01T00:00") // 10**9, at("2027-01-01T00:00") // 10**9),
+)
+def test_quiet_hours_last_exactly_as_long_as_they_cover(quiet: Quiet, second: int) -> None:
+    start = second * 10**9
+    if not quiet.cover(local(start, ZONE), WORKDAYS):
+        return
+    end = quiet.end_ns(start, ZONE, WORKDAYS)
+    assert not quiet.cover(local(end, ZONE), WORKDAYS) or end - start > 30 * 86_400 * 10**9
+    assert all(quiet.cover(local(moment, ZONE), WORKDAYS) for moment in range(start, end, 600 * 10**9))
 
 
 SHIFTS = st.builds(
