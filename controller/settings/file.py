@@ -387,7 +387,7 @@ class CarbonRow(SettingsRow):
 
     year: Annotated[int, Field(ge=1990, le=2100)]
     """AD."""
-    kg_per_kwh: Annotated[FiniteFloat, Field(ge=0, le=5)]
+    kg_per_kwh: Annotated[FiniteFloat, Field(gt=0, le=5)]
     """kg CO2e per kWh."""
     source: Long
     note: Short = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -28,7 +29,7 @@ from controller.settings.report import report_plan
 from controller.settings.rule import check_rules, rules, virtual_points
 from controller.settings.schedule import build_timetable
 from controller.settings.strategy import strategies
-from controller.settings.tariff import tariff_plan
+from controller.settings.tariff import ended, tariff_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -209,7 +210,8 @@ class _Maker:
             equipment=equipment,
             points=with_limits(builder.points, alarms.values()),
         )
-        said = list(builder.notices)
+        now = datetime.fromtimestamp(self.clock.now_ns() / 1e9, ZoneInfo(zone))
+        said = [*builder.notices, *ended(tariff, now.date())]
         told = (*alarms.values(), *fire_alarms(fire))
         notify = notify_plan(rows.notify, rows.notify_places, site, folder, self.environment, told, problems, said)
         _raise(problems)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     _Wrong = Callable[..., None]
 
-__all__ = ["TARIFF_FORMS", "TariffFile", "TariffTableRow", "tariff_plan"]
+__all__ = ["TARIFF_FORMS", "TariffFile", "TariffTableRow", "ended", "tariff_plan"]
 
 _MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 _SPAN = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00) (peak|half_peak|saturday|off_peak)$"
@@ -187,6 +187,16 @@ def tariff_plan(
     )
 
 
+def ended(plan: TariffPlan, today: date) -> list[str]:
+    """Return what should be known of a plan: that its last table has ended, so that nothing has a price."""
+    if not plan.tables:
+        return []
+    last = plan.tables[-1]
+    if last.valid_to is None or last.valid_to >= today:
+        return []
+    return [f"tariff.toml: table {last.id} ended on {last.valid_to} and none follows: there is no price since"]
+
+
 def _capacities(account: AccountRow) -> tuple[float, float, float, float]:
     return account.regular_kw, account.half_peak_kw, account.saturday_kw, account.off_peak_kw
 
@@ -218,9 +228,15 @@ def _check_table(table: TariffTableRow, at: int, places: Source, problems: list[
     if table.valid_to is not None and table.valid_to < table.valid_from:
         wrong(("valid_to",), str(table.valid_to), f"a day not before valid_from, {table.valid_from}")
     seasons = [Season(one.id, _month_day(one.first), _month_day(one.last)) for one in table.season]
+    unreal = False
+    for place, row in enumerate(table.season):
+        for key, text in (("first", row.first), ("last", row.last)):
+            if not _real(text, 2024):
+                unreal = True
+                wrong(("season", place, key), f'"{text}"', "a day of the year")
     leap = [date(2024, 1, 1) + timedelta(days=n) for n in range(366)]
     bad = next((day for day in leap if sum(one.has(day) for one in seasons) != 1), None)
-    if bad is not None:
+    if bad is not None and not unreal:
         count = sum(one.has(bad) for one in seasons)
         got = f"{bad:%m-%d} in {'no season' if count == 0 else f'{count} seasons'}"
         wrong(("season",), got, "each day of the year in one season")
@@ -246,7 +262,7 @@ def _check_table(table: TariffTableRow, at: int, places: Source, problems: list[
         if (day.day is None) == (day.festival is None):
             got = "both" if day.day else "neither"
             wrong(("off_peak_day", place, "name"), got, 'exactly one of "day" and "festival"')
-        elif day.day is not None and not _real(day.day):
+        elif day.day is not None and not _real(day.day, 2025):
             wrong(("off_peak_day", place, "day"), f'"{day.day}"', "a day that every year has")
 
 
@@ -353,10 +369,10 @@ def _month_day(text: str) -> tuple[int, int]:
     return int(month), int(day)
 
 
-def _real(text: str) -> bool:
+def _real(text: str, year: int) -> bool:
     month, day = _month_day(text)
     try:
-        date(2025, month, day)
+        date(year, month, day)
     except ValueError:
         return False
     return True

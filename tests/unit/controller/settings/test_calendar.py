@@ -131,6 +131,11 @@ def test_a_feed_is_checked_with_the_files(folder: Folder) -> None:
     assert "calendar/hire.ics:1: got UTF-16" in folder.problem()
 
 
+def test_a_factor_of_nothing_is_refused(folder: Folder) -> None:
+    folder.write("energy.toml", '[[carbon]]\nyear = 2024\nkg_per_kwh = 0.0\nsource = "能源署"\n')
+    assert folder.problem().startswith("energy.toml:3: carbon.kg_per_kwh: got 0.0, wanted more than 0")
+
+
 def test_twice_a_factor_a_meter_or_a_vehicle_is_said(folder: Folder) -> None:
     factor = '[[carbon]]\nyear = 2024\nkg_per_kwh = 0.474\nsource = "能源署"\n'
     use = '[[use]]\nid = "{}"\nname = {{ zh = "用", en = "use" }}\nmeters = ["main.electrical.*"]\n'

@@ -34,6 +34,20 @@ def test_the_sites_tariff_is_read_to_the_cent(folder: Folder) -> None:
     assert [tier.share for tier in table.tiers] == [Decimal("0.1"), None]
 
 
+@pytest.mark.parametrize(("last", "said"), [("2025-12-31", True), ("2026-01-01", False), ("2026-12-31", False)])
+def test_a_tariff_that_has_ended_is_a_note_of_the_check(folder: Folder, last: str, said: bool) -> None:
+    folder.write("tariff.toml", TEXT.replace("checked_until =", f"valid_to = {last}\nchecked_until ="))
+    notes = [note for note in folder.load().notices if note.startswith("tariff.toml:")]
+    wanted = f"tariff.toml: table hv-three-113-10 ended on {last} and none follows: there is no price since"
+    assert notes == ([wanted] if said else [])
+
+
+def test_the_29th_of_february_may_end_a_season(folder: Folder) -> None:
+    text = TEXT.replace('first = "05-16"', 'first = "03-01"').replace('last = "05-15"', 'last = "02-29"')
+    folder.write("tariff.toml", text)
+    assert folder.load().tariff.tables
+
+
 def test_a_site_without_a_tariff_has_none(folder: Folder) -> None:
     plan = folder.load().tariff
     assert (plan.account, plan.tables) == (None, ())
@@ -49,6 +63,8 @@ def test_a_site_without_a_tariff_has_none(folder: Folder) -> None:
         (SUMMER, SUMMER.replace("22:00-24:00 half_peak", "22:00-24:00 shoulder"), "wanted from-to and period, such as"),
         ('last = "10-15"', 'last = "10-14"', "table.season: got 10-15 in no season, wanted each day of the year"),
         ('last = "10-15"', 'last = "10-16"', "table.season: got 10-16 in 2 seasons"),
+        ('first = "05-16"', 'first = "02-30"', 'table.season.first: got "02-30", wanted a day of the year'),
+        ('last = "10-15"', 'last = "09-31"', 'table.season.last: got "09-31", wanted a day of the year'),
         ("regular_kw = 5000", "regular_kw = 0", "account.regular_kw: got 0, wanted more than 0"),
         ("peak = 9.39", "peak = -9.39", "table.price.energy.peak: got -9.39, wanted at least 0"),
         ("energy = { peak = 9.39, half", "energy = { half", "got peak in summer, which has no price"),
