@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from controller.strategy.charging.highs import Model
+    from controller.strategy.highs import Model
 
 __all__ = ["BINS", "BIN_S", "Begun", "Kind", "Plan", "Problem", "at_once", "course_kw", "effect_kw", "plan"]
 
@@ -144,7 +144,7 @@ def plan(problem: Problem) -> Plan:
     Raises:
         RuntimeError: the programme was not solved.
     """
-    from controller.strategy.charging.highs import INFEASIBLE, Model, solve  # noqa: PLC0415 - the job's
+    from controller.strategy.highs import INFEASIBLE, Model, solve  # noqa: PLC0415 - the job's
 
     model, cost = Model(), list[float]()
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.strategy.charging.highs import OPTIMAL, Model, solve
+from controller.strategy.highs import OPTIMAL, Model, solve
 from tests.virtual.demand_day import WINDOWS, groups
 
 if TYPE_CHECKING:

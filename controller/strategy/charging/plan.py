@@ -15,9 +15,9 @@ import numpy as np
 
 from controller.clock import SystemClock
 from controller.strategy.charging.demand import Rank
-from controller.strategy.charging.highs import INFEASIBLE, OPTIMAL, Solution, solve
 from controller.strategy.charging.programme import Programme
 from controller.strategy.charging.rounding import rounded
+from controller.strategy.highs import INFEASIBLE, OPTIMAL, Solution, solve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.strategy.charging.demand import Rank
-from controller.strategy.charging.highs import Model
+from controller.strategy.highs import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,8 +12,8 @@ import pytest
 
 from controller.strategy.charging import plan as plan_module
 from controller.strategy.charging.demand import ALL_PHASES, PHASE_KV, Circuit, Demand, Effort, Problem, Rank
-from controller.strategy.charging.highs import STOPPED, Model, Solution, solve
 from controller.strategy.charging.plan import ORDER, make_plan
+from controller.strategy.highs import STOPPED, Model, Solution, solve
 from tests.virtual.charging_day import crowd
 
 if TYPE_CHECKING:

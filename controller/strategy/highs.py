@@ -133,7 +133,7 @@ def solve(
         known_solution.col_value = start
         engine.setSolution(known_solution)
     if refused or engine.run() == highspy.HighsStatus.kError:
-        raise RuntimeError("HiGHS refused the charging programme")
+        raise RuntimeError("HiGHS refused the programme")
     status = engine.getModelStatus()
     known = highspy.HighsModelStatus
     info = engine.getInfo()
