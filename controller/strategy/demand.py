@@ -393,7 +393,8 @@ class Demand:
 
     def _figures(self, seen: Forecast | None, memory: DemandMemory) -> tuple[Figure, ...]:
         shed = sum(hold.kw for hold in memory.holds.values())
-        return say.figures(seen, self.contract_kw, self.most_kw, shed)
+        ahead = self._planner.highest(memory) if self._planner.teams else None
+        return say.figures(seen, self.contract_kw, self.most_kw, shed, ahead)
 
     def _decision(
         self,
@@ -419,6 +420,8 @@ class Demand:
         cost = math.nan if self.price is None or not helpless else self.price.cost(view.now_ns, seen.mean_kw)
         reason = say.excess(seen, self.contract_kw, cost) if helpless else ""
         why = say.sentence(seen, self.most_kw, self.contract_kw, memory.holds, exhausted=helpless)
+        if self._planner.stale(memory, view.now):
+            why = say.unplanned(why)
         return Decision(
             "acting" if targets else "watching",
             why,

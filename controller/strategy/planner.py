@@ -120,6 +120,11 @@ class Planner:
         planned = now if math.isinf(memory.planned) else memory.planned
         return replace(memory, asked=now, planned=planned), Job(foresight.plan, problem, _LIMIT_S)
 
+    @staticmethod
+    def highest(memory: DemandMemory) -> float:
+        """Return the highest mean of a window that the last plan expects, kW; NaN while there is none."""
+        return math.nan if memory.plan is None else max(memory.plan.means_kw)
+
     def stale(self, memory: DemandMemory, now: float) -> bool:
         """Tell whether a plan should have come and has not."""
         return bool(self.teams) and now - memory.planned > _STALE_S and math.isfinite(memory.planned)

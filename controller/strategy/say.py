@@ -25,6 +25,7 @@ __all__ = [
     "part",
     "sentence",
     "shed",
+    "unplanned",
     "waiting",
 ]
 
@@ -141,9 +142,28 @@ def excess(seen: Forecast, contract_kw: float, cost: float) -> str:
     return both(Name(said, english))
 
 
-def figures(seen: Forecast | None, contract_kw: float, limit_kw: float, shed_kw: float) -> tuple[Figure, ...]:
-    """Return the key numbers."""
+def unplanned(why: Name) -> Name:
+    """Return a sentence that also says that no plan came."""
+    return Name(
+        f"{why.zh}；三小時計畫未更新，暫僅依本時段決定",
+        f"{why.en}; no plan of the next three hours came, so this window alone decides",
+    )
+
+
+def figures(
+    seen: Forecast | None, contract_kw: float, limit_kw: float, shed_kw: float, ahead_kw: float | None = None
+) -> tuple[Figure, ...]:
+    """Return the key numbers; `ahead_kw` is the highest window that a plan expects, None where nothing is planned."""
     none = math.nan
+    planned = (
+        ()
+        if ahead_kw is None
+        else (
+            Figure(
+                "ahead", Name("三小時內最高時段（依計畫）", "Highest window in three hours, by plan"), ahead_kw, "kW"
+            ),
+        )
+    )
     return (
         Figure("forecast", Name("本時段預測", "Forecast of this window"), seen.mean_kw if seen else none, "kW"),
         Figure("used", Name("本時段至今平均", "Mean of this window so far"), seen.used_kw if seen else none, "kW"),
@@ -154,6 +174,7 @@ def figures(seen: Forecast | None, contract_kw: float, limit_kw: float, shed_kw:
         Figure("shed", Name("已卸載（估計）", "Shed (estimate)"), shed_kw, "kW"),
         Figure("elapsed", Name("本時段已過", "Elapsed of this window"), seen.elapsed_s if seen else none, "s"),
         Figure("unseen", Name("本時段未量測", "Not measured in this window"), seen.unseen_s if seen else none, "s"),
+        *planned,
     )
 
 

@@ -155,6 +155,8 @@ def test_while_no_plan_comes_the_present_window_alone_counts() -> None:
     assert held(toy) == {}, "a first plan has three minutes to come"
     toy.run(120.0)
     assert held(toy), "then what the window lacks is shed"
+    assert "計畫未更新" in toy.said[-1].why.zh
+    assert "no plan of the next three hours came" in toy.said[-1].why.en
     assert len(held(toy)) <= 2 * 20
 
 
@@ -175,6 +177,9 @@ def test_a_plan_is_asked_for_every_minute_where_something_is_planned_and_may_be_
     toy.kw = 980.0
     toy.run(600.0)
     assert len(toy.jobs) == 10
+    figures = {figure.id: figure.value for figure in toy.said[-1].figures}
+    assert figures["ahead"] == pytest.approx(980.0, abs=1.0), "what the plan expects is shown"
+    assert "計畫" not in toy.said[-1].why.zh
     calm = house()
     calm.kw = 900.0
     calm.run(600.0)
@@ -183,3 +188,4 @@ def test_a_plan_is_asked_for_every_minute_where_something_is_planned_and_may_be_
     plain = Planned(demand())
     plain.run(120.0)
     assert plain.jobs == []
+    assert "ahead" not in {figure.id for figure in plain.said[-1].figures}
