@@ -12,7 +12,10 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.strategy.foresight import Plan
+from controller.strategy.strategy import JobResult
 from tests.unit.controller.strategy.conftest import METER, Toy, demand
+from tests.unit.controller.strategy.test_planner import house
 
 STEP_S = 15.0
 HOURS = 8.0
@@ -122,3 +125,38 @@ def test_the_same_view_and_memory_give_the_same_decision(seed: int) -> None:
         toy.run(random_.choice([5.0, 30.0, 60.0]))
         first = toy.strategy.decide(toy, toy.memory)
         assert first == toy.strategy.decide(toy, toy.memory)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_whatever_a_plan_wants_no_limit_of_comfort_is_broken(seed: int) -> None:
+    random_ = random.Random(seed)
+    toy, ledger = house(6), Ledger()
+    rooms = [item for item in toy.strategy.items if item.group.answer]
+    limits = {item.point: item.comfort[0] for item in toy.strategy.items}
+    for _ in range(round(HOURS * 3600.0 / STEP_S)):
+        toy.now += STEP_S
+        toy.now_ns += round(STEP_S * 1e9)
+        toy.values[METER] = random_.uniform(900.0, 1400.0)
+        for item in rooms:
+            room = item.comfort[0]
+            toy.values[room.temperature] = random_.choice([25.0, 26.5, 27.3]) if random_.random() < 0.97 else 28.4
+            toy.values[room.co2] = random_.uniform(500.0, 880.0) if random_.random() < 0.97 else 1010.0
+            if random_.random() < 0.01:
+                toy.values[room.temperature] = math.nan
+            toy.values[item.running] = float(random_.random() < 0.995)
+        if random_.random() < 0.2:
+            toy.result = JobResult(Plan((("rooms", random_.randrange(9)),), (random_.uniform(900.0, 1300.0),)))
+        decision = toy.decide()
+        toy.result = None
+        targets = {target.point: target.value for target in decision.targets}
+        ledger.note(toy.now, targets)
+        for point, value in targets.items():
+            room = limits[point]
+            assert toy.values[room.temperature] <= 28.0, "too warm, or nobody knows"
+            assert toy.values[room.co2] <= 1000.0
+            assert 26.0 < value <= 27.0 or value == 60.0
+        for home, spans in ledger.spans.items():
+            assert ledger.seconds(home, toy.now) <= 1800.0 + STEP_S, home
+            assert len(spans) <= 3, "eight hours of one day"
+    assert ledger.spans, "it shed"
