@@ -383,18 +383,25 @@ class ChargingStrategy:
         if demand.comes_h > 0.0:
             # It waits because somebody said so: at once, whatever the dwell.
             return Wish(charger, replace(demand, held_h=math.inf), 0.0, value, since)
-        # Not in the plan yet: the least. No plan to be had: all that there is room for, by rank and least time.
-        kw = plan.get(charger.id, demand.most_kw if memory.trouble and not plan else demand.least_kw)
+        # Not in the plan yet: the least. No plan to be had, or no time to lose until it comes: all that there is room
+        # for, by rank and least time.
+        urgent = laxity_h(demand) < URGENT_H
+        alone = urgent or (memory.trouble and not plan)
+        kw = plan.get(charger.id, demand.most_kw if alone else demand.least_kw)
         phases = sum(demand.phases)
         session = memory.sessions[charger.id]
         # What it takes at the most is only assumed until it was seen: where there is room it may show it.
         most = demand.most_kw if session.draw.measured or session.car is not None else charger.most_kw(phases)
-        early = demand.leaves_h <= cheap_h or laxity_h(demand) < URGENT_H
+        early = demand.leaves_h <= cheap_h or urgent
+        if urgent and kw >= 0.99 * demand.most_kw:
+            # All that is assumed of it is not enough: it shows what it takes before others have more than their least.
+            kw = most
         shown = value > 0.0 and since >= PACE_S and drawn[charger.id] > _SHOWN_KW
         return Wish(
             charger, demand, kw, value, since,
             more_kw=most if early else 0.0,
             drawn_kw=drawn[charger.id] if shown else math.nan,
+            low=session.draw.low or 1.0,
         )  # fmt: skip
 
     def _given_kw(self, memory: Memory, demand: Demand) -> float:
