@@ -55,13 +55,14 @@ class Charger:
         return self.kw(self.least, phases) if self.unit == "A" or self.direct else LEAST_A * PHASE_KV * phases
 
     def most_kw(self, phases: int = 3) -> float:
-        """Return the most that it gives."""
-        return self.kw(self.most, phases)
+        """Return the most that it gives; to a car on one phase a third of what it gives to one on three."""
+        most = self.kw(self.most, phases)
+        return most if self.unit == "A" or self.direct else most * phases / 3.0
 
     def down(self, kw: float, phases: int = 3) -> float:
         """Return the largest value of its limit that is no more than `kw`; 0 when that would be below its least."""
         value = kw / (PHASE_KV * phases) if self.unit == "A" else kw
-        value = min(value, self.most) + 1e-9
+        value = min(value, self.most if self.unit == "A" else self.most_kw(phases)) + 1e-9
         if self.values:
             value = max((one for one in self.values if one <= value), default=0.0)
         else:

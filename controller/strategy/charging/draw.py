@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from controller.strategy.charging.demand import LEAST_A, PHASE_KV
 
-__all__ = ["Draw", "watched"]
+__all__ = ["LOW", "Draw", "watched"]
 
 _LESS_A = 2.5
 _TWICE = 2
@@ -21,6 +21,8 @@ _UP = 1.5
 _TAKE = 0.93
 """Share of its limit that a car takes, before it has shown its own."""
 _NEW = 0.2
+LOW = 1.25
+"""Up to so many times its least a car is taken to draw the same share of what it may; above that it leaves more."""
 _IDLE_KW = 0.2
 _SINGLE_KW_A = 1.5 * PHASE_KV
 """Less power than this for one ampere of L1, kW: the car is on one phase."""
@@ -43,6 +45,8 @@ class Draw:
     """It charges on one phase."""
     take: float = _TAKE
     """Share of what it is offered that it takes, where the offer is what limits it."""
+    low: float = 0.0
+    """The largest such share that was seen near to its least; 0: none was."""
 
 
 def watched(draw: Draw, limit_kw: float, power_kw: float, current_a: float = math.nan) -> Draw:
@@ -74,5 +78,6 @@ def watched(draw: Draw, limit_kw: float, power_kw: float, current_a: float = mat
         cap = max(cap, power_kw + spare_kw)
     elif limit_kw >= cap - spare_kw:
         cap *= _UP
-    take = draw.take + _NEW * (min(power_kw / limit_kw, 1.0) - draw.take)
-    return Draw(cap, draw.measured, 0, 0, single, take)
+    share = min(power_kw / limit_kw, 1.0)
+    low = max(draw.low, share) if limit_kw <= LOW * LEAST_A * kw_a else draw.low
+    return Draw(cap, draw.measured, 0, 0, single, draw.take + _NEW * (share - draw.take), low)

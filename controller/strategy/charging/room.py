@@ -33,13 +33,19 @@ class Room:
         self._metered = np.array([circuit.metered for circuit in circuits], np.bool_)
         self._a = np.array([[max(circuit.room_a, 0.0)] * 3 for circuit in circuits]).reshape(-1, 3)
 
-    def left(self, i: int) -> float:
-        """Return what a car may take more, kW; infinite where no circuit holds it."""
+    def left(self, i: int, take: float = 1.0) -> float:
+        """Return what a car may be given more, kW; infinite where no circuit holds it.
+
+        Args:
+            i: the car.
+            take: share of it that it takes, as far as that counts: see `take`.
+        """
         one, circuits = self._demands[i], self._of[i]
         if not circuits:
             return math.inf
+        kw = self._kw[circuits] / np.where(self._metered[circuits], take, 1.0)
         amperes = self._a[circuits][:, list(one.phases)]
-        return float(max(min(self._kw[circuits].min(), amperes.min() * one.kw_a), 0.0))
+        return float(max(min(kw.min(), amperes.min() * one.kw_a), 0.0))
 
     def take(self, i: int, kw: float, drawn_kw: float | None = None) -> None:
         """Use some of it; what is more than is left makes it negative, which counts as none.

@@ -32,6 +32,8 @@ FREE, CONNECTED, CHARGING, PAUSED, FULL, FAULT, UNAVAILABLE = range(7)
 _S = 1_000_000_000
 _SOON_H = 0.5
 """A car that is still there after its time is taken to leave after this, again and again."""
+_LAST_KWH = 0.1
+"""A car that said what it wants and still draws wants this much at the least: it says itself when it is full."""
 _IDLE = 6
 """Looks without any current at a car that may have it: it wants none."""
 
@@ -233,8 +235,9 @@ def demand_of(
         return None
     draws = session.power_kw > 0.2
     if draws:
-        # Whatever was assumed or said, a car that still draws is not full.
-        wanted = max(wanted, garage.assumption.more_kwh)
+        # Whatever was assumed or said, a car that still draws is not full. What it said counts until it has had that.
+        known = wanted_of(session, said) != "assumed" and wanted > 0.0
+        wanted = max(wanted, _LAST_KWH if known else garage.assumption.more_kwh)
     if wanted <= 0.0:
         return None
     leaves = leaves_ns(session, now_ns, zone, garage, said)

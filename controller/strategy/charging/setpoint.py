@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from controller.strategy.charging.draw import LOW
 from controller.strategy.charging.room import Room
 
 if TYPE_CHECKING:
@@ -54,12 +55,17 @@ class Wish:
     """It may have up to this where the plan leaves room: charging now costs it no more than later."""
     drawn_kw: float = math.nan
     """What it takes now of what it was told; NaN where it had no time yet to show that."""
+    low: float = 1.0
+    """The largest share of its least that it was seen to take: so much less room does it need to begin with that."""
 
     def expected_kw(self, value: float) -> float:
         """Return what it takes at the most when it is told a value: what it does now, and all that it is given more."""
         phases = sum(self.demand.phases)
         told, now = self.charger.kw(value, phases), self.charger.kw(self.value, phases)
-        return min(told, self.drawn_kw + max(told - now, 0.0)) if math.isfinite(self.drawn_kw) else told
+        first = told <= LOW * self.charger.least_kw(phases)
+        if not math.isfinite(self.drawn_kw):
+            return told * self.low if first and self.value <= 0.0 else told
+        return min(told, self.drawn_kw + max(told - now, 0.0))
 
 
 def laxity_h(demand: Demand) -> float:
@@ -84,6 +90,14 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         room.take(i, kw - before, one.expected_kw(value) - (one.expected_kw(found[i]) if before else 0.0))
         found[i] = value
 
+    def hold(i: int, value: float, sign: float) -> None:
+        kw = wishes[i].charger.kw(value, sum(wishes[i].demand.phases))
+        drawn = kw * wishes[i].low if kw and wishes[i].value <= 0.0 else kw
+        room.take(i, sign * kw, sign * drawn)
+
+    def first_kw(i: int) -> float:
+        return room.left(i, wishes[i].low if wishes[i].value <= 0.0 else 1.0)
+
     cars = [i for i, one in enumerate(wishes) if not one.spare]
     by_time = sorted(cars, key=lambda i: (laxity_h(wishes[i].demand), wishes[i].charger.id))
     for _, rank in groupby(sorted(by_time, key=lambda i: wishes[i].demand.rank), lambda i: wishes[i].demand.rank):
@@ -91,11 +105,11 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         # Among equals each keeps its least before one has more: a pause would last when the room has long come back.
         kept = {}
         for i in equals:
-            kept[i] = _value(wishes[i], room.left(i), dwell_s, least=True)
-            room.take(i, wishes[i].charger.kw(kept[i], sum(wishes[i].demand.phases)))
+            kept[i] = _value(wishes[i], room.left(i), dwell_s, least=True, first_kw=first_kw(i))
+            hold(i, kept[i], 1.0)
         for i in equals:
-            room.take(i, -wishes[i].charger.kw(kept[i], sum(wishes[i].demand.phases)))
-            give(i, _value(wishes[i], room.left(i), dwell_s))
+            hold(i, kept[i], -1.0)
+            give(i, _value(wishes[i], room.left(i), dwell_s, first_kw=first_kw(i)))
     for i in by_time:
         one, phases = wishes[i], sum(wishes[i].demand.phases)
         got, more = one.charger.kw(found[i], phases), one.charger.up(found[i], phases)
@@ -103,7 +117,7 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         if 0.0 < got < one.kw - 1e-9 and 0.0 < extra <= room.left(i) and one.changed_s >= PACE_S:
             give(i, more)
     for i in by_time:
-        give(i, _more(wishes[i], found[i], room.left(i), dwell_s))
+        give(i, _more(wishes[i], found[i], room.left(i), dwell_s, first_kw(i)))
     spare = [i for i, one in enumerate(wishes) if one.spare]
     for i in spare:
         give(i, _value(wishes[i], room.left(i), 0.0))
@@ -120,14 +134,15 @@ def _ready(one: Wish, value: float, left_kw: float) -> float:
     return more if stays and got > 0.0 and 0.0 < extra <= left_kw else value
 
 
-def _more(one: Wish, value: float, left_kw: float, dwell_s: float) -> float:
+def _more(one: Wish, value: float, left_kw: float, dwell_s: float, first_kw: float) -> float:
     """Return what a charger is told when the plan leaves this much room beside what it has."""
     phases = sum(one.demand.phases)
     got = one.charger.kw(value, phases)
     if one.changed_s < PACE_S or one.more_kw <= got or (value <= 0.0 and _waits(one, dwell_s)):
         return value
     # What it does not take of what it has is room already; it may take that and what is left.
-    return max(value, one.charger.down(min(one.more_kw, got + left_kw), phases))
+    more = one.charger.down(min(one.more_kw, got + left_kw), phases)
+    return max(value, more if more > 0.0 or value > 0.0 else _first(one, first_kw, phases))
 
 
 def _waits(one: Wish, dwell_s: float) -> bool:
@@ -137,8 +152,16 @@ def _waits(one: Wish, dwell_s: float) -> bool:
     return not one.demand.on and one.demand.held_h * 3600.0 < least_s - 1e-6
 
 
-def _value(one: Wish, left_kw: float, dwell_s: float, *, least: bool = False) -> float:
-    """Return what a charger is told, when this much is left for it; no more than its least with `least`."""
+def _value(one: Wish, left_kw: float, dwell_s: float, *, least: bool = False, first_kw: float | None = None) -> float:
+    """Return what a charger is told, when this much is left for it; no more than its least with `least`.
+
+    Args:
+        one: the car.
+        left_kw: what is left.
+        dwell_s: as of `settle`.
+        least: no more than its least.
+        first_kw: what is left where it begins with its least; None: the same.
+    """
     phases = sum(one.demand.phases)
     began = one.demand.on and one.value > 0.0 and one.demand.held_h * 3600.0 < dwell_s - 1e-6
     bound = began and one.kw <= 0.0 and not one.spare
@@ -148,7 +171,7 @@ def _value(one: Wish, left_kw: float, dwell_s: float, *, least: bool = False) ->
     value = one.charger.down(min(wanted, left_kw), phases)
     if value <= 0.0 and wanted >= one.charger.least_kw(phases) - 1e-6:
         # A least that lies between two values of the charger is rounded up, where there is room for that.
-        value = _first(one, left_kw, phases)
+        value = _first(one, left_kw if first_kw is None else first_kw, phases)
     return _paced(one, value, left_kw, phases)
 
 

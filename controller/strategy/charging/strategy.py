@@ -19,9 +19,10 @@ from controller.strategy.charging.course import Course, learnt
 from controller.strategy.charging.declaration import Declarations, over, recognised
 from controller.strategy.charging.demand import Demand, Effort, Problem, Rank
 from controller.strategy.charging.fallback import StepBack, fall_back
-from controller.strategy.charging.ledger import Quarter, booked
-from controller.strategy.charging.outlook import Outlook, Situation
-from controller.strategy.charging.plan import SMOOTHNESS, Plan, make_plan
+from controller.strategy.charging.ledger import booked
+from controller.strategy.charging.memory import Asked, Memory
+from controller.strategy.charging.outlook import Situation
+from controller.strategy.charging.plan import SMOOTHNESS, make_plan
 from controller.strategy.charging.room import QUARTER_S, grid
 from controller.strategy.charging.row import Row, bays, occupied, told
 from controller.strategy.charging.saying import (
@@ -38,7 +39,6 @@ from controller.strategy.charging.saying import (
 from controller.strategy.charging.session import (
     Charged,
     Garage,
-    Session,
     demand_of,
     follow,
     present,
@@ -98,51 +98,6 @@ class Setting:
     peak_kw: float = math.inf
     peak_price: float = 0.0
     step_back: StepBack = "safe"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A plan that was asked for."""
-
-    problem: Problem
-    cars: tuple[tuple[str, int], ...]
-    """Charger and beginning of each session, in the order of the problem's demands."""
-    now_ns: int
-    now: float
-    room_kw: tuple[float, ...]
-    """What the first circuit, the contract, leaves for cars in each step."""
-    said: tuple[Declared | None, ...] = ()
-    """What was declared of each car, in the same order."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Memory:
-    """What goes from decision to decision."""
-
-    sessions: Mapping[str, Session] = field(default_factory=dict)
-    values: Mapping[str, float] = field(default_factory=dict)
-    """What each charger was told last, in its unit; 0: a pause."""
-    changed: Mapping[str, float] = field(default_factory=dict)
-    """When that last changed, monotonic s."""
-    courses: Mapping[str, Course] = field(default_factory=dict)
-    asked: Asked | None = None
-    held: tuple[Asked, Plan] | None = None
-    """The plan in force."""
-    trouble: str = ""
-    """Why there is no new plan."""
-    past: tuple[Quarter, ...] = ()
-    met: frozenset[str] = frozenset()
-    """Chargers that told whether a car is there, since the last gap in looking."""
-    looked_ns: int = 0
-    """When it looked last; 0: never."""
-    left_ns: int = 0
-    """When somebody looked last before the latest gap; 0: not known."""
-
-    def since(self, values: Mapping[str, float], now: float) -> dict[str, float]:
-        """Return when each of `values` was first told, monotonic s: `now` where it is another than before."""
-        return {
-            one: now if value != self.values.get(one) else self.changed.get(one, now) for one, value in values.items()
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +164,12 @@ class ChargingStrategy:
         memory = self._answered(view, self._learn(view, memory, others))
         demands = self._demands(view, memory, drawn)
         memory = self._ask(view, memory, demands, others)
-        plan = self._plan_now(view, memory, demands)
+        plan = memory.plan_now(view.now_ns, demands)
         memory, targets = self._tell(view, memory, demands, plan, others, drawn, masked)
         room = first.limit_kw - others[first.id]
         planned = sum(kw for one, kw in plan.items() if one in demands)
         memory = replace(memory, past=booked(memory.past, view.now_ns, planned, sum(drawn.values()), room))
-        outlook = self._outlook(memory)
+        outlook = memory.outlook
         given = sum(self._given_kw(memory, demand) for demand in demands.values())
         asked = memory.asked
         rows = self._rows(view, memory, seen, masked, demands, plan)
@@ -352,27 +307,6 @@ class ChargingStrategy:
         )
         return replace(memory, asked=Asked(problem, cars, view.now_ns, view.now, circuits[0].room_kw, said))
 
-    def _plan_now(self, view: View, memory: Memory, demands: Mapping[str, Demand]) -> dict[str, float]:
-        """Return what the plan has for each car now, kW; cars that it does not know are not in it.
-
-        A car that it gives all that was thought it takes gets all that it is known to take by now.
-        """
-        if memory.held is None:
-            return {}
-        asked, plan = memory.held
-        gone_h = (view.now_ns - asked.now_ns) / 3.6e12
-        ends = np.cumsum(asked.problem.hours)
-        step = int(np.searchsorted(ends, gone_h, side="right"))
-        if step >= len(ends):
-            return {}
-        found = {}
-        for i, (charger, since_ns) in enumerate(asked.cars):
-            if charger in memory.sessions and memory.sessions[charger].since_ns == since_ns:
-                kw = float(plan.power_kw[i, step])
-                thought, known = asked.problem.demands[i].most_kw, demands.get(charger)
-                found[charger] = known.most_kw if known is not None and kw >= 0.99 * thought else kw
-        return found
-
     # -- telling -----------------------------------------------------------------------------------------------------
 
     def _tell(
@@ -449,18 +383,25 @@ class ChargingStrategy:
         if demand.comes_h > 0.0:
             # It waits because somebody said so: at once, whatever the dwell.
             return Wish(charger, replace(demand, held_h=math.inf), 0.0, value, since)
-        # Not in the plan yet: the least. No plan to be had: all that there is room for, by rank and least time.
-        kw = plan.get(charger.id, demand.most_kw if memory.trouble and not plan else demand.least_kw)
+        # Not in the plan yet: the least. No plan to be had, or no time to lose until it comes: all that there is room
+        # for, by rank and least time.
+        urgent = laxity_h(demand) < URGENT_H
+        alone = urgent or (memory.trouble and not plan)
+        kw = plan.get(charger.id, demand.most_kw if alone else demand.least_kw)
         phases = sum(demand.phases)
         session = memory.sessions[charger.id]
         # What it takes at the most is only assumed until it was seen: where there is room it may show it.
         most = demand.most_kw if session.draw.measured or session.car is not None else charger.most_kw(phases)
-        early = demand.leaves_h <= cheap_h or laxity_h(demand) < URGENT_H
+        early = demand.leaves_h <= cheap_h or urgent
+        if urgent and kw >= 0.99 * demand.most_kw:
+            # All that is assumed of it is not enough: it shows what it takes before others have more than their least.
+            kw = most
         shown = value > 0.0 and since >= PACE_S and drawn[charger.id] > _SHOWN_KW
         return Wish(
             charger, demand, kw, value, since,
             more_kw=most if early else 0.0,
             drawn_kw=drawn[charger.id] if shown else math.nan,
+            low=session.draw.low or 1.0,
         )  # fmt: skip
 
     def _given_kw(self, memory: Memory, demand: Demand) -> float:
@@ -534,12 +475,3 @@ class ChargingStrategy:
                 row = replace(row, short_kwh=short.get((charger.id, session.since_ns, said), math.nan))
             found.append(replace(row, planned_kw=plan.get(charger.id), value=memory.values.get(charger.id)))
         return tuple(found)
-
-    def _outlook(self, memory: Memory) -> Outlook | None:
-        if memory.held is None:
-            return None
-        asked, plan = memory.held
-        return Outlook(
-            asked.now_ns, asked.problem.hours, asked.problem.price, asked.room_kw, asked.problem.other_kw,
-            asked.problem.demands, plan,
-        )  # fmt: skip

@@ -53,6 +53,22 @@ def test_the_next_value_up_begins_at_the_least_and_ends_at_the_most() -> None:
     assert AMPERE.kw(5.0) == 0.0
 
 
+def test_a_car_on_one_phase_gets_a_third_of_a_limit_in_kw() -> None:
+    assert POWER.most_kw(1) == pytest.approx(22.0 / 3.0)
+    assert POWER.down(99.0, 1) == pytest.approx(7.3), "more than it can take would hold room for nothing"
+    assert POWER.most_kw() == 22.0
+    direct = Charger("d", "d.limit", "kW", 50.0, 5.0, 1.0, step=0.5, direct=True)
+    assert (direct.most_kw(1), direct.down(99.0, 1)) == (50.0, 50.0)
+
+
+def test_what_a_car_takes_of_its_least_is_learnt_near_to_its_least_alone() -> None:
+    least = 6.0 * KW_A
+    assert watched(Draw(), 20.0 * KW_A, 18.0 * KW_A, 18.0).low == 0.0
+    draw = watched(Draw(), least, 0.93 * least, 5.6)
+    assert draw.low == pytest.approx(0.93)
+    assert watched(draw, least, 0.9 * least, 5.4).low == pytest.approx(0.93), "the largest: the safe side"
+
+
 def test_a_car_that_takes_less_twice_is_planned_with_that_and_a_little_more() -> None:
     draw = watched(Draw(), 21.0, 11.0, 16.7)
     assert math.isinf(draw.cap_kw)
@@ -177,6 +193,20 @@ def test_more_than_it_has_counts_in_full_until_it_is_seen() -> None:
     assert wish.expected_kw(16.0) == pytest.approx(14.0 * KW_A)
     assert wish.expected_kw(7.0) == pytest.approx(7.0 * KW_A)
     assert replace(wish, drawn_kw=math.nan).expected_kw(16.0) == pytest.approx(16.0 * KW_A)
+
+
+def test_a_pause_ends_where_what_the_car_takes_of_its_least_fits() -> None:
+    paused = replace(_wish("a", 6.0 * KW_A, 20.0), low=0.93)
+    room = Circuit("x", frozenset("a"), (5.7 * KW_A,), metered=True)
+    assert settle([paused], [room]) == [6.0]
+    assert settle([replace(paused, low=1.0)], [room]) == [0.0], "it never showed that it takes less"
+    assert settle([replace(paused, kw=0.0, more_kw=21.0)], [room]) == [6.0], "room that the plan leaves"
+    assert settle([paused], [replace(room, metered=False)]) == [0.0], "no meter: what it may take counts"
+    assert settle([paused], [Circuit("x", frozenset("a"), (math.inf,), 5.7, metered=True)]) == [0.0], "a breaker"
+    two = [paused, replace(_wish("b", 6.0 * KW_A, 10.0), low=0.93)]
+    both = Circuit("x", frozenset("ab"), (11.3 * KW_A,), metered=True)
+    assert settle(two, [both]) == [6.0, 6.0]
+    assert settle(two, [replace(both, room_kw=(11.0 * KW_A,))]) == [6.0, 0.0]
 
 
 def test_what_the_plan_leaves_goes_to_who_loses_nothing_by_it_and_has_least_time() -> None:

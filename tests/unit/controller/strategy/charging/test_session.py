@@ -128,6 +128,20 @@ def test_what_it_wants_is_told_listed_or_assumed() -> None:
     assert kwh(had, said=replace(said, since_ns=1)) == 0.0, "said of another car"
 
 
+def test_a_car_that_said_what_it_wants_reserves_no_more_than_that_until_it_has_had_it() -> None:
+    def kwh(had: float, declared: float | None) -> float:
+        session = replace(begin(), kwh=had, power_kw=9.0)
+        said = None if declared is None else Declared(session.since_ns, kwh=declared)
+        found = demand_of(session, AC, at(13, 9), ZONE, GARAGE, said)
+        assert found is not None
+        return found.kwh * session.draw.take
+
+    assert kwh(8.0, 9.0) == pytest.approx(1.0), "room that it does not want is others'"
+    assert kwh(8.99, 9.0) == pytest.approx(0.1), "it says itself when it is full"
+    assert kwh(9.0, 9.0) == pytest.approx(5.0), "it takes more than it said"
+    assert kwh(14.0, None) == pytest.approx(5.0), "what is only assumed may be too little"
+
+
 def test_what_it_may_take_is_the_least_of_charger_car_and_what_was_seen() -> None:
     unknown = demand_of(begin(replace(HERE, power_kw=4.0)), AC, at(13, 9), ZONE, GARAGE)
     official = demand_of(begin(replace(HERE, number=4.0)), AC, at(13, 9), ZONE, GARAGE)

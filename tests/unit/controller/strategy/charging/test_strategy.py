@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from controller.strategy.strategy import Decision
 
-ONE, NINE, DC = "hall.ev.charger01", "hall.ev.charger09", "hall.ev.charger17"
+ONE, NINE, TEN, DC = (f"hall.ev.charger{number:02}" for number in (1, 9, 10, 17))
 DT_S = 30.0
 
 
@@ -155,6 +155,22 @@ def test_a_car_with_no_time_to_lose_has_all_that_is_left_before_its_plan_comes()
     house.run(0.03)
     assert house.memory.held is None
     assert house.power(NINE) > 20.0, "more than the 7 kW that are assumed of a car that nobody knows"
+
+
+def test_who_comes_with_no_time_to_lose_is_not_behind_who_has_time() -> None:
+    # 26 kW: the first takes 20 of it, and has hours. The other, as far as is known, cannot be full at what cars take.
+    calm, hurried = visit(8, 10.0, 15.0, 20.0, most=22.0), visit(9, 10.2, 11.0, 12.0, most=22.0)
+    house = House(calm, hurried, strategy=short_contract(26.0))
+    house.model.building_kw[:] = 3000.0
+    house.model.now_s = (10.0 - BEGIN_H) * 3600.0
+    house.run(0.03)
+    leaves = DAY_NS + round((calm.leaves_h - BEGIN_H) * 3.6e12)
+    since_ns = house.memory.sessions[NINE].since_ns
+    house.strategy.said.say(NINE, Declared(since_ns, leaves, calm.kwh, Rank.VISITOR), house.model.now_ns)
+    house.run(0.5, until=lambda: house.model.value(f"{TEN}.state") > 0.0)
+    assert house.power(NINE) > 18.0
+    house.run(DT_S / 3600.0)
+    assert house.power(TEN) > 18.0, "at once, before a plan and before it is known what it takes at the most"
 
 
 def test_a_car_that_gains_by_waiting_gets_no_more_than_its_plan() -> None:
