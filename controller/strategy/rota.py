@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.strategy.foresight import BIN_S, BINS, Kind, effect_kw
-from controller.strategy.shed import shed_seconds, starts_today, tired
+from controller.strategy.shed import starts_today, tired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -86,25 +86,17 @@ def known_kw(row: Mapping[str, tuple[Team, ...]], begun: Sequence[Begun], now: f
 
 
 def _may(team: Team, look: Rota) -> bool:
-    for item in team.items:
-        spells = look.spells.get(item.equipment, ())
-        lasts = sum(stage.minutes for stage in item.group.stages) * 60.0
-        if (
-            not look.verdicts[item.point].may_begin
-            or item.point in look.holds
-            or tired(item, spells, look.ended.get(item.point, -math.inf), look.now, look.day) not in ("", "hour")
-            or _worst_hour(spells, look.now, lasts) > item.group.minutes_per_hour * 60.0
-        ):
-            return False
-    return True
-
-
-def _worst_hour(spells: Sequence[Spell], now: float, lasts_s: float) -> float:
-    """Return how long it would be shed in the hour that ends with a shed that begins now, s."""
-    return (
-        lasts_s
-        + shed_seconds(spells, now)
-        - sum(max(0.0, min(spell.end, now + lasts_s - _HOUR_S) - max(spell.start, now - _HOUR_S)) for spell in spells)
+    return all(
+        look.verdicts[item.point].may_begin
+        and item.point not in look.holds
+        and not tired(
+            item,
+            look.spells.get(item.equipment, ()),
+            look.ended.get(item.point, -math.inf),
+            look.now,
+            look.day,
+        )
+        for item in team.items
     )
 
 

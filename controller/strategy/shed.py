@@ -279,11 +279,19 @@ def tired(item: Item, spells: Sequence[Spell], ended: float, now: float, day: in
     fresh = not (spells and math.isinf(spells[-1].end))
     if fresh and starts_today(spells, day) >= group.times_per_day:
         return "day"
-    if shed_seconds(spells, now) + group.least_s > group.minutes_per_hour * 60.0:
+    lasts_s = sum(stage.minutes for stage in group.stages) * 60.0
+    used_s = _hour_until(spells, now, lasts_s) if group.stages else shed_seconds(spells, now) + group.least_s
+    if used_s > group.minutes_per_hour * 60.0:
         return "hour"
     if now - ended < group.rest_s or (fresh and spells and now - spells[-1].end < group.rest_s):
         return "resting"
     return ""
+
+
+def _hour_until(spells: Sequence[Spell], now: float, lasts_s: float) -> float:
+    """Return how long it would be shed in the hour that ends with a shed that begins now, s."""
+    first = now + lasts_s - _HOUR_S
+    return lasts_s + sum(max(0.0, min(spell.end, now) - max(spell.start, first)) for spell in spells)
 
 
 def opened(spells: Sequence[Spell], now: float, day: int) -> tuple[Spell, ...]:

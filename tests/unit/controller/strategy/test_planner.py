@@ -189,3 +189,20 @@ def test_a_plan_is_asked_for_every_minute_where_something_is_planned_and_may_be_
     plain.run(120.0)
     assert plain.jobs == []
     assert "ahead" not in {figure.id for figure in plain.said[-1].figures}
+
+
+def test_a_room_that_had_its_minutes_of_the_hour_is_shown_as_resting_and_not_begun_again() -> None:
+    toy = house(1)
+    toy.broken = True
+    toy.run(60.0)
+    toy.result = JobResult(Plan((("rooms", 1),), (900.0,)))
+    toy.run(1900.0)
+    states = {part.points[0]: part.state for part in toy.said[-1].parts}
+    assert set(states.values()) == {"resting"}
+    toy.run(1000.0)
+    assert {part.state for part in toy.said[-1].parts} == {"resting"}, "rested, and half an hour of this hour was used"
+    toy.result = JobResult(Plan((("rooms", 1),), (900.0,)))
+    toy.run(5.0)
+    assert held(toy) == {}
+    toy.run(900.0)
+    assert {part.state for part in toy.said[-1].parts} == {"ready"}
