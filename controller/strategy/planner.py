@@ -21,6 +21,7 @@ from controller.strategy.window import RECENT_S, WINDOW_S, recent_kw, without_ra
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from controller.point.model import Name
     from controller.strategy.foresight import Kind
     from controller.strategy.memory import DemandMemory
     from controller.strategy.rota import Team
@@ -103,14 +104,15 @@ class Planner:
         look = Rota(verdicts, memory.spells, memory.holds, memory.ended, now, day)
         found = kinds(self.teams, memory.begun, look)
         wanted: Mapping[str, int] = {}
+        why = say.ahead(self.limit_kw)
         if view.result is not None and isinstance(view.result.value, Plan):
             memory = replace(memory, plan=view.result.value, planned=now)
             wanted = dict(view.result.value.begin)
         elif self.stale(memory, now):
-            wanted = self._unplanned(memory, seen, found, now)
+            wanted, why = self._unplanned(memory, seen, found, now), say.need(seen, self.limit_kw)
         for kind in found:
             if count := free(kind, wanted.get(kind.id, 0)):
-                memory = self._begin(view, memory, teams(self.teams[kind.id], look)[:count], kind.id, day)
+                memory = self._begin(view, memory, teams(self.teams[kind.id], look)[:count], kind.id, day, why)
         if now - memory.asked < _PLAN_S:
             return memory, None
         found = kinds(self.teams, memory.begun, look._replace(holds=memory.holds, spells=memory.spells))
@@ -147,8 +149,11 @@ class Planner:
         lacks_kw = (seen.mean_kw - self.limit_kw) * WINDOW_S / rest_s
         return {kind.id: foresight.at_once(lacks_kw, rest_s, kind) for kind in found}
 
-    def _begin(self, view: View, memory: DemandMemory, found: Sequence[Team], group: str, day: int) -> DemandMemory:
-        now, why = view.now, say.ahead(self.limit_kw)
+    @staticmethod
+    def _begin(
+        view: View, memory: DemandMemory, found: Sequence[Team], group: str, day: int, why: Name
+    ) -> DemandMemory:
+        now = view.now
         holds, spells = dict(memory.holds), dict(memory.spells)
         for item in (item for team in found for item in team.items):
             level = staged(item.group, 0.0)

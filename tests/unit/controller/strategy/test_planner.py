@@ -155,6 +155,7 @@ def test_while_no_plan_comes_the_present_window_alone_counts() -> None:
     assert held(toy) == {}, "a first plan has three minutes to come"
     toy.run(120.0)
     assert held(toy), "then what the window lacks is shed"
+    assert "本時段預測" in toy.said[-1].targets[0].why.zh
     assert "計畫未更新" in toy.said[-1].why.zh
     assert "no plan of the next three hours came" in toy.said[-1].why.en
     assert len(held(toy)) <= 2 * 20
