@@ -174,7 +174,7 @@ def test_a_level_that_fills_says_full_and_its_sign_agrees(small: Room, whole_cit
                 ask(whole_city.folder / "run" / "control.sock", "set", row, (f"bay_{bay:02}", "1"))
         whole_city.sim("fault", "set", "sign-b2", "free_shown", "0")
         expect(level).to_contain_text("滿位", timeout=20_000)
-        expect(level).to_contain_text("100")
+        expect(level).to_contain_text("100", timeout=20_000)
         small.language("en")
         expect(page.get_by_role("group", name="B2: full")).to_be_visible()
         small.language("zh")
