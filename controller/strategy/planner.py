@@ -101,6 +101,9 @@ class Planner:
         if not self.teams or memory.track is None:
             return memory, None
         now = view.now
+        came = view.result is not None and isinstance(view.result.value, Plan)
+        if not came and not self.stale(memory, now) and now - memory.asked < _PLAN_S:
+            return memory, None
         look = Rota(verdicts, memory.spells, memory.holds, memory.ended, now, day)
         found = kinds(self.teams, memory.begun, look)
         wanted: Mapping[str, int] = {}

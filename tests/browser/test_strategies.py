@@ -6,8 +6,6 @@ The controller is a real one on a clock that runs 40 times faster, so that a qua
 from __future__ import annotations
 
 import re
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Building, furnished, messages, people_of, slashed
 from tests.services.city import wait_for
+from tests.services.handlers import handled
 from tests.services.hurry import Hurry
 
 if TYPE_CHECKING:
@@ -23,30 +22,8 @@ if TYPE_CHECKING:
     from controller.app import Controller
 
 ZH, EN = messages("zh-TW"), messages("en")
-MINIMAL = Path(__file__).parents[2] / "config" / "minimal"
 METER = "main.electrical.meter1.power"
 ROOMS = tuple(f"main.hvac.ahu{n}" for n in (1, 2, 3))
-EQUIPMENT = """
-[[equipment]]
-id = "main.hvac.ahu{n}"
-for = { n = "1..3" }
-class = "ahu"
-name = { zh = "{n} 號空調箱", en = "Air handler {n}" }
-floor = "1F"
-area = "office"
-"""
-DEVICES = """
-[[device]]
-id = "ahu{n}"
-for = { n = "1..3" }
-equipment = "main.hvac.ahu{n}"
-profile = "site-standard-ahu"
-endpoint = "opc.tcp://127.0.0.1:1"
-period_s = 20
-defaults = { zone_temp_sp = 26.0 }
-options = { node_prefix = "AHU/{n}" }
-secrets = { user_env = "A", password_env = "B", certificate_env = "C", private_key_env = "D", ca_env = "E" }
-"""
 STRATEGY = """[demand]
 mode = "run"
 meter = "main.electrical.meter1.power"
@@ -89,15 +66,7 @@ def house() -> House:
 @pytest.fixture(scope="module")
 def hurry(tmp_path_factory: pytest.TempPathFactory, house: House) -> Iterator[Hurry]:
     folder = tmp_path_factory.mktemp("hurry")
-    shutil.copytree(MINIMAL, folder / "site")
-    site = folder / "site"
-    equipment = site / "equipment.toml"
-    equipment.write_text(equipment.read_text("utf-8") + EQUIPMENT, "utf-8")
-    meter = site / "devices" / "meter.toml"
-    meter.write_text(meter.read_text("utf-8").replace("192.0.2.10:502", "127.0.0.1:1"), "utf-8")
-    (site / "devices" / "air.toml").write_text(DEVICES, "utf-8")
-    (site / "strategy.toml").write_text(STRATEGY, "utf-8")
-    (site / "alarms.toml").unlink()
+    handled(folder, len(ROOMS), STRATEGY)
     with Hurry(folder, house.values) as running:
         yield running
 

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from controller.strategy import planner
 from tests.services.city import wait_for
+from tests.services.handlers import handled
 from tests.services.hurry import Hurry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from controller.app import Controller
 
-MINIMAL = Path(__file__).parents[3] / "config" / "minimal"
 METER = "main.electrical.meter1.power"
 ROOMS = tuple(f"main.hvac.ahu{n}" for n in range(1, 7))
-EQUIPMENT = """
-[[equipment]]
-id = "main.hvac.ahu{n}"
-for = { n = "1..6" }
-class = "ahu"
-name = { zh = "{n} 號空調箱", en = "Air handler {n}" }
-floor = "1F"
-area = "office"
-"""
-DEVICES = """
-[[device]]
-id = "ahu{n}"
-for = { n = "1..6" }
-equipment = "main.hvac.ahu{n}"
-profile = "site-standard-ahu"
-endpoint = "opc.tcp://127.0.0.1:1"
-period_s = 20
-defaults = { zone_temp_sp = 26.0, supply_static_pressure_sp = 250.0 }
-options = { node_prefix = "AHU/{n}" }
-secrets = { user_env = "A", password_env = "B", certificate_env = "C", private_key_env = "D", ca_env = "E" }
-"""
 STRATEGY = """[demand]
 mode = "run"
 meter = "main.electrical.meter1.power"
@@ -79,14 +57,7 @@ def test_a_plan_comes_from_the_job_process_and_is_carried_out_stage_by_stage(
 ) -> None:
     # Forty times faster, a job process that takes five seconds to start has taken more than three minutes.
     monkeypatch.setattr(planner, "_STALE_S", 1e9)
-    shutil.copytree(MINIMAL, tmp_path / "site")
-    site = tmp_path / "site"
-    (site / "equipment.toml").write_text((site / "equipment.toml").read_text("utf-8") + EQUIPMENT, "utf-8")
-    meter = site / "devices" / "meter.toml"
-    meter.write_text(meter.read_text("utf-8").replace("192.0.2.10:502", "127.0.0.1:1"), "utf-8")
-    (site / "devices" / "air.toml").write_text(DEVICES, "utf-8")
-    (site / "strategy.toml").write_text(STRATEGY, "utf-8")
-    (site / "alarms.toml").unlink()
+    handled(tmp_path, len(ROOMS), STRATEGY, "{ zone_temp_sp = 26.0, supply_static_pressure_sp = 250.0 }")
     house = {"kw": 430.0}
     seen: list[tuple[float, float]] = []
 
