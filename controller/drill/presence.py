@@ -90,6 +90,8 @@ class Presence:
         if known is not None and time_ns < known.seen_ns:
             return None
         if type_ == "access_not_taken":
+            if known is not None and known.door != door.equipment:
+                return None  # given up for another door, through which they went
             before = self._before.pop(id_, known)
             if before is None:
                 self._people.pop(id_, None)

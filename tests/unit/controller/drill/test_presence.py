@@ -48,6 +48,14 @@ def test_a_door_that_was_not_passed_moves_nobody(presence: Presence) -> None:
     assert where(presence) == [("p-1", "1F", "east")]
 
 
+def test_a_door_that_was_given_up_for_another_one_moves_nobody_back(presence: Presence) -> None:
+    presence.take("access_granted", 1, card("e-ent-1", "in"))
+    presence.take("access_granted", 2, card("e-02f-1", "in"))
+    presence.take("access_granted", 3, card("e-03f-1", "in"))
+    assert presence.take("access_not_taken", 4, card("e-02f-1", "in")) is None
+    assert where(presence) == [("p-1", "3F", "east")]
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
