@@ -40,9 +40,10 @@ START_S = 15.0
 PATIENCE_S = 60.0
 """After a start nothing is sent to what the table holds until the status was known twice, but no longer than this."""
 _RETRY_S = 1.0
-_UNREAD = frozenset({Reason.NOT_READ, Reason.LINK_LOST})
+_UNREAD = frozenset({Reason.NOT_READ, Reason.RELAY_LOST, Reason.LINK_LOST})
 _PANEL = ("heartbeat", "fire", "pre_alarm", "fault", "test", "zones_in_fire")
 _RELAY = ("fire", "fault")
+_INPUTS = (*_PANEL, *(f"relay_{tag}" for tag in _RELAY))
 _UNCERTAIN = np.uint8(64)
 _MOST_EMPTIED = 2000
 
@@ -111,6 +112,7 @@ class FireWatch:
         self._bound: tuple[object, object] = (None, None)
         self._numbers: NDArray[np.intp] = np.empty(0, np.intp)
         self._known: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._absent: frozenset[str] = frozenset()
         self._place: dict[str, int] = {}
         self._seen: tuple[bytes, bytes] = (b"", b"")
         self._due = -np.inf
@@ -244,6 +246,7 @@ class FireWatch:
         self._place = {address: place for place, address in enumerate(kinds, len(wanted))}
         found = [points.site.points.get(address) for address in (*wanted, *kinds)]
         self._known = np.array([point is not None for point in found])
+        self._absent = frozenset(name for name, point in zip(_INPUTS, found, strict=False) if point is None)
         self._numbers = np.array([0 if point is None else point.number for point in found], np.intp)
         self._seen, self._due = (b"", b""), -np.inf
         if not same and self.response.phase is not Phase.IDLE:
@@ -276,6 +279,7 @@ class FireWatch:
             zones=tuple(states),
             relay_fire=truth(6),
             relay_fault=truth(7),
+            absent=self._absent,
         )
 
     def _ready(self, heartbeat: float | None, now: float) -> None:

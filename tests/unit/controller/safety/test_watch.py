@@ -12,7 +12,7 @@ from controller.command.hold import ALL_HELD
 from controller.errors import ConflictError
 from controller.safety.alarm import EFFECTS, RESPONSE, STATUS
 from controller.safety.effect import SightState
-from controller.safety.fire import FireStatus
+from controller.safety.fire import FireStatus, Reason
 from controller.safety.response import Phase
 from drivers.reading import Readings
 from tests.virtual.fire import FireHouse
@@ -65,6 +65,23 @@ async def test_a_panel_that_stays_silent_does_not_keep_the_building_for_ever() -
     assert "ahu-03f-n" in {entry.device for entry in house.plant.ledger.written}
     assert STATUS in raised(house)
     await house.kill()
+
+
+async def test_a_relay_that_is_not_heard_is_an_alarm_and_nobody_stands_down_meanwhile(house: FireHouse) -> None:
+    assert house.fire.picture.status is FireStatus.NORMAL
+    house.burn("3F")
+    await house.run(3.0)
+    house.plant.deaf.add("fire-relay")
+    house.plant.panel.zone[:] = 0.0
+    house.happen("reset")
+    await house.run(30.0)
+    assert (house.fire.picture.status, house.fire.picture.reasons) == (FireStatus.UNKNOWN, (Reason.RELAY_LOST,))
+    assert STATUS in raised(house)
+    assert not house.stand_down(), "the one source that is wired past the gateway is not known"
+    house.plant.deaf.clear()
+    await house.run(35.0)
+    assert house.fire.picture.status is FireStatus.NORMAL
+    assert house.stand_down()
 
 
 async def test_a_fire_takes_its_floor_in_the_turn_that_sees_it_and_nothing_else(house: FireHouse) -> None:

@@ -63,6 +63,7 @@ export const fire: Words<typeof zh> = {
   'fire.unrecorded': 'unrecorded',
   'fire.look': 'Fire page',
   'fire.reason.not_read': 'the panel or a zone cannot be read',
+  'fire.reason.relay_lost': 'the fire relay cannot be read',
   'fire.reason.link_lost': 'the panel\'s heartbeat stands still',
   'fire.reason.walk_test': 'panel or zone under test',
   'fire.reason.isolated': 'isolated',

@@ -60,6 +60,7 @@ export const fire = {
   'fire.unrecorded': '未記錄',
   'fire.look': '消防頁',
   'fire.reason.not_read': '總機或分區讀不到',
+  'fire.reason.relay_lost': '火警繼電器讀不到',
   'fire.reason.link_lost': '總機心跳停止',
   'fire.reason.walk_test': '總機或分區測試中',
   'fire.reason.isolated': '隔離',
