@@ -40,6 +40,7 @@ from controller.drill import course
 from controller.drill.course import Drill, Phase
 from controller.drill.engine import DrillEngine
 from controller.drill.muster import board
+from controller.drill.presence import zones_of
 from controller.drill.report import NoticeLine, ReportData, render
 from controller.drill.scenario import Goal, Level
 from controller.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
@@ -468,6 +469,7 @@ async def read_report(
         timezone=site.timezone,
         language=language,
         made_ns=runtime.clock.now_ns(),
+        zones=zones_of(site, drill.scenario.building),
     )
     try:
         pdf = await runtime.jobs.run(render, data, limit_s=_REPORT_S)

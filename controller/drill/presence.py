@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from controller.point.model import Site
 
-__all__ = ["FORGET_S", "PASSES", "Door", "Person", "Presence", "doors_of"]
+__all__ = ["FORGET_S", "PASSES", "Door", "Person", "Presence", "doors_of", "zones_of"]
 
 PASSES = frozenset({"access_granted", "access_not_taken"})
 """Types of events that say where somebody is."""
@@ -58,6 +58,12 @@ def doors_of(site: Site) -> dict[str, Door]:
         for address, piece in site.equipment.items()
         if piece.cls == "door"
     }
+
+
+def zones_of(site: Site, building: str) -> tuple[tuple[str, str], ...]:
+    """Return the zones of a building, (floor, area): where a door leads somebody may be, with a card or without."""
+    doors = (piece for piece in site.equipment.values() if piece.cls == "door" and piece.building == building)
+    return tuple(sorted({(door.floor, door.area) for door in doors if door.floor}))
 
 
 class Presence:

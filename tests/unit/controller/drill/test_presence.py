@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.drill.presence import FORGET_S, MOST, Presence
+from controller.drill.presence import FORGET_S, MOST, Presence, zones_of
 from tests.virtual.drill import load_drill_site
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ def card(door: str, direction: str, person: str = "p-1") -> dict[str, str]:
 
 def where(presence: Presence, now_ns: int = HOUR) -> list[tuple[str, str, str]]:
     return [(person.id, person.floor, person.area) for person in presence.inside(now_ns)]
+
+
+def test_zones_are_the_floors_behind_doors_of_the_building(tmp_path: Path) -> None:
+    site = load_drill_site(tmp_path).site
+    assert zones_of(site, "hall") == (("1F", "east"), ("2F", "west"), ("3F", "east"))
+    assert zones_of(site, "other") == ()
 
 
 def test_people_are_on_the_floor_of_the_last_door_that_let_them_in(presence: Presence) -> None:
