@@ -233,11 +233,14 @@ class FireWatch:
     def _bind(self) -> None:
         """Find the points of the table anew when the table or the site changed."""
         table, points = self._table_of(), self._parts.table
+        if not table.panel and self.response.phase is not Phase.IDLE:
+            table = self.table  # files without a panel end no fire: it is looked at until all is given back
         if self._bound[0] is table and self._bound[1] is points.site:
             return
-        same = self._bound[0] is table
+        same, before = self._bound[0] is table, self.table
         self._bound, self.table = (table, points.site), table
         if not table.panel:
+            self.picture, self._memory = FirePicture(), FireMemory()
             return
         wanted = [f"{table.panel}.{tag}" for tag in _PANEL]
         wanted += [f"{table.relay}.{tag}" if table.relay else "" for tag in _RELAY]
@@ -250,8 +253,11 @@ class FireWatch:
         self._numbers = np.array([0 if point is None else point.number for point in found], np.intp)
         self._seen, self._due = (b"", b""), -np.inf
         if not same and self.response.phase is not Phase.IDLE:
+            kept = tuple(point for point in held_points(self.response, before) if point in points.site.points)
+            self.response = replace(self.response, kept=kept)
             self._hold()
             self.sights = self._expected({sight.key: sight.seen_ns for sight in self.sights})
+            self._tell(())
 
     def _read(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the values of all points of the table, and which of them are good."""
