@@ -43,7 +43,7 @@ from controller.drill.muster import board
 from controller.drill.presence import zones_of
 from controller.drill.report import NoticeLine, ReportData, render
 from controller.drill.scenario import Goal, Level
-from controller.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from controller.identity.identity import Principal
 from controller.identity.permission import EVERYWHERE, Action
 from controller.job import JobError
@@ -301,6 +301,10 @@ async def request_start(request: Request, runtime: RuntimeDep, principal: Office
     """Ask for the start; another person confirms it within five minutes."""
     _whole_house(principal, Action.SAFETY)
     _person(principal)
+    for inject in (await find_drill(runtime, drill_id)).scenario.injects:
+        if inject.point and inject.point not in runtime.site().points:
+            what = f"inject {inject.id!r} plays with {inject.point}, which this site has not got"
+            raise InvalidError(f"{what}; cancel the drill and plan it again")
     return await _change(
         request, runtime, principal, "request", drill_id, lambda engine: engine.request(drill_id, principal.name)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -129,6 +129,22 @@ async def test_a_plan_that_cannot_be_is_refused_in_a_sentence(
     assert reply.status_code == status, reply.text
     assert said in reply.text
     assert (await people.viewer("GET", "/drills")).json()["items"] == []
+
+
+async def test_a_drill_whose_point_is_gone_since_it_was_planned_does_not_begin(house: Any, people: People) -> None:
+    id_ = (await plan(people)).json()["id"]
+    points = {key: point for key, point in house.site.points.items() if key != "hall.hvac.ahu1.mode"}
+    whole, house.site = house.site, replace(house.site, points=points)
+    reply = await people.officer("POST", f"/drills/{id_}/request")
+    said = reply.json()
+    assert (reply.status_code, said["detail"], said["what_to_do"]) == (
+        422,
+        "inject 'detector' plays with hall.hvac.ahu1.mode, which this site has not got",
+        "Cancel the drill and plan it again.",
+    )
+    assert (await people.viewer("GET", f"/drills/{id_}")).json()["phase"] == "planned"
+    house.site = whole
+    assert (await people.officer("POST", f"/drills/{id_}/request")).status_code == 200
 
 
 async def test_one_person_cannot_start_a_drill_and_neither_can_a_program(house: Any, people: People) -> None:
