@@ -18,6 +18,7 @@ export const fire: Words<typeof zh> = {
   'fire.relay.differ': 'Relay disagrees',
   'fire.relay.unknown': 'Relay unknown',
   'fire.unknown.means': 'The panel does not answer or its heartbeat stands still: a fire would not be shown here. Have somebody watch the panel itself.',
+  'fire.unknown.partly': 'A fire may not be shown here, or not all of it. Have somebody watch the panel itself.',
   'fire.first': 'First zone',
   'fire.first.detector': 'Detector {number}',
   'fire.first.at': 'since {time}',

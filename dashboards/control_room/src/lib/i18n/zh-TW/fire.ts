@@ -15,6 +15,7 @@ export const fire = {
   'fire.relay.differ': '繼電器不符',
   'fire.relay.unknown': '繼電器不明',
   'fire.unknown.means': '總機沒有回應或心跳停止：火警不會顯示於此。派員至受信總機前值守。',
+  'fire.unknown.partly': '火警可能不會（完整）顯示於此。派員至受信總機前值守。',
   'fire.first': '首發分區',
   'fire.first.detector': '探測器 {number}',
   'fire.first.at': '{time} 起',
