@@ -11,7 +11,7 @@ from controller.api.problem import Problem
 from controller.api.render import Json, command_json
 from controller.api.runtime import Runtime
 from controller.command.order import Command
-from controller.command.priority import OPERATOR
+from controller.command.priority import MINIMUM_TIME, OPERATOR
 from controller.errors import ConflictError, NotFoundError, ShifuError, UnavailableError
 from controller.identity.identity import Principal
 from controller.identity.permission import Action
@@ -119,6 +119,7 @@ async def command(request: Request, runtime: RuntimeDep, principal: Commander, b
         principal.actor, "command", body.point, outcome="requested", reason=body.reason, client=client, data=data
     )
     try:
+        _left_to_the_panel(runtime, body)
         made = runtime.arbiter.request(
             body.point, body.slot, body.value, principal.actor, body.reason, body.expires_s, None
         )
@@ -129,6 +130,18 @@ async def command(request: Request, runtime: RuntimeDep, principal: Commander, b
         raise
     await _kept(runtime, made)
     return Json(command_json(made), 202)
+
+
+def _left_to_the_panel(runtime: Runtime, body: CommandBody) -> None:
+    """Leave a point that a fire has to the panel: protection (slots 3 to 5) goes on there, for programs alone.
+
+    Raises:
+        ConflictError: somebody fills such a slot by hand.
+    """
+    hold = runtime.arbiter.held(body.point)
+    by_hand = body.value is not None and body.slot < MINIMUM_TIME
+    if by_hand and hold is not None and OPERATOR in hold.slots:
+        raise ConflictError(f"{body.point}: a fire has it, and slot {body.slot} is for programs alone: {hold.reason}")
 
 
 async def _kept(runtime: Runtime, made: Command) -> None:

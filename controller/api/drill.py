@@ -40,9 +40,10 @@ from controller.drill import course
 from controller.drill.course import Drill, Phase
 from controller.drill.engine import DrillEngine
 from controller.drill.muster import board
+from controller.drill.presence import zones_of
 from controller.drill.report import NoticeLine, ReportData, render
 from controller.drill.scenario import Goal, Level
-from controller.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
+from controller.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from controller.identity.identity import Principal
 from controller.identity.permission import EVERYWHERE, Action
 from controller.job import JobError
@@ -300,6 +301,10 @@ async def request_start(request: Request, runtime: RuntimeDep, principal: Office
     """Ask for the start; another person confirms it within five minutes."""
     _whole_house(principal, Action.SAFETY)
     _person(principal)
+    for inject in (await find_drill(runtime, drill_id)).scenario.injects:
+        if inject.point and inject.point not in runtime.site().points:
+            what = f"inject {inject.id!r} plays with {inject.point}, which this site has not got"
+            raise InvalidError(f"{what}; cancel the drill and plan it again")
     return await _change(
         request, runtime, principal, "request", drill_id, lambda engine: engine.request(drill_id, principal.name)
     )
@@ -468,6 +473,7 @@ async def read_report(
         timezone=site.timezone,
         language=language,
         made_ns=runtime.clock.now_ns(),
+        zones=zones_of(site, drill.scenario.building),
     )
     try:
         pdf = await runtime.jobs.run(render, data, limit_s=_REPORT_S)

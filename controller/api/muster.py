@@ -118,6 +118,7 @@ async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, 
     now_ns = runtime.clock.now_ns()
     offset_ms = now_ns // 1_000_000 - body.sent
     site = runtime.site()
+    floors = [floor.id for building in site.buildings.values() for floor in building.floors]
     wanted: list[Tick] = []
     refused = []
     for row in body.ticks:
@@ -127,6 +128,8 @@ async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, 
             expected = next((one for one in people.get(drill_id, ()) if one.id == row.person), None)
         if row.area not in site.areas:
             reason = f"no area {row.area!r}"
+        elif row.floor and row.floor not in floors:
+            reason = f"no floor {row.floor!r} on this site; it has {', '.join(floors)}"
         elif not principal.permissions.allows(Action.MUSTER, row.area):
             reason = f"you may not count in area {row.area!r}"
         elif expected is not None and not principal.permissions.allows(Action.MUSTER, expected.area):
@@ -136,7 +139,7 @@ async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, 
         if reason:
             refused.append({"key": row.key, "reason": reason})
         else:
-            wanted.append(_tick(row, principal.name, now_ns, offset_ms))
+            wanted.append(_tick(row, principal.name, drill.started_ns or 0, now_ns, offset_ms))
     kept: list[str] = []
     if wanted and closed:
         kept = engine.after_close(drill, {tick.key for tick in before.get(drill_id, ())}, wanted)
@@ -149,10 +152,10 @@ async def send_ticks(runtime: RuntimeDep, principal: Warden, drill_id: DrillId, 
     return Json(reply)
 
 
-def _tick(row: TickBody, who: str, now_ns: int, offset_ms: int) -> Tick:
+def _tick(row: TickBody, who: str, started_ns: int, now_ns: int, offset_ms: int) -> Tick:
     error_ms = offset_ms if abs(offset_ms) > _CLOCK_MS else 0
-    # Nothing was counted later than it came here.
-    at_ns = min((row.at + error_ms) * 1_000_000, now_ns)
+    # Nothing was counted before the drill began, or later than it came here.
+    at_ns = min(max((row.at + error_ms) * 1_000_000, started_ns), now_ns)
     return Tick(
         key=row.key,
         kind=TickKind(row.kind),

@@ -81,6 +81,8 @@ class DrillEngine:
         self._drills: dict[str, Drill] = {}
         self._people: dict[str, tuple[Person, ...]] = {}
         self._ticks: dict[str, dict[str, Tick]] = {}
+        self._out: set[str] = set()
+        """Those whom a card at an exit accounts for, in the drill under way."""
         self._since = 0.0
         """Monotonic time of the request or the start of the drill under way."""
         self._shown: object = None
@@ -214,14 +216,18 @@ class DrillEngine:
             self._say()
 
     def event(self, event: Event) -> None:
-        """Follow a card at a door; at an exit during a drill it accounts for its holder."""
+        """Follow a card at a door; at an exit during a drill it accounts for its holder.
+
+        Who did not go through after all, or comes back in, is no longer accounted for by the card.
+        """
         person = self.presence.take(event.type, event.time_ns, event.data)
         drill = self.current
-        if person is None or person.inside or drill is None or drill.phase is not Phase.RUNNING:
+        if person is None or drill is None or drill.phase is not Phase.RUNNING:
             return
         known = self.person(drill.id, person.id)
-        if known is None:
+        if known is None or (person.inside and person.id not in self._out):
             return
+        (self._out.discard if person.inside else self._out.add)(person.id)
         now_ns = self._clock.now_ns()
         key = f"{CARD}/{event.source}/{event.key}"
         self._keep_ticks(
@@ -237,7 +243,7 @@ class DrillEngine:
                     known.area,
                     known.floor,
                     person.id,
-                    Status.ACCOUNTED,
+                    None if person.inside else Status.ACCOUNTED,
                 )
             ],
         )
@@ -366,6 +372,7 @@ class DrillEngine:
         self._record(Record(drill, move.entries, people=tuple((drill.id, person) for person in people)))
         if started:
             self._people[drill.id] = people
+            self._out.clear()
         if started or drill.phase is Phase.REQUESTED:
             self._since = self._clock.monotonic()
         if drill.phase in course.OPEN:

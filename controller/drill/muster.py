@@ -61,6 +61,7 @@ class Tick:
     floor: str
     person: str = ""
     status: Status | None = None
+    """None for a person: what was said before is taken back (a card at an exit whose holder did not go through)."""
     count: int = 0
     assembly: str = ""
     note: str = ""
@@ -189,7 +190,11 @@ def board(
             continue
         zoned.setdefault((tick.floor, tick.area), []).append(tick)
         if tick.kind is TickKind.PERSON and tick.person:
-            said.setdefault(tick.person, {})[tick.who] = tick
+            words = said.setdefault(tick.person, {})
+            if tick.status is None:
+                words.pop(tick.who, None)
+            else:
+                words[tick.who] = tick
     standings = [_standing(person, said.get(person.id, {}), ended_ns) for person in people]
     by_zone: dict[tuple[str, str], list[Standing]] = {}
     for standing in standings:
@@ -202,7 +207,7 @@ def board(
     others = [
         _standing(Person(id_, last.area, last.floor, "", last.at_ns), words, ended_ns)
         for id_, words in sorted(said.items())
-        if id_ not in expected and (last := max(words.values(), key=lambda tick: tick.order))
+        if id_ not in expected and words and (last := max(words.values(), key=lambda tick: tick.order))
     ]
     return Board(tuple(zones), tuple(standings), tuple(others), arrived)
 

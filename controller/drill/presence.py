@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from controller.point.model import Site
 
-__all__ = ["FORGET_S", "PASSES", "Door", "Person", "Presence", "doors_of"]
+__all__ = ["FORGET_S", "PASSES", "Door", "Person", "Presence", "doors_of", "zones_of"]
 
 PASSES = frozenset({"access_granted", "access_not_taken"})
 """Types of events that say where somebody is."""
@@ -60,6 +60,12 @@ def doors_of(site: Site) -> dict[str, Door]:
     }
 
 
+def zones_of(site: Site, building: str) -> tuple[tuple[str, str], ...]:
+    """Return the zones of a building, (floor, area): where a door leads somebody may be, with a card or without."""
+    doors = (piece for piece in site.equipment.values() if piece.cls == "door" and piece.building == building)
+    return tuple(sorted({(door.floor, door.area) for door in doors if door.floor}))
+
+
 class Presence:
     """Follows the events of the doors; every call returns at once."""
 
@@ -90,6 +96,8 @@ class Presence:
         if known is not None and time_ns < known.seen_ns:
             return None
         if type_ == "access_not_taken":
+            if known is not None and known.door != door.equipment:
+                return None  # given up for another door, through which they went
             before = self._before.pop(id_, known)
             if before is None:
                 self._people.pop(id_, None)

@@ -16,18 +16,19 @@ from zoneinfo import ZoneInfo
 
 from controller.drill.course import Cause, Phase
 from controller.drill.words import WORDS
+from controller.point.model import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from controller.drill.course import Drill
     from controller.drill.muster import Board
     from controller.drill.scenario import Goal
-    from controller.point.model import Name
 
 __all__ = ["GoalResult", "NoticeLine", "ReportData", "content", "goals", "render"]
 
 FAMILY = "Noto Sans TC"
+_SHOWN_ZONES = 12
 LEAST_S = 4 * 3600.0
 """What the law wants of the half-yearly drills together (消防法施行細則, text of 113-01-22, item 5): four hours."""
 
@@ -64,6 +65,8 @@ class ReportData:
     made_ns: int
     notices: tuple[NoticeLine, ...] = ()
     """Oldest first."""
+    zones: tuple[tuple[str, str], ...] = ()
+    """Floor and area of every zone of the building, also of those where nobody was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class GoalResult:
     wanted: int
 
 
-def goals(drill: Drill, board: Board) -> list[GoalResult]:
-    """Return how every goal of a drill was reached."""
+def goals(drill: Drill, board: Board, zones: Iterable[tuple[str, str]] = ()) -> list[GoalResult]:
+    """Return how every goal of a drill was reached; `zones` are to be walked through beside those of the board."""
     start_ns = drill.started_ns or 0
     found = []
     for goal in drill.scenario.goals:
@@ -97,20 +100,22 @@ def goals(drill: Drill, board: Board) -> list[GoalResult]:
             whole = len(good) == len(injects)
             found.append(_result(goal, whole, last if whole else None, start_ns, limit_s, len(good), len(injects)))
         elif goal.kind == "swept":
-            zones = [zone for zone in board.zones if zone.floor]
-            swept = [zone.swept_ns for zone in zones if zone.swept_ns is not None]
-            whole = bool(zones) and len(swept) == len(zones)
-            last = max(swept, default=None)
-            found.append(
-                _result(
-                    goal, whole if zones else None, last if whole else None, start_ns, limit_s, len(swept), len(zones)
-                )
-            )
+            swept = _swept(board, zones)
+            times = [time_ns for time_ns in swept.values() if time_ns is not None]
+            whole = bool(swept) and len(times) == len(swept)
+            last = max(times) if whole else None
+            found.append(_result(goal, whole if swept else None, last, start_ns, limit_s, len(times), len(swept)))
         else:
             last = board.complete_ns
             known = last is not None if board.expected else None
             found.append(_result(goal, known, last, start_ns, limit_s, board.accounted, board.expected))
     return found
+
+
+def _swept(board: Board, zones: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int | None]:
+    """Return when each zone was walked through; who is between two doors is in none."""
+    found = {(zone.floor, zone.area): zone.swept_ns for zone in board.zones if zone.floor}
+    return dict.fromkeys(zones) | found
 
 
 def _result(
@@ -177,7 +182,7 @@ def content(data: ReportData) -> dict[str, Any]:
             ]
         )
     results = []
-    for result in goals(drill, board):
+    for result in goals(drill, board, data.zones):
         limit = "–" if result.goal.within_s is None else _elapsed(result.goal.within_s)
         reached = words["goal.unknown"] if result.reached is None else words["yes" if result.reached else "no"]
         when = "–" if result.after_s is None else _elapsed(result.after_s)
@@ -271,6 +276,9 @@ def _deviations(data: ReportData, words: Mapping[str, str]) -> list[str]:
         found.append(words["deviation.conflict"].format(count=conflicts))
     if not board.expected:
         found.append(words["deviation.nobody"])
+    left = [key for key, time_ns in _swept(board, data.zones).items() if time_ns is None]
+    if left and any(goal.kind == "swept" for goal in drill.scenario.goals):
+        found.append(words["deviation.unswept"].format(zones=_zones(left, data)))
     if late := sum(zone.late for zone in board.zones):
         found.append(words["deviation.late"].format(count=late))
     if arrived := board.arrived_late:
@@ -279,6 +287,15 @@ def _deviations(data: ReportData, words: Mapping[str, str]) -> list[str]:
         found.append(words["deviation.notices"].format(count=failed))
     found += [str(row[5].get("note", "")) for row in data.entries if row[1] == "note"]
     return found
+
+
+def _zones(keys: Sequence[tuple[str, str]], data: ReportData) -> str:
+    """Return zones by name, the first of them."""
+    names = [(floor, data.areas[area]) if area in data.areas else (floor, Name(area, area)) for floor, area in keys]
+    shown = [f"{floor} {getattr(area, data.language)}" for floor, area in names[:_SHOWN_ZONES]]
+    more = len(names) - len(shown)
+    said = ("、" if data.language == "zh" else ", ").join(shown)
+    return said + ((f" 等 {len(names)} 區" if data.language == "zh" else f" and {more} more") if more else "")
 
 
 def _day(at: datetime, language: str) -> str:

@@ -30,6 +30,7 @@ _ROC = 1911
 """The year before the first of the Republic (民國元年 is 1912)."""
 DOUBTS: Mapping[Reason, Name] = {
     Reason.NOT_READ: Name("總機或分區讀不到", "the panel or a zone cannot be read"),
+    Reason.RELAY_LOST: Name("火警繼電器讀不到", "the fire relay cannot be read"),
     Reason.LINK_LOST: Name("總機心跳停止", "the panel's heartbeat stands still"),
     Reason.WALK_TEST: Name("總機或分區測試中", "panel or zone under test"),
     Reason.ISOLATED: Name("有分區隔離", "a zone is isolated"),

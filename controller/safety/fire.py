@@ -43,6 +43,8 @@ class Reason(StrEnum):
 
     NOT_READ = "not_read"
     """The panel, or a zone, was never read, is stale or bad."""
+    RELAY_LOST = "relay_lost"
+    """The relay, which tells fire past the panel's gateway, was never read, is stale or bad."""
     LINK_LOST = "link_lost"
     """The heartbeat stands still."""
     WALK_TEST = "walk_test"
@@ -70,8 +72,9 @@ class FireInputs:
     zones: tuple[int | None, ...] = ()
     """State of each zone: 0 normal, 1 pre-alarm, 2 fire, 3 fault, 4 isolated, 5 under test (site standard)."""
     relay_fire: bool | None = None
-    """None also where the site has no relay."""
     relay_fault: bool | None = None
+    absent: frozenset[str] = frozenset()
+    """Names of those above that the site has not got, such as a relay: that they are not known says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,9 @@ def judge(inputs: FireInputs, memory: FireMemory, now: float) -> tuple[FirePictu
 _PRE_ALARM, _FIRE, _FAULT, _TEST = 1, 2, 3, 5
 _PATIENCE = {"zone": ZONE_S, "pre_alarm": ZONE_S, "fault": ZONE_S, "count": LIST_S, "relay": RELAY_S, "unlocated": 3.0}
 _DENIES = frozenset({"zone", "count", "relay"})
+_RELAY = frozenset({"relay_fire", "relay_fault"})
+_SOURCES = ("fire", "pre_alarm", "fault", "test", "zones_in_fire", *sorted(_RELAY))
+"""What must be known, or nobody knows whether all is well; the heartbeat has its own time."""
 
 
 def _differences(inputs: FireInputs) -> set[str]:
@@ -201,8 +207,11 @@ def _zone(state: int | None, *, alive: bool, denied: set[str]) -> ZonePicture:
 
 def _reasons(inputs: FireInputs, zones: tuple[ZonePicture, ...], late: set[str], *, alive: bool) -> tuple[Reason, ...]:
     found: dict[Reason, None] = {}
-    if inputs.fire is None or any(zone.reason is Reason.NOT_READ for zone in zones):
+    lost = {name for name in _SOURCES if getattr(inputs, name) is None} - inputs.absent
+    if lost - _RELAY or any(zone.reason is Reason.NOT_READ for zone in zones):
         found[Reason.NOT_READ] = None
+    if lost & _RELAY:
+        found[Reason.RELAY_LOST] = None
     if not alive:
         found[Reason.LINK_LOST] = None
     if inputs.test or _TEST in inputs.zones:

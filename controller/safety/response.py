@@ -80,6 +80,8 @@ class Response:
     """Since when it may be anywhere: there was a sign of fire and no zone that showed it."""
     earlier: tuple[str, ...] = ()
     """Zones of earlier fires of this response: what they hold stays held until all is given back."""
+    kept: tuple[str, ...] = ()
+    """Points that it held by files that were in effect before: other files let go of nothing."""
     earlier_everywhere: bool = False
     """An earlier fire of this response may have been anywhere."""
     over: bool = False
@@ -96,7 +98,13 @@ class Response:
         """Return it for the journal; times are ns."""
         zones = [[item.zone, item.since_ns] for item in self.zones]
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**fields, "phase": str(self.phase), "zones": zones, "earlier": list(self.earlier)}
+        return {
+            **fields,
+            "phase": str(self.phase),
+            "zones": zones,
+            "earlier": list(self.earlier),
+            "kept": list(self.kept),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Response:
@@ -107,7 +115,8 @@ class Response:
         """
         zones = tuple(Burning(str(zone), int(since)) for zone, since in data["zones"])
         earlier = tuple(str(zone) for zone in data.get("earlier", ()))
-        return cls(**{**data, "phase": Phase(data["phase"]), "zones": zones, "earlier": earlier})
+        kept = tuple(str(point) for point in data.get("kept", ()))
+        return cls(**{**data, "phase": Phase(data["phase"]), "zones": zones, "earlier": earlier, "kept": kept})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +173,7 @@ def _anew(response: Response, now_ns: int) -> Response:
     """Return the response at the beginning of a new fire, before its zones are known."""
     zones = united((response.earlier, [item.zone for item in response.zones]))
     everywhere = response.earlier_everywhere or response.everywhere_ns is not None
-    return Response(response.id, Phase.ACTIVE, now_ns, earlier=zones, earlier_everywhere=everywhere)
+    return Response(response.id, Phase.ACTIVE, now_ns, earlier=zones, kept=response.kept, earlier_everywhere=everywhere)
 
 
 def stand_down(response: Response, picture: FirePicture, who: str, reason: str, now_ns: int) -> Response:
@@ -187,7 +196,7 @@ def stand_down(response: Response, picture: FirePicture, who: str, reason: str, 
 
 def held_points(response: Response, table: FireTable) -> tuple[str, ...]:
     """Return the points that the response holds, or held, in the order of the table."""
-    return united(cause.points for cause in held_causes(response, table))
+    return united([*(cause.points for cause in held_causes(response, table)), response.kept])
 
 
 def held_causes(response: Response, table: FireTable) -> tuple[Cause, ...]:

@@ -40,9 +40,10 @@ START_S = 15.0
 PATIENCE_S = 60.0
 """After a start nothing is sent to what the table holds until the status was known twice, but no longer than this."""
 _RETRY_S = 1.0
-_UNREAD = frozenset({Reason.NOT_READ, Reason.LINK_LOST})
+_UNREAD = frozenset({Reason.NOT_READ, Reason.RELAY_LOST, Reason.LINK_LOST})
 _PANEL = ("heartbeat", "fire", "pre_alarm", "fault", "test", "zones_in_fire")
 _RELAY = ("fire", "fault")
+_INPUTS = (*_PANEL, *(f"relay_{tag}" for tag in _RELAY))
 _UNCERTAIN = np.uint8(64)
 _MOST_EMPTIED = 2000
 
@@ -111,6 +112,7 @@ class FireWatch:
         self._bound: tuple[object, object] = (None, None)
         self._numbers: NDArray[np.intp] = np.empty(0, np.intp)
         self._known: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._absent: frozenset[str] = frozenset()
         self._place: dict[str, int] = {}
         self._seen: tuple[bytes, bytes] = (b"", b"")
         self._due = -np.inf
@@ -231,11 +233,14 @@ class FireWatch:
     def _bind(self) -> None:
         """Find the points of the table anew when the table or the site changed."""
         table, points = self._table_of(), self._parts.table
+        if not table.panel and self.response.phase is not Phase.IDLE:
+            table = self.table  # files without a panel end no fire: it is looked at until all is given back
         if self._bound[0] is table and self._bound[1] is points.site:
             return
-        same = self._bound[0] is table
+        same, before = self._bound[0] is table, self.table
         self._bound, self.table = (table, points.site), table
         if not table.panel:
+            self.picture, self._memory = FirePicture(), FireMemory()
             return
         wanted = [f"{table.panel}.{tag}" for tag in _PANEL]
         wanted += [f"{table.relay}.{tag}" if table.relay else "" for tag in _RELAY]
@@ -244,11 +249,15 @@ class FireWatch:
         self._place = {address: place for place, address in enumerate(kinds, len(wanted))}
         found = [points.site.points.get(address) for address in (*wanted, *kinds)]
         self._known = np.array([point is not None for point in found])
+        self._absent = frozenset(name for name, point in zip(_INPUTS, found, strict=False) if point is None)
         self._numbers = np.array([0 if point is None else point.number for point in found], np.intp)
         self._seen, self._due = (b"", b""), -np.inf
         if not same and self.response.phase is not Phase.IDLE:
+            kept = tuple(point for point in held_points(self.response, before) if point in points.site.points)
+            self.response = replace(self.response, kept=kept)
             self._hold()
             self.sights = self._expected({sight.key: sight.seen_ns for sight in self.sights})
+            self._tell(())
 
     def _read(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the values of all points of the table, and which of them are good."""
@@ -276,6 +285,7 @@ class FireWatch:
             zones=tuple(states),
             relay_fire=truth(6),
             relay_fault=truth(7),
+            absent=self._absent,
         )
 
     def _ready(self, heartbeat: float | None, now: float) -> None:

@@ -145,8 +145,28 @@ class _Maker:
         low, high = float("-inf") if low is None else float(low), float("inf") if high is None else float(high)
         if low > high:
             self.say(placed, "low", f"{low:g}", f"at most high, {high:g}")
+        else:
+            self.check_told(placed, low, high, chosen)
         name = Name(row.name.zh, row.name.en)
         return {point: Effect(row.id, name, point, low, high, float(row.within_s)) for point in chosen.addresses}
+
+    def check_told(self, placed: Placed[EffectRow], low: float, high: float, chosen: _Points) -> None:
+        """Check that a feedback can say that it is done, and that it is not: else it proves nothing, or never does."""
+        key = "value" if placed.row.value is not None else "low" if placed.row.low is not None else "high"
+        got = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        for address in chosen.addresses:
+            point = self.points[address]
+            states = [float(state) for state, _ in point.states]
+            ends = states or [point.low, point.high]
+            can = ", ".join(f"{state:g}" for state in states) if states else f"{point.low:g} to {point.high:g}"
+            if not (any(low <= state <= high for state in states) if states else low <= ends[1] and ends[0] <= high):
+                kind = "a state" if states else "a part of the range"
+                self.say(placed, key, got, f"{kind} of {address}{f' ({can})' if states else f', {can}'}")
+                return
+            if all(low <= end <= high for end in ends):
+                wanted = f"less than everything that {address} can be{f' ({can})' if states else f', {can}'}"
+                self.say(placed, key, got, wanted, "It would count as done whatever the building does.")
+                return
 
     def named(self, placed: Placed[CauseRow], key: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
         known = list(known)
@@ -203,17 +223,13 @@ def fire_table(
         asked = maker.named(cause, "effects", row.effects, effects)
         if not row.effects:
             maker.say(cause, "effects", "nothing", "at least one effect that shows the building's answer")
-        causes[row.id] = Cause(
-            row.id,
-            Name(row.name.zh, row.name.en),
-            tuple(mine),
-            united(maker.on(holds[name], row.floors, building) for name in held),
-            tuple(
-                effects[name][1][address]
-                for name in asked
-                for address in maker.on(effects[name][0], row.floors, building)
-            ),
-        )
+        taken = united(maker.on(holds[name], row.floors, building) for name in held)
+        seen = [effects[name][1][at] for name in asked for at in maker.on(effects[name][0], row.floors, building)]
+        floors = ", ".join(row.floors) or "no floor"
+        if asked and not seen:
+            got = f"{', '.join(asked)}, of which nothing is on {floors}"
+            maker.say(cause, "effects", got, "at least one effect that shows the building's answer")
+        causes[row.id] = Cause(row.id, Name(row.name.zh, row.name.en), tuple(mine), taken, tuple(seen))
     caused = {zone for cause in causes.values() for zone in cause.zones}
     if zones and (left := [zone for zone in zones if zone not in caused]):
         todo = "Add it to a [[cause]], or a fire there would hold nothing back."

@@ -230,9 +230,12 @@ class Demand:
         if math.isnan(kw):
             return kw, say.meter_unknown(self.meter), memory
         others = [view.value(point) for point in self.check]
-        if self.check and not any(map(math.isnan, others)):
-            total = sum(others)
-            apart = abs(kw - total) > self.check_percent / 100.0 * max(kw, total, 0.02 * self.contract_kw)
+        known = [value for value in others if not math.isnan(value)]
+        if known:
+            total = sum(known)
+            slack = self.check_percent / 100.0 * max(kw, total, 0.02 * self.contract_kw)
+            # More than those that are known may be what the others have; less cannot be.
+            apart = total - kw > slack or (len(known) == len(others) and kw - total > slack)
             since = min(memory.contradicted, view.now) if apart else math.inf
             memory = replace(memory, contradicted=since)
             # A load that starts is seen by the meters one after the other.

@@ -380,16 +380,25 @@ class StrategyEngine:
             )
         except ShifuError as error:
             run.refused[target.point] = str(error)
+            if not self._fills(strategy, target.point):
+                run.held.pop(target.point, None)
             return
         run.held[target.point] = None
+
+    def _fills(self, strategy: Strategy, point: str) -> bool:
+        """Tell whether a slot has what a strategy put there: a fire empties it, and so does a lease that ran out."""
+        try:
+            held = self._arbiter().slots(point)[strategy.slot - 1]
+        except NotFoundError:
+            return False
+        return held is not None and held.owner == owner_of(strategy.id)
 
     def _release(self, run: _Run, points: list[str], why: Name) -> None:
         strategy, arbiter = run.entry.strategy, self._arbiter()
         reason = both(Name(f"釋放：{why.zh}", f"released: {why.en}"))
         for point in points:
             try:
-                held = arbiter.slots(point)[strategy.slot - 1]
-                if held is not None and held.owner == owner_of(strategy.id):
+                if self._fills(strategy, point):
                     arbiter.request(point, strategy.slot, None, owner_of(strategy.id), reason)
             except (NotFoundError, ConflictError):
                 pass  # the point is gone, or emptied by somebody else

@@ -125,6 +125,12 @@ class Reset:
             return Decision("stepped_back", why), self.begin(view, ())
         stage = sum(state in machine.running for state, machine in zip(states, self.machines, strict=True))
         asked, coils, known = self._asked(view, memory)
+        doubt = [one.name for one, state in zip(self.machines, states, strict=True) if math.isnan(state)]
+        if stage == 0 and doubt:
+            # It may be the one that cools: whoever says that none runs would be guessing.
+            zh, en = f"{doubt[0].zh}狀態不明，其他主機未運轉", f"The state of {doubt[0].en} is not known, no other"
+            why = Name(f"{zh}，已退讓", f"{en} chiller runs: stepped back")
+            return Decision("stepped_back", why, parts=self._parts(asked, coils)), self.begin(view, ())
         if stage and len(known) < _KNOWN_SHARE * max(1, sum(one.word != "off" for one in asked.values())):
             why = Name("多數空調箱閥位不明，已退讓", "Most valve positions are not known: stepped back")
             return Decision("stepped_back", why, parts=self._parts(asked, coils)), self.begin(view, ())

@@ -20,7 +20,7 @@ from controller.drill.signal import Watch, fire_signals
 from controller.errors import ShifuError
 from controller.point.model import Name
 from controller.safety.response import Phase as ResponsePhase
-from simulators.plant.firepanel import FIRE
+from simulators.plant.firepanel import FAULT, FIRE
 from tests.properties.test_fire import act
 from tests.virtual.fire import REACT_S, STEP_S, FireHouse
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 SEEDS = range(200)
 GROUPS = 8
 POINT = "cityhall.fire.zone24.state"
+ENTRAPMENT = ("lift-01", "entrapment")
+LIFT_S = 5.0 + REACT_S
+"""The lift of this house is polled every five seconds."""
 _TEXT = Name("狀況", "inject")
 SCENARIO = Scenario(
     "tea",
@@ -59,6 +62,10 @@ class DrillFireHouse(FireHouse):
         self.started = 0
         self.ended: list[Cause] = []
         self._burning_s = 0.0
+        self._trapped_s = 0.0
+        self._faulty_s = 0.0
+        self.real: set[str] = set()
+        """Kinds of the signals that ended a drill."""
         self.journal.drill = self._keep  # type: ignore[attr-defined]
 
     def _keep(self, row: DrillRow | None, entries: Iterable[DrillEntryRow], *_: Any) -> None:
@@ -130,6 +137,14 @@ class DrillFireHouse(FireHouse):
         self._burning_s = self._burning_s + STEP_S if burning else 0.0
         current = self.drills.current
         running = current is not None and current.phase is Phase.RUNNING
+        trapped = bool(self.plant.forced.get(ENTRAPMENT)) and ENTRAPMENT[0] not in self.plant.deaf
+        self._trapped_s = self._trapped_s + STEP_S if trapped else 0.0
+        faulty = bool((self.plant.panel.zone == FAULT).any()) and self._known_s > REACT_S
+        self._faulty_s = self._faulty_s + STEP_S if faulty else 0.0
+        if running and (self._trapped_s > LIFT_S or self._faulty_s > REACT_S):
+            self.wrong.append("a drill runs while somebody is trapped, or the panel has a fault")
+        if current is not None:
+            self.real |= {signal.kind for signal in current.real}
         if running and (self._burning_s > REACT_S or self.fire.response.phase is ResponsePhase.ACTIVE):
             self.wrong.append("a drill runs beside a fire")
         number = self.made.site.points[POINT].number
@@ -149,8 +164,16 @@ async def play(seed: int) -> DrillFireHouse:
         house.play_drill()
         current = house.drills.current
         if current is not None and current.phase is Phase.RUNNING and house.random.random() < 0.25:
-            house.burn("3F")  # also at the point that the drill plays with
+            match house.random.choice(["fire", "fire", "trapped", "trapped", "fault"]):
+                case "fire":
+                    house.burn("3F")  # also at the point that the drill plays with
+                case "trapped":
+                    house.plant.forced[ENTRAPMENT] = 1.0
+                    await house.run(2.0)
+                case "fault":
+                    house.happen("zone_fault", zone=house.random.randint(9, 28))
         elif house.random.random() < 0.3:
+            house.plant.forced.pop(ENTRAPMENT, None)
             await act(house)
         await house.run(house.random.choice([0.5, 1.0, 3.0]))
     house.done()
@@ -160,7 +183,7 @@ async def play(seed: int) -> DrillFireHouse:
 
 @pytest.mark.parametrize("group", range(GROUPS))
 async def test_drills_and_fires_in_any_order_keep_every_rule_of_both(group: int) -> None:
-    started, ends = 0, []
+    started, ends, real = 0, [], set()
     for seed in SEEDS[group::GROUPS]:
         house = await play(seed)
         assert not house.wrong, (seed, house.wrong[:5])
@@ -169,8 +192,10 @@ async def test_drills_and_fires_in_any_order_keep_every_rule_of_both(group: int)
         assert owners <= {"schedule", "strategy", "operator", "guard", "officer"}, (seed, owners)
         assert all(entry.zh.startswith("演練 DRILL ") for entry in house.entries)
         started += house.started
+        real |= house.real
         ends += [str(entry.data["cause"]) for entry in house.entries if entry.kind == "ended"]
     # The rules mean something only where they were put to the test.
     assert started >= len(SEEDS[group::GROUPS]) // 2
     assert ends.count("real") >= 2, ends
     assert len(set(ends)) >= 2, ends
+    assert real >= {"fire", "trapped", "panel"}, real

@@ -63,6 +63,7 @@ async def act(house: FireHouse) -> None:
             plant.deaf ^= {dice.choice(["ahu-03f-n", "fan01-drive", "door-n-03f-1"])}
         case "again":
             # The whole way, as it goes in a building: out, reset, stood down, and then it burns somewhere else.
+            plant.deaf.discard("fire-relay")
             house.happen("reset")
             await house.run(6.0)
             house.stand_down()

@@ -428,6 +428,7 @@ class FireHouse:
             counts = mask == name and (answers or name != "frozen")
             self._hidden_s[name] = self._hidden_s[name] + STEP_S if counts else 0.0
         self._hidden_s["test"] = self._hidden_s["test"] + STEP_S if tested else 0.0
+        self._hidden_s["relay"] = self._hidden_s["relay"] + STEP_S if "fire-relay" in plant.deaf else 0.0
         good = status is not None and status.state == "good" and not mask
         self._known_s = self._known_s + STEP_S if good else 0.0
         burning = {floor for floor, (low, high) in ZONES.items() if (plant.panel.zone[low - 1 : high] == FIRE).any()}
@@ -471,7 +472,7 @@ class FireHouse:
 
     def _check_status(self, burning: bool) -> None:
         status, hidden = self.fire.picture.status, self._hidden_s
-        unsure = hidden["deaf"] > 12.0 or hidden["frozen"] > 7.0
+        unsure = max(hidden["deaf"], hidden["relay"]) > 12.0 or hidden["frozen"] > 7.0
         if status is FireStatus.NORMAL and (unsure or (burning and hidden["denied"] > REACT_S)):
             self.wrong.append(f"normal, while it is {dict(hidden)}")
         if status is FireStatus.NORMAL and min(hidden["test"], self._known_s) > REACT_S:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -131,6 +131,22 @@ async def test_a_plan_that_cannot_be_is_refused_in_a_sentence(
     assert (await people.viewer("GET", "/drills")).json()["items"] == []
 
 
+async def test_a_drill_whose_point_is_gone_since_it_was_planned_does_not_begin(house: Any, people: People) -> None:
+    id_ = (await plan(people)).json()["id"]
+    points = {key: point for key, point in house.site.points.items() if key != "hall.hvac.ahu1.mode"}
+    whole, house.site = house.site, replace(house.site, points=points)
+    reply = await people.officer("POST", f"/drills/{id_}/request")
+    said = reply.json()
+    assert (reply.status_code, said["detail"], said["what_to_do"]) == (
+        422,
+        "inject 'detector' plays with hall.hvac.ahu1.mode, which this site has not got",
+        "Cancel the drill and plan it again.",
+    )
+    assert (await people.viewer("GET", f"/drills/{id_}")).json()["phase"] == "planned"
+    house.site = whole
+    assert (await people.officer("POST", f"/drills/{id_}/request")).status_code == 200
+
+
 async def test_one_person_cannot_start_a_drill_and_neither_can_a_program(house: Any, people: People) -> None:
     id_ = (await plan(people)).json()["id"]
     assert (await people.duty("POST", f"/drills/{id_}/request")).status_code == 403
@@ -203,6 +219,7 @@ async def test_everybody_on_duty_may_break_a_drill_off(people: People) -> None:
 
 async def test_wardens_count_late_twice_and_in_any_order(house: Any, people: People) -> None:
     id_ = await begin(people)
+    house.clock.move(30)
     now = house.clock.now_ns() // 1_000_000
     slow = now - 600_000  # a phone whose clock is ten minutes behind
     ticks = [tick("aaaaaaaa-2", slow - 1_000), tick("aaaaaaaa-1", slow - 5_000, status="missing")]
@@ -217,15 +234,27 @@ async def test_wardens_count_late_twice_and_in_any_order(house: Any, people: Peo
     board = (await people.officer("GET", f"/drills/{id_}/muster")).json()
     west = next(zone for zone in board["zones"] if zone["area"] == "west")
     assert (west["expected"], west["accounted"], west["missing"], west["wardens"]) == (2, 1, 1, ["u.warden"])
-    assert west["swept"] == west["reported"] == "2026-01-01T00:00:00.000Z"
+    assert west["swept"] == west["reported"] == "2026-01-01T00:00:30.000Z"
     first = next(one for one in board["people"] if one["person"] == "p-1")
-    assert (first["status"], first["at"]) == ("accounted", "2025-12-31T23:59:59.000Z")
+    assert (first["status"], first["at"]) == ("accounted", "2026-01-01T00:00:29.000Z")
     assert len(await house.journal.fetch(select(drill_tick))) == 4
 
     await people.officer("POST", f"/drills/{id_}/stand-down", json={"reason": "x"})
     late = {"sent": now, "ticks": [tick("aaaaaaaa-5", now - 60_000, person="p-2")]}
     assert (await people.warden("POST", f"/drills/{id_}/muster", json=late)).json()["kept"] == ["aaaaaaaa-5"]
     assert (await people.officer("GET", f"/drills/{id_}/muster")).json()["accounted"] == 2
+
+
+async def test_nothing_was_counted_before_the_drill_began(house: Any, people: People) -> None:
+    id_ = await begin(people)
+    house.clock.move(30)
+    now = house.clock.now_ns() // 1_000_000
+    sent = {"sent": now, "ticks": [tick("eeeeeeee-1", 0), tick("eeeeeeee-2", now - 3_600_000, person="p-2")]}
+    assert len((await people.warden("POST", f"/drills/{id_}/muster", json=sent)).json()["kept"]) == 2
+    board = (await people.officer("GET", f"/drills/{id_}/muster")).json()
+    began = (await people.officer("GET", f"/drills/{id_}")).json()["started"]
+    assert [one["at"] for one in board["people"] if one["status"]] == [began, began]
+    assert next(zone["complete"] for zone in board["zones"] if zone["area"] == "west") == began
 
 
 async def _close(people: People, id_: str) -> None:
@@ -307,10 +336,14 @@ async def test_what_a_warden_may_not_count_is_refused_alone(house: Any, people: 
         tick("bbbbbbbb-4", now, area="nowhere"),
         tick("bbbbbbbb-5", now, status=None),
         tick("bbbbbbbb-6", now, person="p-77"),
+        tick("bbbbbbbb-7", now, kind="swept", person="", status=None, floor="99F"),
     ]
     reply = (await people.warden("POST", f"/drills/{id_}/muster", json={"sent": now, "ticks": ticks})).json()
     assert reply["kept"] == ["bbbbbbbb-1", "bbbbbbbb-6"]
-    assert [one["key"] for one in reply["refused"]] == [f"bbbbbbbb-{n}" for n in (2, 3, 4, 5)]
+    assert [one["key"] for one in reply["refused"]] == [f"bbbbbbbb-{n}" for n in (2, 3, 4, 5, 7)]
+    assert reply["refused"][-1]["reason"].startswith("no floor '99F' on this site; it has ")
+    board = (await people.officer("GET", f"/drills/{id_}/muster")).json()
+    assert "99F" not in [zone["floor"] for zone in board["zones"]]
     assert (await people.viewer("POST", f"/drills/{id_}/muster", json={"sent": now, "ticks": ticks})).status_code == 403
 
 

@@ -51,6 +51,21 @@ async def test_what_the_fire_has_is_refused_to_everybody_who_commands_and_audite
     assert house.arbiter.slots(SP) == (None,) * 16
 
 
+@pytest.mark.parametrize("slot", [3, 4, 5])
+async def test_protection_is_for_programs_nobody_fills_it_by_hand_while_a_fire_has_the_point(
+    house: Any, slot: int
+) -> None:
+    engineer = await house.user(Role.ENGINEER)
+    body = {"point": SP, "value": 25.0, "slot": slot, "reason": "x"}
+    assert (await engineer("POST", "/commands", json=body)).status_code == 202
+    house.burn()
+    reply = await engineer("POST", "/commands", json=body | {"value": 26.0})
+    assert (reply.status_code, "a fire has it" in reply.json()["detail"]) == (409, True), reply.text
+    assert house.arbiter.slots(SP)[slot - 1].value == 25.0, "what protects stays"
+    assert (await engineer("POST", "/commands", json=body | {"value": None})).status_code == 202, "and may be let go"
+    assert house.arbiter.slots(SP) == (None,) * 16
+
+
 def engineer_name() -> str:
     return "u.engineer"
 

@@ -69,7 +69,7 @@ export interface HistorySeries {
 export interface Page<T> { items: T[]; next: string | null }
 
 export type FireStatus = 'normal' | 'pre_alarm' | 'fire' | 'fault' | 'unknown';
-export type FireReason = 'not_read' | 'link_lost' | 'walk_test' | 'isolated' | 'zone_denied' | 'relay_denied' | 'count_denied';
+export type FireReason = 'not_read' | 'relay_lost' | 'link_lost' | 'walk_test' | 'isolated' | 'zone_denied' | 'relay_denied' | 'count_denied';
 export type FirePhase = 'idle' | 'active' | 'restoring';
 /** What the stream tells everybody of fire. */
 export interface FireItem {

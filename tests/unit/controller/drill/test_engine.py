@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.api.drill_record import musters_of
 from controller.drill import course
 from controller.drill.course import Cause, Phase
 from controller.drill.engine import MOST_OPEN, MOST_TICKS
-from controller.drill.muster import Status, Tick, TickKind
+from controller.drill.muster import Status, Tick, TickKind, board
 from controller.drill.scenario import Level
 from controller.errors import ConflictError, NotFoundError
 from drivers.event import Event
@@ -41,9 +42,11 @@ def begin(house: DrillHouse) -> None:
     house.drills.confirm("d-1", "duty")
 
 
-def card(house: DrillHouse, key: str, door: str, direction: str, person: str = "p-1") -> None:
+def card(
+    house: DrillHouse, key: str, door: str, direction: str, person: str = "p-1", type_: str = "access_granted"
+) -> None:
     data = {"door": door, "direction": direction, "person": person}
-    house.recorder.event(Event(key, "access-ctl", "access_granted", house.clock.now_ns(), data))
+    house.recorder.event(Event(key, "access-ctl", type_, house.clock.now_ns(), data))
 
 
 def tick(house: DrillHouse, key: str) -> Tick:
@@ -63,6 +66,39 @@ async def test_a_card_at_an_exit_accounts_for_its_holder_and_one_at_a_floor_door
     card(house, "d", "e-ent-1", "out")
     shown = house.drills.muster("d-1")
     assert (shown.accounted, shown.people[0].who) == (1, "card")
+
+
+async def test_who_did_not_go_through_the_exit_or_came_back_in_is_not_accounted_for(house: DrillHouse) -> None:
+    card(house, "a", "e-ent-1", "in")
+    begin(house)
+    await house.run(1.0)
+    for key, door, direction, type_, accounted in (
+        ("b", "e-ent-1", "out", "access_granted", 1),
+        ("c", "e-ent-1", "out", "access_not_taken", 0),
+        ("d", "e-ent-1", "out", "access_granted", 1),
+        ("e", "e-ent-1", "in", "access_granted", 0),
+        ("f", "e-03f-1", "in", "access_granted", 0),
+    ):
+        await house.run(1.0)
+        card(house, key, door, direction, type_=type_)
+        shown = house.drills.muster("d-1")
+        assert (shown.accounted, shown.missing) == (accounted, 1 - accounted), (key, shown)
+    kept = await musters_of(house.journal, ["d-1"])
+    assert board(kept[0]["d-1"], kept[1]["d-1"]) == house.drills.muster("d-1"), "the journal tells the same"
+
+
+async def test_what_a_warden_said_outlives_a_card_that_is_taken_back(house: DrillHouse) -> None:
+    card(house, "a", "e-ent-1", "in")
+    begin(house)
+    now_ns = house.clock.now_ns()
+    seen = Tick("w-1", TickKind.PERSON, "w", now_ns, now_ns, now_ns, "east", "1F", "p-1", Status.ACCOUNTED)
+    house.drills.ticks("d-1", [seen])
+    await house.run(1.0)
+    card(house, "b", "e-ent-1", "out")
+    await house.run(1.0)
+    card(house, "c", "e-ent-1", "out", type_="access_not_taken")
+    shown = house.drills.muster("d-1").people[0]
+    assert (shown.status, shown.who, shown.conflict) == (Status.ACCOUNTED, "w", ())
 
 
 async def test_what_was_counted_is_told_once_a_second_however_much_it_is(house: DrillHouse) -> None:

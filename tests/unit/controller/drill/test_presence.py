@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.drill.presence import FORGET_S, MOST, Presence
+from controller.drill.presence import FORGET_S, MOST, Presence, zones_of
 from tests.virtual.drill import load_drill_site
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ def where(presence: Presence, now_ns: int = HOUR) -> list[tuple[str, str, str]]:
     return [(person.id, person.floor, person.area) for person in presence.inside(now_ns)]
 
 
+def test_zones_are_the_floors_behind_doors_of_the_building(tmp_path: Path) -> None:
+    site = load_drill_site(tmp_path).site
+    assert zones_of(site, "hall") == (("1F", "east"), ("2F", "west"), ("3F", "east"))
+    assert zones_of(site, "other") == ()
+
+
 def test_people_are_on_the_floor_of_the_last_door_that_let_them_in(presence: Presence) -> None:
     presence.take("access_granted", 1, card("e-ent-1", "in"))
     assert where(presence) == [("p-1", "1F", "east")]
@@ -46,6 +52,14 @@ def test_a_door_that_was_not_passed_moves_nobody(presence: Presence) -> None:
     presence.take("access_granted", 2, card("e-03f-1", "in"))
     presence.take("access_not_taken", 3, card("e-03f-1", "in"))
     assert where(presence) == [("p-1", "1F", "east")]
+
+
+def test_a_door_that_was_given_up_for_another_one_moves_nobody_back(presence: Presence) -> None:
+    presence.take("access_granted", 1, card("e-ent-1", "in"))
+    presence.take("access_granted", 2, card("e-02f-1", "in"))
+    presence.take("access_granted", 3, card("e-03f-1", "in"))
+    assert presence.take("access_not_taken", 4, card("e-02f-1", "in")) is None
+    assert where(presence) == [("p-1", "3F", "east")]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,20 @@ def test_a_goal_that_was_reached_too_late_or_never_is_not_reached(data: ReportDa
     assert (missing["out"].reached, missing["out"].after_s, missing["out"].done) == (False, None, 1)
 
 
+def test_a_zone_on_whose_floor_no_card_was_seen_is_swept_as_well_or_the_goal_is_missed(data: ReportData) -> None:
+    zones = (("3F", "east"), ("2F", "west"))
+    half = {result.goal.id: result for result in goals(data.drill, data.board, zones)}["swept"]
+    assert (half.reached, half.after_s, half.done, half.wanted) == (False, None, 1, 2)
+    lines = content(replace(data, zones=zones, areas={**data.areas, "west": Name("西區", "West")}))["deviations"]
+    assert "未巡視：2F 西區" in lines
+    at = NOW + 600 * SECOND
+    west = Tick("w", TickKind.SWEPT, "other", at, at, at, "west", "2F")
+    swept = board(PEOPLE, [said("c", 500, kind=TickKind.SWEPT), west])
+    whole = {result.goal.id: result for result in goals(data.drill, swept, zones)}["swept"]
+    assert (whole.reached, whole.after_s, whole.done, whole.wanted) == (True, 600.0, 2, 2)
+    assert not [line for line in content(replace(data, zones=zones, board=swept))["deviations"] if "未巡視" in line]
+
+
 def test_an_empty_house_reaches_no_goal_of_an_evacuation_and_misses_none(data: ReportData) -> None:
     results = {result.goal.id: result for result in goals(data.drill, board([], []))}
     assert (results["out"].reached, results["swept"].reached) == (None, None)

@@ -124,6 +124,22 @@ def test_a_panel_that_cannot_be_read_is_unknown_and_its_relay_is_believed(panel:
     assert (picture.status, picture.unlocated) == (FireStatus.FIRE, True), "nobody knows where: everywhere"
 
 
+@pytest.mark.parametrize("name", ["pre_alarm", "fault", "test", "zones_in_fire", "relay_fire", "relay_fault"])
+def test_a_source_that_cannot_be_read_is_never_normal_unless_the_site_has_none(panel: Panel, name: str) -> None:
+    lost = replace(CALM, **{name: None})  # type: ignore[arg-type]
+    wanted = Reason.RELAY_LOST if name.startswith("relay") else Reason.NOT_READ
+    picture = panel.look(lost)
+    assert (picture.status, picture.reasons, picture.reset) == (FireStatus.UNKNOWN, (wanted,), False)
+    assert panel.look(replace(lost, absent=frozenset({name}))).status is FireStatus.NORMAL
+    assert panel.look(replace(lost, fire=True)).status is FireStatus.FIRE
+
+
+def test_a_relay_that_said_fire_and_fell_silent_has_not_put_it_out(panel: Panel) -> None:
+    panel.look(replace(CALM, relay_fire=True), 12.0)
+    picture = panel.look(replace(CALM, relay_fire=None, relay_fault=None), 60.0)
+    assert (picture.status, picture.reset) == (FireStatus.UNKNOWN, False)
+
+
 def test_one_zone_that_cannot_be_read_makes_the_whole_unknown(panel: Panel) -> None:
     for state in (None, 6, -1):
         picture = panel.look(replace(CALM, zones=(0, state, 0, 0)))
@@ -178,8 +194,10 @@ def test_normal_is_said_only_when_every_source_is_known_and_calm(steps: list[tup
         if picture.status is FireStatus.NORMAL:
             assert inputs.fire is False
             assert not picture.evidence
-            assert not inputs.test
-            assert not inputs.pre_alarm
+            assert inputs.test is False
+            assert inputs.pre_alarm is False
+            assert (inputs.fault, inputs.zones_in_fire) == (False, 0)
+            assert (inputs.relay_fire, inputs.relay_fault) == (False, False)
             assert set(inputs.zones) <= {0, 4}
             assert panel.now - panel.memory.moved <= 5.0
         if picture.reset:

@@ -11,8 +11,9 @@ import pytest
 from controller.command.hold import ALL_HELD
 from controller.errors import ConflictError
 from controller.safety.alarm import EFFECTS, RESPONSE, STATUS
+from controller.safety.cause import FireTable
 from controller.safety.effect import SightState
-from controller.safety.fire import FireStatus
+from controller.safety.fire import FireStatus, Reason
 from controller.safety.response import Phase
 from drivers.reading import Readings
 from tests.virtual.fire import FireHouse
@@ -65,6 +66,23 @@ async def test_a_panel_that_stays_silent_does_not_keep_the_building_for_ever() -
     assert "ahu-03f-n" in {entry.device for entry in house.plant.ledger.written}
     assert STATUS in raised(house)
     await house.kill()
+
+
+async def test_a_relay_that_is_not_heard_is_an_alarm_and_nobody_stands_down_meanwhile(house: FireHouse) -> None:
+    assert house.fire.picture.status is FireStatus.NORMAL
+    house.burn("3F")
+    await house.run(3.0)
+    house.plant.deaf.add("fire-relay")
+    house.plant.panel.zone[:] = 0.0
+    house.happen("reset")
+    await house.run(30.0)
+    assert (house.fire.picture.status, house.fire.picture.reasons) == (FireStatus.UNKNOWN, (Reason.RELAY_LOST,))
+    assert STATUS in raised(house)
+    assert not house.stand_down(), "the one source that is wired past the gateway is not known"
+    house.plant.deaf.clear()
+    await house.run(35.0)
+    assert house.fire.picture.status is FireStatus.NORMAL
+    assert house.stand_down()
 
 
 async def test_a_fire_takes_its_floor_in_the_turn_that_sees_it_and_nothing_else(house: FireHouse) -> None:
@@ -287,3 +305,44 @@ async def test_a_new_table_takes_effect_in_the_middle_of_a_fire(house: FireHouse
     assert house.parts.arbiter.held(CHILLER) is not None
     assert house.parts.arbiter.held(FAN) is not None
     house.must_hold.discard("ch1-unit")
+
+
+async def test_a_table_that_leaves_points_out_lets_go_of_nothing_before_a_stand_down(house: FireHouse) -> None:
+    house.burn("3F")
+    await house.run(2.0)
+    held = {address for address in house.made.table.points if house.parts.arbiter.held(address)}
+    assert FAN in held
+    causes = tuple(cause for cause in house.made.table.causes if cause.id != "floor-3f")
+    table = replace(house.made.table, causes=causes)
+    for _ in range(2):
+        house.fire._table_of = lambda: table
+        await house.run(2.0)
+        assert {address for address in held if house.parts.arbiter.held(address)} == held
+        with pytest.raises(ConflictError, match="is held empty by fire"):
+            house.parts.arbiter.request(FAN, 8, 1.0, "operator", "by hand")
+        house.made = replace(house.made, table=table)
+        await house.restart()  # what is held outlives a crash with the new table, too
+    house.plant.panel.zone[:] = 0.0
+    house.happen("reset")
+    await house.run(8.0)
+    assert house.stand_down()
+    await house.run(20.0)
+    assert house.fire.response.phase is Phase.IDLE
+    assert not [address for address in held if house.parts.arbiter.held(address)]
+
+
+async def test_files_without_a_panel_end_no_fire(house: FireHouse) -> None:
+    house.burn("3F")
+    await house.run(2.0)
+    none = FireTable()
+    house.fire._table_of = lambda: none
+    await house.run(2.0)
+    assert (house.fire.picture.status, house.fire.response.phase) == (FireStatus.FIRE, Phase.ACTIVE)
+    house.plant.panel.zone[:] = 0.0
+    house.happen("reset")
+    await house.run(8.0)
+    assert house.fire.picture.reset, "it is looked at until all is given back"
+    assert house.stand_down()
+    await house.run(20.0)
+    assert house.parts.arbiter.held(FAN) is None
+    assert (house.fire.table.panel, house.fire.picture.status) == ("", FireStatus.UNKNOWN)

@@ -17,6 +17,10 @@ Folder = Any
 PROFILES = share_dir("config") / "profiles"
 
 
+SEEN = 'points = ["main.hvac.ahu1.fan_run"]\nvalue = 0\n'
+VALVE = "main.hvac.ahu1.chw_valve_position"
+
+
 @pytest.fixture
 def burning(folder: Folder) -> Folder:
     folder.write("equipment/fire.toml", PANEL)
@@ -106,6 +110,15 @@ def test_apply_tells_what_of_it_changed(burning: Folder) -> None:
          '12: effect.points: got "main.hvac.ahu1.fan_rum", wanted points of this site'),
         ("value = 0\n", "", '9: effect.value: wanted either "value", or "low" and "high"'),
         ("value = 0\n", "low = 5\nhigh = 1\n", "13: effect.low: got 5, wanted at most high, 1"),
+        ("value = 0\n", "value = 7\n", "13: effect.value: got 7, wanted a state of main.hvac.ahu1.fan_run (0, 1)"),
+        ("value = 0\n", "low = 0\n",
+         "13: effect.low: got 0 to inf, wanted less than everything that main.hvac.ahu1.fan_run can be (0, 1)"),
+        (SEEN, f'points = ["{VALVE}"]\nlow = 130\n',
+         f"13: effect.low: got 130 to inf, wanted a part of the range of {VALVE}, 0 to 100"),
+        (SEEN, f'points = ["{VALVE}"]\nlow = -50\n',
+         f"13: effect.low: got -50 to inf, wanted less than everything that {VALVE} can be, 0 to 100"),
+        ('floors = ["1F"]', 'floors = ["B1"]',
+         "22: cause.effects: got stopped, of which nothing is on B1, wanted at least one effect"),
         ("within_s = 30", "within_s = 0", "14: effect.within_s: got 0, wanted more than 0.0"),
         ('holds = ["air"]', 'holds = ["aire"]',
          '21: cause.holds: got "aire", wanted the id of a row [[hold]]. Did you mean "air"?'),

@@ -246,6 +246,16 @@ def test_a_meter_that_lies_is_found_by_those_below_it() -> None:
     assert shed(toy)
 
 
+def test_a_meter_that_shows_less_than_those_below_it_lies_also_when_one_of_them_is_silent() -> None:
+    toy = Toy(demand(check=("b.lv1", "b.lv2", "b.lv3")), kw=600.0)
+    toy.values |= {"b.lv1": 400.0, "b.lv2": 400.0}
+    assert toy.run(15.0).state == "watching"
+    assert toy.run(30.0).state == "stepped_back"
+    assert "below the sum" in toy.said[-1].why.en
+    toy.kw = 1500.0
+    assert toy.run(60.0).state == "acting", "more than those that are known is what the silent one has"
+
+
 def test_a_dry_run_reckons_with_what_it_would_have_shed() -> None:
     toy = Toy(demand(), kw=1030.0, dry=True)
     toy.run(600.0)

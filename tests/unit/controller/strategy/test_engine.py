@@ -14,6 +14,7 @@ from controller.alarm.definition import AlarmDefinition
 from controller.alarm.engine import AlarmEngine
 from controller.clock import VirtualClock
 from controller.command.arbiter import Arbiter
+from controller.command.hold import ALL_HELD, Hold
 from controller.command.order import Outcome
 from controller.errors import NotFoundError, UnavailableError
 from controller.point.model import Building, Equipment, Name, Point, Site, WriteSpec
@@ -257,6 +258,24 @@ def test_what_the_arbiter_refuses_is_said_and_the_rest_is_done() -> None:
     assert house.written == [(FAN, 40.0)]
     assert "wanted 18 to 28" in status.refused[SP]
     assert status.held == (FAN,)
+
+
+def test_what_a_fire_has_taken_is_not_said_to_be_held_and_comes_back_with_its_end() -> None:
+    def steady(view: View, memory: Any) -> tuple[Decision, Any]:
+        return Decision("acting", NAME, (Target(SP, 27.0, NAME),)), memory
+
+    house = House(Toy(rule=steady))
+    house.turn()
+    assert house.engine.status("toy").held == (SP,)
+    house.arbiter.hold({SP: Hold("fire", "fire in a zone", ALL_HELD)})
+    house.turn()
+    status = house.engine.status("toy")
+    assert (status.held, "is held empty by fire" in status.refused[SP]) == ((), True)
+    assert house.arbiter.slots(SP) == (None,) * 16
+    house.arbiter.hold({})
+    house.turn()
+    status = house.engine.status("toy")
+    assert (status.held, dict(status.refused)) == ((SP,), {})
 
 
 def test_with_the_journal_down_nothing_new_is_written_and_what_is_held_goes_on() -> None:

@@ -188,6 +188,19 @@ def test_without_a_running_chiller_nothing_is_set() -> None:
     assert (decision.state, decision.targets) == ("watching", ())
 
 
+def test_a_chiller_of_which_nobody_knows_whether_it_runs_is_not_said_to_stand() -> None:
+    plant = Plant(reset())
+    plant.run(60.0)
+    plant.run_machines(0.0)
+    plant.values[MACHINES[1].state] = math.nan
+    decision = plant.run(1.0)
+    assert (decision.state, decision.targets) == ("stepped_back", ())
+    assert MACHINES[1].name.zh in decision.why.zh
+    assert MACHINES[1].name.en in decision.why.en
+    plant.run_machines(0.0)
+    assert plant.run(1.0).state == "watching"
+
+
 def test_most_valves_unknown_or_no_chiller_known_step_back() -> None:
     plant = Plant(reset())
     plant.run(60.0)
