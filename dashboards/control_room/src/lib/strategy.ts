@@ -1,4 +1,5 @@
 // Strategies as the API tells them, and what the pages make of them.
+import { unitText } from './format';
 import { t, word, type MessageKey } from './i18n';
 import { station } from './station.svelte';
 import type { Name } from './types';
@@ -31,6 +32,11 @@ export function standing(mode: Mode, state: string): { look: 'on' | 'half' | 'of
 export function stateWord(state: string): string {
   const found = word('strategy.part.word', state);
   return found === `strategy.part.word.${state}` ? state : found;
+}
+
+/** A unit for people: money is called as the language calls it. */
+export function unitWord(unit: string): string {
+  return unit === 'NT$' ? t('unit.money') : unitText(unit);
 }
 
 export function figure(figures: Figure[], id: string): number {

@@ -124,6 +124,7 @@ export const core: Words<typeof zh> = {
 
   'list.comma': ', ',
   'list.and': ', ',
+  'unit.money': 'NT$',
   'list.semicolon': '; ',
 
   'age.ago': '{age} ago',

@@ -122,6 +122,7 @@ export const core = {
 
   'list.comma': '，',
   'list.and': '、',
+  'unit.money': '元',
   'list.semicolon': '；',
 
   'age.ago': '{age}前',

@@ -38,7 +38,7 @@ export const parking = {
   'ev.contract': '契約容量 {kw} kW',
   'ev.missing': '缺 {count} 個讀值',
   'ev.power': '充電總功率',
-  'ev.counts': '充電中 {charging}、等待 {waiting}、故障 {fault}、空位 {free}',
+  'ev.counts': '充電中 {charging}、未充電 {waiting}、充飽 {full}、故障 {fault}、空位 {free}',
   'ev.chargers': '充電樁',
   'ev.card': '{name}：{state}',
   'ev.official': '公務車',
