@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import WIDTHS, WORDS, Building, Room, messages, slashed, untranslated
 from tests.services.city import City, Client, wait_for
