@@ -54,6 +54,9 @@ def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
             client.post(f"{path}/restore", {"steps": [step["id"] for step in drill["steps"]]})
         elif drill["phase"] in {"planned", "requested"}:
             client.post(f"{path}/cancel", {"reason": "end of the test"})
+        # A drill without its report stays on wardens' phones.
+        if drill["phase"] in {"running", "stood_down", "restored"}:
+            client.post(f"{path}/report", {"conclusion": "end of the test"})
 
     def fires() -> list[str]:
         items = operator.get("/alarms?state=active&limit=1000")["items"]

@@ -34,9 +34,13 @@ export function stateWord(state: string): string {
   return found === `strategy.part.word.${state}` ? state : found;
 }
 
-/** A unit for people: money is called as the language calls it. */
+/** Units that a language has a word of its own for. */
+const SPOKEN: Record<string, MessageKey> = { NT$: 'unit.money', s: 'unit.s', min: 'unit.min', h: 'unit.h' };
+
+/** A unit for people. */
 export function unitWord(unit: string): string {
-  return unit === 'NT$' ? t('unit.money') : unitText(unit);
+  const key = SPOKEN[unit];
+  return key ? t(key) : unitText(unit);
 }
 
 export function figure(figures: Figure[], id: string): number {
