@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controller.point.model import Name
+from controller.report.word import say, span_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
     from pathlib import Path
 
     from controller.notify.notifier import Notifier
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ReportDelivery"]
 
-_KINDS = {"day": Name("能源日報", "Daily energy report"), "month": Name("能源月報", "Monthly energy report")}
+
+def _title(language: str, kind: str, first: date) -> str:
+    """Return what a message calls a report: 能源月報 115年10月, or Monthly energy report, October 2026."""
+    between = " " if language == "zh" else ", "
+    return f"{say(language, f'title.{kind}')}{between}{span_text(language, kind, first)}"
 
 
 class ReportDelivery:
@@ -38,9 +44,8 @@ class ReportDelivery:
         report, targets = kept.report, self._plan().reports
         if not targets:
             return
-        kind = _KINDS[report.kind]
         used = "–" if report.kwh is None else f"{report.kwh:,.0f} kWh"
-        title = Name(f"{kind.zh} {report.first}", f"{kind.en} {report.first}")
+        title = Name(*(_title(language, report.kind, report.first) for language in ("zh", "en")))
         body = Name(
             f"用電 {used}。完整內容見附件，或中控室「報表」頁。",
             f"{used} used. The report is attached, and on the page Reports of the control room.",

@@ -121,7 +121,7 @@ DEFINITIONS = (
         30,
         Name("告警通知無法送達", "notifications cannot be delivered"),
         Name(
-            "值勤人員可能收不到告警；控制室畫面不受影響",
+            "值勤人員可能收不到告警；中控室畫面不受影響",
             "People on duty may not be told of alarms; the screens of the control room are not affected",
         ),
         Name(

@@ -109,7 +109,7 @@ def _tiles(statement: Mapping[str, Any], language: str, zone: ZoneInfo) -> list[
     bill, peak, carbon, contract = (statement[key] for key in ("bill", "peak", "carbon", "contract"))
     tiles = [_tile(say(language, "tile.energy"), number(statement["kwh"]), "kWh", "")]
     if bill is not None:
-        tiles.append(_tile(say(language, "tile.bill"), number(bill["total"]), "NT$", ""))
+        tiles.append(_tile(say(language, "tile.bill"), number(bill["total"]), say(language, "unit.money"), ""))
     at = "" if peak is None else say(language, "tile.peak.at", time=_hour(peak["start"], zone, statement["kind"]))
     of = "" if contract is None else say(language, "tile.peak.of", kw=number(contract["regular_kw"]))
     kw = None if peak is None else peak["kw"]

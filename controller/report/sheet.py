@@ -69,7 +69,7 @@ def _summary(sheet: Worksheet, data: Mapping[str, Any], language: str) -> None:
     if contract is not None:
         rows.append((say(language, "load.contract"), contract["regular_kw"], "kW", _KW))
     if bill is not None:
-        rows.append((say(language, "tile.bill"), bill["total"], "NT$", _KWH))
+        rows.append((say(language, "tile.bill"), bill["total"], say(language, "unit.money"), _KWH))
     rows.append((say(language, "tile.carbon"), None if carbon is None else carbon["kg"], "kg CO2e", _KWH))
     rows += [
         (

@@ -12,7 +12,6 @@ __all__ = [
     "LANGUAGES",
     "day_text",
     "moment_text",
-    "money",
     "month_text",
     "number",
     "percent",
@@ -64,6 +63,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "col.item": ("項目", "Item"),
     "col.quantity": ("數量", "Quantity"),
     "col.unit": ("單位", "Unit"),
+    "unit.money": ("元", "NT$"),
     "col.price": ("單價 元", "Price NT$"),
     "col.amount": ("金額 元", "Amount NT$"),
     "col.use": ("用途", "Use"),
@@ -178,11 +178,6 @@ def percent(share: float | None, digits: int = 1, *, sign: bool = False) -> str:
         share = min(share, 1 - 10 ** -(digits + 2))
     plus = "+" if sign and share > 0 else ""
     return f"{plus}{number(100 * share, digits)} %"
-
-
-def money(value: float | None, digits: int = 0) -> str:
-    """Return NT$."""
-    return "—" if value is None else f"NT$ {number(value, digits)}"
 
 
 def day_text(language: str, day: date) -> str:

@@ -87,7 +87,7 @@ def test_declared_first_stopped_and_undone(building: Building, hurry: Hurry, pos
     room.picture("ev-stopped-en")
     room.language("zh")
 
-    card.get_by_role("button", name=re.compile("復原")).click()
+    card.get_by_role("button", name=re.compile("還原")).click()
     dialog.get_by_label(ZH["maintenance.form.reason"]).fill("車主已離開")
     dialog.get_by_role("button", name=ZH["ev.undo"], exact=True).click()
     expect(card).not_to_contain_text(ZH["ev.told.stop"], timeout=15_000)

@@ -54,6 +54,9 @@ def officer(city: City, people: Callable[[str], Client]) -> Iterator[Client]:
             client.post(f"{path}/restore", {"steps": [step["id"] for step in drill["steps"]]})
         elif drill["phase"] in {"planned", "requested"}:
             client.post(f"{path}/cancel", {"reason": "end of the test"})
+        # A drill without its report stays on wardens' phones.
+        if drill["phase"] in {"running", "stood_down", "restored"}:
+            client.post(f"{path}/report", {"conclusion": "end of the test"})
 
     def fires() -> list[str]:
         items = operator.get("/alarms?state=active&limit=1000")["items"]
@@ -138,6 +141,7 @@ def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_p
                 room.language(language)
                 room.theme(theme)
                 assert room.axe() == [], f"{room.page.url} {language} {theme}"
+                assert room.page.evaluate(SIDEWAYS) == [], f"{room.page.url} {language}"
                 room.picture(f"drill-{width(room)}-{language}-{theme}")
 
     told = page.get_by_role("table", name=ZH["drill.notices"])
@@ -172,6 +176,8 @@ def test_a_drill_is_played_to_its_pdf(building: Building, officer: Client, tmp_p
     expect(page.locator(".bands .band")).to_have_count(0)
 
 
+SIDEWAYS = """[...document.querySelectorAll('main .scroll')].filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.getAttribute('aria-label') ?? e.textContent.slice(0, 60))"""
 OFFLINE = (r"ERR_INTERNET_DISCONNECTED", r"WebSocket", r"request failed")
 
 
@@ -198,6 +204,8 @@ def _count_without_network(phone: Room) -> None:
     button(page, "warden.swept").scroll_into_view_if_needed()
     button(page, "warden.swept").click()
     expect(page.locator(".net")).to_contain_text(waiting(4))
+    sums = page.locator(".sums")
+    expect(sums.locator("p", has_text=ZH["drill.muster.rescue"]).locator("b")).to_have_text("1")
     assert phone.axe() == []
     phone.picture("drill-390-offline")
     page.reload()
@@ -264,6 +272,9 @@ def test_a_real_fire_at_the_very_point_takes_every_screen(building: Building, of
         room.picture(f"drill-real-{width(room)}")
     current = officer.get("/drills/current")["drill"]
     assert (current["cause"], current["values"]) == ("real", [])
+    listed = viewer.load("/alarms")
+    expect(listed.locator("td.place", has_text="3F 東區火警分區")).to_have_text("3F 東區火警分區")
+    looking = viewer.load("/plant")
     city.sim("fault", "event", "fire-panel", "reset")
     _stand_down(officer)
     wait_for(lambda: officer.get("/drills/current")["clear"], 120, lambda: str(officer.get("/drills/current")))

@@ -43,6 +43,8 @@ def test_the_figures_of_the_page_are_those_of_the_api(building: Building, people
     assert _number(shown["bill"]) == _number(total) == statement["bill"]["total"]
     assert _number(shown["peak"]) == round(statement["peak"]["kw"])
     assert _number(shown["carbon"].partition("kg")[0]) == round(statement["carbon"]["kg"])
+    expect(page.locator('[data-sum="bill"] b')).to_contain_text(ZH["unit.money"])
+    expect(page.locator("main")).not_to_contain_text("NT$")
     for key in ("kwh", "bill", "peak", "quality"):
         expect(page.locator(f'[data-sum="{key}"]')).to_be_in_viewport()
     expect(page.get_by_role("img", name=ZH["energy.demand"])).to_be_in_viewport()

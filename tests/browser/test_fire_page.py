@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import WIDTHS, WORDS, Building, Room, untranslated
+from tests.browser.conftest import WIDTHS, WORDS, Building, Room, messages, untranslated
 from tests.services.city import City, Client, wait_for
 
 _OPEN = "() => document.querySelectorAll('#content details').forEach((e) => { e.open = true; })"
@@ -93,3 +93,30 @@ def test_the_pages_of_fire_speak_one_language_in_every_state(
     wait_for(lambda: officer.get("/fire")["response"] is None, 150, "it is not given back")
     found += wrong(room, "after", "/fire")
     assert not found, "\n".join(found)
+
+
+def test_while_the_status_is_unknown_a_phone_says_first_what_to_do(
+    building: Building, officer: Client, whole_city: City
+) -> None:
+    room = building.room("safety_officer", width=390)
+    page = room.load("/fire")
+    whole_city.sim("fault", "freeze", "fire-panel")
+    try:
+        expect(page.locator('[data-status="unknown"]')).to_be_visible(timeout=30_000)
+        for language in ("zh", "en"):
+            room.language(language)
+            words = messages("en" if language == "en" else "zh-TW")
+            steps = page.get_by_role("region", name=words["fire.guidance"]).locator("li").first
+            expect(steps).to_be_visible(timeout=20_000)
+            zone = page.locator("[data-zone]").first
+            expect(zone).to_contain_text(words["fire.state.unknown"])
+            reactions = page.get_by_role("region", name=words["fire.answers"]).bounding_box()
+            above, below = steps.bounding_box(), zone.bounding_box()
+            assert above is not None
+            assert below is not None
+            assert reactions is not None
+            assert above["y"] < min(reactions["y"], below["y"]), "what to do stands before 64 zones that nobody knows"
+            assert below["height"] < 50, "a word of a zone is broken"
+            assert page.evaluate(WIDTHS) == []
+    finally:
+        whole_city.sim("fault", "clear", "fire-panel")

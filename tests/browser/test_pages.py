@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import WIDTHS, WORDS, Building, Room, messages, slashed, untranslated
 from tests.services.city import City, Client, wait_for
@@ -53,7 +54,7 @@ SHEETS = [
     Sheet("fire", "/fire", "fire", "消防", "Fire", "[data-zone]"),
     Sheet("fire-matrix", "/fire/matrix", "fire-matrix", "因果矩陣", "Cause and effect", "tbody tr[data-cause]"),
     Sheet("drills", "/drills", "drills", "消防演練", "Fire drills", ".cards li"),
-    Sheet("warden", "/warden", "warden", "演練 DRILL 樓層點名", "演練 DRILL Floor muster", ".panel"),
+    Sheet("warden", "/warden", "warden", "樓層點名", "Floor muster", ".panel"),
     Sheet("standby", "/standby", "standby", "備援電力", "Standby power", "[data-bank]"),
     Sheet("meters", "/meters", "meters", "電表水表", "Meters", "[data-meter]"),
     Sheet("alarms", "/alarms", "alarms", "告警", "Alarms", "tbody tr"),
@@ -164,6 +165,14 @@ def test_page_is_complete_and_accessible_in_languages_themes_and_sizes(room: Roo
     found += _look(room, sheet, "en", "night", 1920)
 
     assert not found, "\n".join(found)
+
+
+def test_the_way_to_all_pages_is_seen_on_the_smallest_desk(room: Room) -> None:
+    room.size(1366)
+    room.go("/")
+    rail = room.page.locator("nav.rail")
+    expect(rail.locator('a[href="/more"]')).to_be_in_viewport(ratio=1)
+    expect(rail.locator("li").first).to_be_in_viewport(ratio=1)
 
 
 def test_both_languages_have_the_same_words_and_parameters() -> None:

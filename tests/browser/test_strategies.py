@@ -111,6 +111,10 @@ def test_a_shed_from_forecast_to_restore(building: Building, house: House) -> No
     for width in (1920, 390):
         room.size(width)
         assert room.axe() == []
+        tall = "cells => cells.map((e) => e.getBoundingClientRect().height).filter((h) => h > 90)"
+        assert page.locator(".side tbody td").evaluate_all(tall) == [], "a state is written one letter a line"
+        heads = page.locator("main thead th:visible").evaluate_all(tall)
+        assert heads == [], "a head is written one letter a line"
         room.picture(f"strategies-shed-en-{width}")
     room.size(1366)
     room.theme("night")

@@ -151,7 +151,8 @@ def sentence(cars: int, kw: float, room_kw: float, outlook: Outlook | None, *, w
     if not cars:
         return Name("沒有車輛需要充電", "No car wants energy")
     zh = f"{cars} 輛車需充電，目前給 {kw:,.0f} kW，契約可用 {room_kw:,.0f} kW"
-    en = f"{cars} cars want energy; they get {kw:,.0f} kW of the {room_kw:,.0f} kW that the contract leaves"
+    who = "1 car wants energy; it gets" if cars == 1 else f"{cars} cars want energy; they get"
+    en = f"{who} {kw:,.0f} kW of the {room_kw:,.0f} kW that the contract leaves"
     if outlook is None:
         if waits:
             return Name(f"{zh}；計畫計算中", f"{en}; the plan is being made")

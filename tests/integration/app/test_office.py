@@ -21,7 +21,7 @@ kind = "push"
 
 [[contact]]
 id = "room"
-name = { zh = "控制室", en = "Control room" }
+name = { zh = "中控室", en = "Control room" }
 role = "operator"
 ways = [{ channel = "desk" }]
 

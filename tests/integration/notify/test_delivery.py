@@ -36,7 +36,7 @@ async def test_a_report_is_posted_to_whom_the_file_names(tmp_path: Path) -> None
     await ReportDelivery(tmp_path, lambda: plan, notifier).deliver(KEPT, lambda _language, _format: b"")  # type: ignore[arg-type]
     ((key, to, title, body, files),) = notifier.posted
     assert (key, to) == ("report/month-2026-11-01", plan.reports)
-    assert title == Name("能源月報 2026-11-01", "Monthly energy report 2026-11-01")
+    assert title == Name("能源月報 115年11月", "Monthly energy report, November 2026")
     assert "1,204,000 kWh" in body.zh
     assert files == [str(tmp_path / "month-2026-11-01" / name) for name in ("zh.pdf", "zh.xlsx")]
 

@@ -59,6 +59,11 @@ export function dateTime(ms: number, language: Language): string {
   return `${date(ms, language)} ${clock(ms)}`;
 }
 
+/** 14:05:09 today, 11/22 14:05 on another day of Taipei: a time says its day where it is not today. */
+export function moment(ms: number, now: number, language: Language): string {
+  return isoDate(ms) === isoDate(now) ? clock(ms) : `${date(ms, language).slice(-5)} ${clock(ms).slice(0, 5)}`;
+}
+
 /** Read 115/11/23, 1151123, 115-11-23 or 2026-11-23: two- and three-digit years are ROC, four-digit AD. Null when it is no day. */
 export function parseDate(text: string): string | null {
   const trimmed = text.trim();

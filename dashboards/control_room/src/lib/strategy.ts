@@ -1,4 +1,5 @@
 // Strategies as the API tells them, and what the pages make of them.
+import { unitText } from './format';
 import { t, word, type MessageKey } from './i18n';
 import { station } from './station.svelte';
 import type { Name } from './types';
@@ -31,6 +32,15 @@ export function standing(mode: Mode, state: string): { look: 'on' | 'half' | 'of
 export function stateWord(state: string): string {
   const found = word('strategy.part.word', state);
   return found === `strategy.part.word.${state}` ? state : found;
+}
+
+/** Units that a language has a word of its own for. */
+const SPOKEN: Record<string, MessageKey> = { NT$: 'unit.money', s: 'unit.s', min: 'unit.min', h: 'unit.h' };
+
+/** A unit for people. */
+export function unitWord(unit: string): string {
+  const key = SPOKEN[unit];
+  return key ? t(key) : unitText(unit);
 }
 
 export function figure(figures: Figure[], id: string): number {

@@ -8,6 +8,8 @@ import { ACT, heat, inActUnit, rank, type ActRow } from '../../src/lib/iaq';
 import { Keys, type KeyPress } from '../../src/lib/keyboard';
 import { bucketsFor, isoTaipei, resolve } from '../../src/lib/range';
 import { scaleOf } from '../../src/lib/scale';
+import { station } from '../../src/lib/station.svelte';
+import { unitWord } from '../../src/lib/strategy';
 import type { Alarm, Device, Point } from '../../src/lib/types';
 
 const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({ key, ctrlKey: false, metaKey: false, altKey: false, ...more });
@@ -138,4 +140,13 @@ describe('held values', () => {
     expect(held([null, null, 5, null, null], 2, 3)).toEqual([2, 2, 5, 5, null]);
     expect(held([null, null], null)).toEqual([null, null]);
   });
+});
+
+it('writes units as the language of the station does', () => {
+  const before = station.language;
+  station.language = 'zh-TW';
+  expect(['NT$', 'min', 'h', 'kW', 'degC', ''].map(unitWord)).toEqual(['元', '分', '小時', 'kW', '°C', '']);
+  station.language = 'en';
+  expect(['NT$', 'min', 'kW'].map(unitWord)).toEqual(['NT$', 'min', 'kW']);
+  station.language = before;
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { age, clock, date, dateTime, decimalsOf, floorIndex, isoDate, number, parseDate, rocDate, unitText } from '../../src/lib/format';
+import { age, clock, date, dateTime, decimalsOf, floorIndex, isoDate, moment, number, parseDate, rocDate, unitText } from '../../src/lib/format';
 
 const AT = Date.UTC(2026, 10, 23, 6, 5, 9); // 14:05:09 in Taipei
 
@@ -31,6 +31,13 @@ describe('dates', () => {
     expect(rocDate(AT)).toBe('115/11/23');
     expect(date(AT, 'en')).toBe('2026-11-23');
     expect(dateTime(AT, 'zh-TW')).toBe('115/11/23 14:05:09');
+  });
+  it('say the day where it is not today, by the day of Taipei', () => {
+    const late = Date.UTC(2026, 10, 22, 15, 59, 59);
+    expect(moment(AT, AT + 9 * 3_600_000, 'zh-TW')).toBe('14:05:09');
+    expect(moment(late, AT, 'zh-TW')).toBe('11/22 23:59');
+    expect(moment(late, AT, 'en')).toBe('11-22 23:59');
+    expect(moment(AT, AT + 10 * 3_600_000, 'zh-TW')).toBe('11/23 14:05');
   });
   it('before the year 100 of the Republic have two digits', () => expect(rocDate(Date.UTC(2005, 0, 1, 4))).toBe('94/01/01'));
   it('are read as people write them', () => {

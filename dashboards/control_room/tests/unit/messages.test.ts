@@ -14,7 +14,7 @@ const BANNED: [RegExp, string][] = [
   [/(?<!手動)報警/, '告警'], [/冷水機組/, '冰水主機'], [/冷卻塔/, '冷卻水塔'], [/新風/, '外氣'], [/風機盤管/, '小型送風機'], [/合閘|分閘/, '投入／啟斷'],
   [/跳閘/, '跳脫'], [/屏蔽/, '抑制'], [/數據(?!整合)/, '資料'], [/實時/, '即時'], [/質量/, '品質'], [/默認/, '預設'], [/設置/, '設定'], [/用戶/, '使用者'],
   [/登錄(?!，)/, '登入'], [/界面/, '介面'], [/屏幕/, '螢幕'], [/打印/, '列印'], [/搜索/, '搜尋'], [/信息/, '資訊／訊息'], [/視頻/, '影像'], [/網絡/, '網路'],
-  [/導出/, '匯出'], [/加載/, '載入'], [/服務器/, '伺服器'], [/保存/, '儲存'], [/充電桩/, '充電樁'], [/台北市政府/, '臺北市政府'],
+  [/導出/, '匯出'], [/加載/, '載入'], [/服務器/, '伺服器'], [/保存/, '儲存'], [/充電桩/, '充電樁'], [/台北市政府/, '臺北市政府'], [/逐級通報/, '升級通報'],
 ];
 
 describe('messages', () => {
@@ -34,6 +34,9 @@ describe('messages', () => {
   it('say 確認 for acknowledging alone', () => {
     const allowed = /^(alarm\.|action\.acknowledge|key\.acknowledge|key\.worst|help\.returned|command\.second-person)/;
     for (const key of keys) if (zh[key].includes('確認')) expect(key, zh[key]).toMatch(allowed);
+  });
+  it('say 復原 for the end of a drill alone: undo is 還原, return to normal 恢復, reset 復歸', () => {
+    for (const key of keys) if (zh[key].includes('復原')) expect(key, zh[key]).toMatch(/^drill\./);
   });
   it('have no Chinese in English but the language switch', () => {
     for (const key of keys) if (key !== 'shell.language') expect(en[key], key).not.toMatch(/[\u4e00-\u9fff]/);

@@ -124,6 +124,10 @@ export const core: Words<typeof zh> = {
 
   'list.comma': ', ',
   'list.and': ', ',
+  'unit.money': 'NT$',
+  'unit.s': 's',
+  'unit.min': 'min',
+  'unit.h': 'h',
   'list.semicolon': '; ',
 
   'age.ago': '{age} ago',

@@ -41,7 +41,7 @@ export const parking: Words<typeof zh> = {
   'ev.contract': 'contract {kw} kW',
   'ev.missing': '{count} readings missing',
   'ev.power': 'Charging power',
-  'ev.counts': '{charging} charging, {waiting} waiting, {fault} fault, {free} free',
+  'ev.counts': '{charging} charging, {waiting} not charging, {full} full, {fault} fault, {free} free',
   'ev.chargers': 'Chargers',
   'ev.card': '{name}: {state}',
   'ev.official': 'official',

@@ -66,6 +66,7 @@ export const schedule: Words<typeof zh> = {
   'schedule.agenda': 'Venue hire and exceptions within 14 days',
   'schedule.agenda.none': 'No venue hire and no exception within 14 days.',
   'schedule.edit': 'Edit hours',
+  'schedule.edit.of': 'Edit hours: {name}',
   'schedule.delete': 'Delete',
   'schedule.wrong.days': 'Choose at least one type of day.',
   'schedule.wrong.time': 'Write times of 24 hours, such as 07:30; an end may be 24:00.',

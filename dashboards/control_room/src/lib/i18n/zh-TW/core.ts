@@ -122,6 +122,10 @@ export const core = {
 
   'list.comma': '，',
   'list.and': '、',
+  'unit.money': '元',
+  'unit.s': '秒',
+  'unit.min': '分',
+  'unit.h': '小時',
   'list.semicolon': '；',
 
   'age.ago': '{age}前',

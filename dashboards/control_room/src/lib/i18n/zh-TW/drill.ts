@@ -136,7 +136,7 @@ export const drill = {
   'drill.value': '演練資料，非真實',
   'drill.warden.open': '樓層點名（手機）',
   'drill.second': '請求＋同意',
-  'warden.none': '目前沒有演練。',
+  'warden.none': '目前沒有演練。演練開始後，這裡列出您樓層的人員。',
   'warden.last': '演練已結束，可繼續傳送。',
   'warden.zone': '我的區域',
   'warden.zone.pick': '選擇樓層與區',

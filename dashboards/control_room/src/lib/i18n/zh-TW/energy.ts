@@ -90,7 +90,7 @@ export const energy = {
   'energy.uses.rest': '未計量',
   'energy.use': '用途',
   'energy.meters': '主電表',
-  'energy.empty': '此案場沒有指定主電表；請在 energy.toml 登記 main。',
+  'energy.empty': '本案場沒有指定主電表；請在 energy.toml 登記 main。',
   'report.make': '製作報表',
   'report.make.kind': '種類',
   'report.make.first': '日期',

@@ -12,7 +12,7 @@ export const matrix = {
   'matrix.none': '沒有符合的原因',
   'matrix.none.called': '目前沒有火警原因作用中',
   'matrix.none.wrong': '沒有偏差',
-  'matrix.empty': '此場域沒有火警受信總機的因果矩陣',
+  'matrix.empty': '本案場沒有火警受信總機的因果矩陣',
   'matrix.print': '列印',
   'matrix.csv': '匯出 CSV',
   'matrix.keys': '方向鍵移動，Enter 看各設備',

@@ -64,6 +64,7 @@ export const schedule = {
   'schedule.agenda': '14 天內的場地租借與例外',
   'schedule.agenda.none': '14 天內沒有場地租借或例外。',
   'schedule.edit': '編輯時段',
+  'schedule.edit.of': '編輯時段：{name}',
   'schedule.delete': '刪除',
   'schedule.wrong.days': '請至少選一種日子。',
   'schedule.wrong.time': '請用 24 小時制時間，例如 07:30；結束可為 24:00。',
