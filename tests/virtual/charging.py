@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "CHARGERS", "CONTRACT_KW", "DAY_NS", "FEEDER_A", "HOURS", "MAIN", "Model", "Post", "Visit", "base_kw",
+    "CHARGERS", "CONTRACT_KW", "DAY_NS", "FEEDER_A", "HOURS", "MAIN", "Model", "Post", "Spot", "Visit", "base_kw",
     "draw_visits", "feeder_of", "posts", "price_at", "read_visits", "write_visits",
 ]  # fmt: skip
 
@@ -192,7 +192,7 @@ def read_visits(path: Path) -> list[Visit]:
 
 
 @dataclass
-class _Spot:
+class Spot:
     """One charger with whom it serves."""
 
     post: Post
@@ -222,7 +222,7 @@ class Model:
         """Begin with all chargers free and never limited."""
         self.building_kw = base_kw(self.seed)
         self.spots = [
-            _Spot(post, sorted((one for one in self.visits if one.charger == post.number), key=lambda one: one.comes_h),
+            Spot(post, sorted((one for one in self.visits if one.charger == post.number), key=lambda one: one.comes_h),
                   post.most)
             for post in posts()
         ]  # fmt: skip
@@ -283,7 +283,7 @@ class Model:
         """Tell whether something stronger holds it."""
         return point in self.held
 
-    def _shown(self, spot: _Spot, tag: str) -> float:
+    def _shown(self, spot: Spot, tag: str) -> float:
         visit, direct = spot.visit, spot.post.direct
         if tag == "power":
             return spot.power_kw
@@ -340,13 +340,13 @@ class Model:
         self.now_s += dt_s
         return moved
 
-    def _power(self, spot: _Spot) -> float:
+    def _power(self, spot: Spot) -> float:
         visit = spot.visit
         if visit is None or spot.given_kwh >= visit.kwh - 1e-6:
             return 0.0
         return self.draw_kw(spot, spot.post.most if self.uncontrolled else spot.value)
 
-    def draw_kw(self, spot: _Spot, value: float) -> float:
+    def draw_kw(self, spot: Spot, value: float) -> float:
         """Return what a charger would draw when it is told a value; a free one, what the value allows."""
         visit, post = spot.visit, spot.post
         if visit is None:

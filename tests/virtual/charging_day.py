@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from controller.strategy.charging.plan import Plan
-    from tests.virtual.charging import Post, Visit
+    from tests.virtual.charging import Post, Spot, Visit
 
 __all__ = [
     "DayPrices",
@@ -54,6 +54,8 @@ __all__ = [
 ZONE = timezone(timedelta(hours=8))
 LIMIT_KW = 0.98 * CONTRACT_KW
 RANKS = {"fleet": Rank.FLEET, "staff": Rank.STAFF, "visitor": Rank.VISITOR}
+_KW = 7.0
+"""What a car that nobody knows is taken to take of alternating current, until it takes more."""
 VIRTUAL = Effort(gap=5e-4, nodes=200)
 
 
@@ -185,25 +187,37 @@ def uncontrolled_day(seed: int, visits: Sequence[Visit], *, dt_s: float = 30.0) 
     return model
 
 
-def energy_first_day(seed: int, visits: Sequence[Visit], *, dt_s: float = 30.0) -> Model:
+def energy_first_day(seed: int, visits: Sequence[Visit], *, told: bool = True, dt_s: float = 30.0) -> Model:
     """Return a day on which everything is charged at once, whatever it costs, under the same limits: no foresight.
 
-    It knows what no controller does: what each car wants, takes and when it goes; not who will come. Each time that it
-    looks, all room goes to who has least time, official cars first, with no dwell and no pace; what is left stands
-    ready at the free chargers. What it misses of the optimum took knowing the future.
+    It knows of each car that is there what it wants and when it goes; not who will come. Each time that it looks, all
+    room goes to who has least time, official cars first, with no dwell and no pace; what is left stands ready at the
+    free chargers. What it misses of the optimum took knowing the future.
+
+    Args:
+        seed: the day.
+        visits: its cars.
+        told: it knows besides, as no controller does, what each car takes of any value before it was told one. Else it
+            knows what it saw: of what a car is told more it is taken to take all, and it is taken to have `_KW` or the
+            most that it took.
+        dt_s: between two looks.
     """
     model = Model(seed, visits)
     chargers = {post.number: charger_of(post) for post in posts()}
+    most: dict[Visit, float] = {}
     while model.now_s < HOURS * 3600.0 - dt_s / 2.0:
         model.step(dt_s)
         kw = LIMIT_KW - (model.site_kw - model.ev_kw)
         amperes = np.full((5, 3), FEEDER_A)
         here = {spot.post.number: spot.visit for spot in model.spots if spot.visit is not None}
         wants = {spot.post.number: spot.visit.kwh - spot.given_kwh for spot in model.spots if spot.visit is not None}
+        for number, car in here.items():
+            assumed = car.most_kw if told else chargers[number].most_kw() if chargers[number].direct else _KW
+            most[car] = max(most.get(car, assumed), model.spots[number].power_kw)
 
         def laxity(number: int, here: dict[int, Visit] = here, wants: dict[int, float] = wants) -> tuple[float, float]:
             visit = here[number]
-            return RANKS[visit.kind], visit.leaves_h - model.hour - wants[number] / visit.most_kw
+            return RANKS[visit.kind], visit.leaves_h - model.hour - wants[number] / most[visit]
 
         order = sorted((number for number in here if wants[number] > 1e-6), key=laxity)
         for number in [*order, *(number for number in chargers if number not in order)]:
@@ -213,13 +227,22 @@ def energy_first_day(seed: int, visits: Sequence[Visit], *, dt_s: float = 30.0) 
             room = min(kw, float(feeder[list(phases)].min()) * PHASE_KV * sum(phases))
             # Cars take up to 2 A less than they may: begin there, and come down to what fits.
             value = charger.down(max(room + 2.1 * PHASE_KV * sum(phases), 0.0), sum(phases))
-            while value > 0.0 and model.draw_kw(spot, value) > room:
+            while value > 0.0 and _takes(model, spot, charger, value, told=told) > room:
                 value = charger.down(charger.kw(value, sum(phases)) - 1e-6, sum(phases))
-            taken = model.draw_kw(spot, value)
+            taken = _takes(model, spot, charger, value, told=told)
             kw -= taken
             feeder -= np.array(phases) * taken / (PHASE_KV * sum(phases))
             model.tell(charger.limit, value)
     return model
+
+
+def _takes(model: Model, spot: Spot, charger: Charger, value: float, *, told: bool) -> float:
+    """Return what a car takes when it is told a value, kW: what it does, or as far as was seen."""
+    if told:
+        return model.draw_kw(spot, value)
+    phases = spot.visit.phases if spot.visit is not None and not charger.direct else 3
+    may, before = charger.kw(value, phases), charger.kw(spot.value, phases)
+    return min(may, spot.power_kw + max(may - before, 0.0)) if spot.power_kw > 0.0 else may
 
 
 def optimum(seed: int, visits: Sequence[Visit]) -> tuple[Plan, Problem]:

@@ -60,6 +60,8 @@ class Demand:
     """It charges now."""
     held_h: float = math.inf
     """Since when it has been on, or off."""
+    switched: int = 0
+    """How often it began or paused in the past hour."""
 
     @property
     def kw_a(self) -> float:

@@ -16,8 +16,9 @@ __all__ = ["LOW", "Draw", "watched"]
 
 _LESS_A = 2.5
 _TWICE = 2
-_UP = 1.5
-"""A car that takes all of its cap may take half as much again."""
+_UP = 1.2
+"""A car that takes all of its cap may take a fifth more, again and again. Who is thought to take much more than it does
+seems to have time."""
 _TAKE = 0.93
 """Share of its limit that a car takes, before it has shown its own."""
 _NEW = 0.2

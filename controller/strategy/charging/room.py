@@ -33,17 +33,23 @@ class Room:
         self._metered = np.array([circuit.metered for circuit in circuits], np.bool_)
         self._a = np.array([[max(circuit.room_a, 0.0)] * 3 for circuit in circuits]).reshape(-1, 3)
 
-    def left(self, i: int, take: float = 1.0) -> float:
+    def left(self, i: int, take: float = 1.0, told_kw: float = 0.0, drawn_kw: float = math.nan) -> float:
         """Return what a car may be given more, kW; infinite where no circuit holds it.
 
         Args:
             i: the car.
             take: share of it that it takes, as far as that counts: see `take`.
+            told_kw: what it may take now.
+            drawn_kw: what it takes of that; NaN: not known. Where there is room for this, a circuit with a meter has
+                room for what it may take, and for as much more as is left beside.
         """
         one, circuits = self._demands[i], self._of[i]
         if not circuits:
             return math.inf
-        kw = self._kw[circuits] / np.where(self._metered[circuits], take, 1.0)
+        metered = self._metered[circuits]
+        kw = self._kw[circuits] / np.where(metered, take, 1.0)
+        if drawn_kw < told_kw:
+            kw += np.where(metered & (kw >= drawn_kw), told_kw - drawn_kw, 0.0)
         amperes = self._a[circuits][:, list(one.phases)]
         return float(max(min(kw.min(), amperes.min() * one.kw_a), 0.0))
 

@@ -30,6 +30,7 @@ __all__ = [
 FREE, CONNECTED, CHARGING, PAUSED, FULL, FAULT, UNAVAILABLE = range(7)
 """States of a charger, as the profiles have them."""
 _S = 1_000_000_000
+_HOUR_NS = 3600 * _S
 _SOON_H = 0.5
 """A car that is still there after its time is taken to leave after this, again and again."""
 _LAST_KWH = 0.1
@@ -137,6 +138,8 @@ class Session:
     """It was allowed to charge at the last look."""
     turned_ns: int = 0
     """When that last changed; 0: not yet, so that the first plan is free to choose."""
+    switched_ns: tuple[int, ...] = ()
+    """When it began and paused in the past hour: so often its contactors switched."""
     power_kw: float = math.nan
     """At the last look."""
 
@@ -203,6 +206,7 @@ def follow(
     counted = seen.energy_kwh - session.meter_kwh
     kwh = counted if math.isfinite(counted) else seen.session_kwh
     on = limit_kw > 0.0
+    switched = tuple(one for one in session.switched_ns if now_ns - one < _HOUR_NS)
     draw = session.draw
     if steady:
         draw = watched(draw, limit_kw, seen.power_kw, math.nan if charger.direct else seen.current_a)
@@ -216,6 +220,7 @@ def follow(
         full=round(seen.state) == FULL,
         on=on,
         turned_ns=session.turned_ns if on == session.on else now_ns,
+        switched_ns=switched if on == session.on else (*switched, now_ns),
         power_kw=seen.power_kw,
     )
 
@@ -227,6 +232,8 @@ def demand_of(
     phases = charger.phases(single=session.draw.single)
     count = 3 if charger.direct else sum(phases)
     cap = session.draw.cap_kw if session.draw.measured or session.car is None else session.car.most_kw
+    if not session.draw.measured:
+        cap = max(cap, _needed_kw(session, said))
     most = min(charger.most_kw(count), session.car.most_kw if session.car else math.inf, cap)
     least = charger.least_kw(count)
     wanted = _wanted(session, garage.assumption, said)
@@ -257,6 +264,7 @@ def demand_of(
         (comes - now_ns) / 3.6e12,
         on=session.on,
         held_h=(now_ns - session.turned_ns) / 3.6e12,
+        switched=len(session.switched_ns),
     )
 
 
@@ -324,6 +332,15 @@ def _wanted(session: Session, assumed: Assumption, said: Declared | None) -> flo
     if session.car is not None or (said is not None and said.full):
         return max(battery * (1.0 - assumed.fleet_charge) - session.kwh, 0.0)
     return max(assumed.kwh - session.kwh, 0.0)
+
+
+def _needed_kw(session: Session, said: Declared | None) -> float:
+    """Return the least power at which what was declared can be had: who declares it is taken to know that it can."""
+    told = said_of(session, said)
+    if told is None or told.kwh is None or told.leaves_ns is None:
+        return 0.0
+    hours = (told.leaves_ns - max(session.since_ns, told.waits_ns)) / 3.6e12
+    return told.kwh / session.draw.take / hours if hours > 0.0 else 0.0
 
 
 def said_of(session: Session, said: Declared | None) -> Declared | None:

@@ -4,7 +4,7 @@ A plan is made every few minutes and the building moves in between. So each circ
 room for now; who gives way is who would be short first. What the plan leaves, because a car was full earlier or takes
 less than it may, or the building draws less than was thought, goes to cars that lose nothing by charging now: nobody
 knows who comes next. A value is changed at most every half minute (IEC 61851-1 asks for 5 s, cars for more), only a
-limit may take it back sooner; a car that began or paused stays so for the dwell.
+limit may take it back sooner; a car that began or paused stays so for the dwell, and contactors have their life.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ URGENT_H = 0.25
 """A car that cannot wait for longer than a quarter has no time to lose."""
 SHORT_DWELL_S = 60.0
 """A pause where energy is at stake: smoothness gives way first (control reference, 9: 30 to 60 s in practice)."""
+_SWITCHINGS, _URGENT_SWITCHINGS = 10, 20
+"""Of a car's contactors in any hour (control reference, 10: 10); twice as many where it has no time to lose."""
 _READY_S = 300.0
 """A free charger is not told more sooner than this after a change: nobody is there whom it would serve."""
 
@@ -95,6 +97,10 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         drawn = kw * wishes[i].low if kw and wishes[i].value <= 0.0 else kw
         room.take(i, sign * kw, sign * drawn)
 
+    def left(i: int) -> float:
+        one = wishes[i]
+        return room.left(i, told_kw=one.charger.kw(one.value, sum(one.demand.phases)), drawn_kw=one.drawn_kw)
+
     def first_kw(i: int) -> float:
         return room.left(i, wishes[i].low if wishes[i].value <= 0.0 else 1.0)
 
@@ -105,11 +111,11 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         # Among equals each keeps its least before one has more: a pause would last when the room has long come back.
         kept = {}
         for i in equals:
-            kept[i] = _value(wishes[i], room.left(i), dwell_s, least=True, first_kw=first_kw(i))
+            kept[i] = _value(wishes[i], left(i), dwell_s, least=True, first_kw=first_kw(i))
             hold(i, kept[i], 1.0)
         for i in equals:
             hold(i, kept[i], -1.0)
-            give(i, _value(wishes[i], room.left(i), dwell_s, first_kw=first_kw(i)))
+            give(i, _value(wishes[i], left(i), dwell_s, first_kw=first_kw(i)))
     for i in by_time:
         one, phases = wishes[i], sum(wishes[i].demand.phases)
         got, more = one.charger.kw(found[i], phases), one.charger.up(found[i], phases)
@@ -117,7 +123,9 @@ def settle(wishes: Sequence[Wish], circuits: Sequence[Circuit], dwell_s: float =
         if 0.0 < got < one.kw - 1e-9 and 0.0 < extra <= room.left(i) and one.changed_s >= PACE_S:
             give(i, more)
     for i in by_time:
-        give(i, _more(wishes[i], found[i], room.left(i), dwell_s, first_kw(i)))
+        value = found[i]
+        give(i, 0.0)
+        give(i, _more(wishes[i], value, left(i), dwell_s, first_kw(i)))
     spare = [i for i, one in enumerate(wishes) if one.spare]
     for i in spare:
         give(i, _value(wishes[i], room.left(i), 0.0))
@@ -135,21 +143,24 @@ def _ready(one: Wish, value: float, left_kw: float) -> float:
 
 
 def _more(one: Wish, value: float, left_kw: float, dwell_s: float, first_kw: float) -> float:
-    """Return what a charger is told when the plan leaves this much room beside what it has."""
+    """Return what a charger is told when there is this much room for it, the plan's value in it."""
     phases = sum(one.demand.phases)
     got = one.charger.kw(value, phases)
     if one.changed_s < PACE_S or one.more_kw <= got or (value <= 0.0 and _waits(one, dwell_s)):
         return value
-    # What it does not take of what it has is room already; it may take that and what is left.
-    more = one.charger.down(min(one.more_kw, got + left_kw), phases)
+    more = one.charger.down(min(one.more_kw, left_kw), phases)
     return max(value, more if more > 0.0 or value > 0.0 else _first(one, first_kw, phases))
 
 
 def _waits(one: Wish, dwell_s: float) -> bool:
-    """Tell whether a car has paused for too short a time to begin again."""
+    """Tell whether a car that pauses may not begin yet: for too short a time, or its contactors switched too often."""
+    if one.demand.on:
+        return False
     urgent = laxity_h(one.demand) < URGENT_H
     least_s = min(dwell_s, SHORT_DWELL_S) if urgent else dwell_s
-    return not one.demand.on and one.demand.held_h * 3600.0 < least_s - 1e-6
+    # Who begins has to be able to pause again.
+    often = one.demand.switched > (_URGENT_SWITCHINGS if urgent else _SWITCHINGS) - 2
+    return often or one.demand.held_h * 3600.0 < least_s - 1e-6
 
 
 def _value(one: Wish, left_kw: float, dwell_s: float, *, least: bool = False, first_kw: float | None = None) -> float:

@@ -82,8 +82,9 @@ def test_a_car_that_takes_less_twice_is_planned_with_that_and_a_little_more() ->
 
 def test_an_assumed_cap_is_given_up_when_the_car_takes_it_all() -> None:
     draw = watched(Draw(7.0), 7.0, 6.4, 9.7)
-    assert draw.cap_kw == pytest.approx(10.5)
+    assert draw.cap_kw == pytest.approx(8.4), "by steps: who is thought to take much more seems to have time"
     assert not draw.measured
+    assert watched(draw, 8.4, 7.8, 11.9).cap_kw == pytest.approx(10.08)
 
 
 def test_one_phase_is_seen_by_power_and_current() -> None:
@@ -193,6 +194,41 @@ def test_more_than_it_has_counts_in_full_until_it_is_seen() -> None:
     assert wish.expected_kw(16.0) == pytest.approx(14.0 * KW_A)
     assert wish.expected_kw(7.0) == pytest.approx(7.0 * KW_A)
     assert replace(wish, drawn_kw=math.nan).expected_kw(16.0) == pytest.approx(16.0 * KW_A)
+
+
+def test_what_a_car_leaves_of_its_value_is_room_for_itself_where_a_meter_watches() -> None:
+    # It takes 2 A less than it may: there is room for 12 A, so it may have 14 A.
+    wish = replace(_wish("a", 20.0 * KW_A, 9.0, value=10.0), drawn_kw=8.0 * KW_A)
+    room = Circuit("x", frozenset("a"), (12.0 * KW_A + 1e-6,), metered=True)
+    assert settle([wish], [room]) == [14.0], "what the plan has for it"
+    assert settle([replace(wish, kw=0.0, more_kw=21.0)], [room]) == [14.0], "what the plan leaves"
+    assert settle([wish], [replace(room, metered=False)]) == [12.0], "no meter: what it may take counts"
+    assert settle([wish], [Circuit("x", frozenset("a"), (math.inf,), 12.001, metered=True)]) == [12.0], "a breaker"
+    assert settle([wish], [replace(room, room_kw=(8.0 * KW_A + 1e-6,))]) == [10.0], "it takes no more than there is"
+    assert settle([wish], [replace(room, room_kw=(7.0 * KW_A + 1e-6,))]) == [7.0], "it may take all of that"
+
+
+def _flicker(kwh: float) -> list[int]:
+    """Return the looks of three hours at which a car began or paused, while room comes and goes every minute."""
+    on, turns = False, [-9999]
+    for look in range(360):
+        lately = sum(look - turn < 120 for turn in turns)
+        wish = _wish("a", 21.0, kwh, value=6.0 if on else 0.0)
+        held_h = (look - turns[-1]) / 120.0
+        wish = replace(wish, demand=replace(wish.demand, on=on, held_h=held_h, switched=lately), more_kw=21.0)
+        kw = 6.5 * KW_A if look // 2 % 2 == 0 else 0.0
+        (value,) = settle([wish], [Circuit("x", frozenset("a"), (kw,))], 60.0)
+        assert value * KW_A <= kw, "whatever the contactors: the limit holds"
+        if (value > 0.0) != on:
+            on = value > 0.0
+            turns.append(look)
+    return turns[1:]
+
+
+@pytest.mark.parametrize(("kwh", "most"), [(5.0, 10), (60.0, 20)])
+def test_contactors_switch_no_more_than_so_often_in_any_hour(kwh: float, most: int) -> None:
+    turns = _flicker(kwh)
+    assert max(sum(0 <= later - turn < 120 for later in turns) for turn in turns) == most
 
 
 def test_a_pause_ends_where_what_the_car_takes_of_its_least_fits() -> None:

@@ -170,6 +170,38 @@ def test_on_and_off_are_timed_and_the_first_plan_is_free() -> None:
     assert demand.held_h == pytest.approx(0.1)
 
 
+def test_the_switchings_of_the_past_hour_are_counted() -> None:
+    session = begin()
+    for minutes, kw in ((0, 0.0), (10, 7.0), (20, 7.0), (30, 0.0)):
+        after = follow(session, AC, HERE, kw, at(13, 9 + minutes / 60), GARAGE)
+        assert after is not None
+        session = after
+    wanted = [3, 2, 1, 0]
+    for minutes, count in zip((59, 60, 71, 91), wanted, strict=True):
+        later = follow(session, AC, HERE, 0.0, at(13, 9 + minutes / 60), GARAGE)
+        assert later is not None
+        demand = demand_of(later, AC, at(13, 9 + minutes / 60), ZONE, GARAGE)
+        assert demand is not None
+        assert demand.switched == count
+
+
+def test_who_declares_what_it_wants_and_until_when_is_taken_to_know_that_it_can_be_had() -> None:
+    session = begin(replace(HERE, power_kw=0.0))
+
+    def most_kw(kwh: float | None, leaves_ns: int | None, session: Session = session) -> float:
+        said = Declared(session.since_ns, leaves_ns, kwh)
+        demand = demand_of(session, AC, at(13, 9), ZONE, GARAGE, said)
+        assert demand is not None
+        return demand.most_kw
+
+    assert most_kw(18.6, at(13, 10.5)) == pytest.approx(10.0), "18.6 kWh in two hours, of which it takes 93 %"
+    assert most_kw(9.3, at(13, 10.5)) == 7.0, "what is assumed is enough"
+    assert most_kw(18.6, None) == most_kw(None, at(13, 10.5)) == 7.0
+    assert most_kw(18.6, at(13, 8.0)) == 7.0, "a time that is past says nothing"
+    seen = replace(session, draw=replace(session.draw, cap_kw=8.0, measured=True))
+    assert most_kw(18.6, at(13, 10.5), seen) == 8.0, "what was seen counts more"
+
+
 def test_words_are_checked_and_forgotten() -> None:
     said = Declarations()
     now = at(13, 9)
