@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from controller.point.model import Site
     from drivers.driver import Clock
 
-__all__ = ["UsualCourse", "learnt"]
+__all__ = ["UsualCourse", "learnt", "through"]
 
 _log = logging.getLogger(__name__)
 
@@ -60,13 +60,12 @@ class UsualCourse:
         if course is None:
             return np.full(len(ahead_s), np.nan)
         zone, calendar = ZoneInfo(self._site().timezone), self._calendar()
-        # Between the middles of two quarters, each of the kind of its own day.
-        places = (now_ns + ahead_s * 1e9) / QUARTER_NS - 0.5
+        places = (now_ns + ahead_s * 1e9) / QUARTER_NS
         first = np.floor(places)
-        at = {number: course[_place(int(number) * QUARTER_NS, zone, calendar)] for number in {*first, *(first + 1.0)}}
-        before, after = np.array([at[one] for one in first]), np.array([at[one + 1.0] for one in first])
-        before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
-        return np.asarray(before + (after - before) * (places - first))
+        wanted = {*(first - 1.0), *first, *(first + 1.0)}
+        at = {number: course[_place(int(number) * QUARTER_NS, zone, calendar)] for number in wanted}
+        before, mean, after = (np.array([at[one + k] for one in first]) for k in (-1.0, 0.0, 1.0))
+        return through(before, mean, after, places - first)
 
     async def run(self) -> None:
         """Fetch what was asked for, and again every hour."""
@@ -93,6 +92,22 @@ class UsualCourse:
                 _log.warning("the usual course of %s stays as it was: %s", point, error)
                 continue
             self._courses[point] = learnt(buckets, ZoneInfo(self._site().timezone), self._calendar())
+
+
+def through(
+    before: NDArray[np.float64], mean: NDArray[np.float64], after: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return a course through quarters (T,), at `share` 0 to 1 of one whose mean is known, and those beside it.
+
+    It has no steps, and the mean of each quarter is what it was: who draws straight lines from middle to middle lowers
+    the last quarter before a fall. A quarter that is not known takes that of its neighbour; NaN where `mean` is not.
+    """
+    first = np.where(np.isnan(before), mean, 0.5 * (before + mean))
+    last = np.where(np.isnan(after), mean, 0.5 * (mean + after))
+    square = share * share
+    return np.asarray(
+        first * (1.0 - 4.0 * share + 3.0 * square) + last * (3.0 * square - 2.0 * share) + 6.0 * mean * (share - square)
+    )
 
 
 def learnt(buckets: Buckets, zone: ZoneInfo, calendar: OfficeCalendar) -> NDArray[np.float64]:

@@ -12,17 +12,17 @@ from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotati
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from controller.energy.excess import ExcessPrice
 from controller.point.model import Name
 from controller.settings.charging import ChargingRow, charging
-from controller.settings.file import NameRow, Pattern, Short, Tag, Word  # noqa: TC001 - pydantic reads the annotations
+from controller.settings.file import Pattern, Short, Word  # noqa: TC001 - pydantic reads the annotations
 from controller.settings.problem import Problem, nearest
-from controller.settings.shed import plan_faults
+from controller.settings.shed import PointPattern, ShedRow, held_long, plan_faults
 from controller.strategy.demand import Demand
 from controller.strategy.reset import Coil, Machine, Reset
-from controller.strategy.shed import Comfort, Group, Item, Stage
+from controller.strategy.shed import Comfort, Group, Item, Owed, Stage
 from controller.strategy.strategy import Entry
 
 if TYPE_CHECKING:
@@ -41,75 +41,14 @@ __all__ = ["MODES", "STRATEGY", "StrategyFile", "lay_strategies", "strategies", 
 STRATEGY = "strategy/"
 """Begin of the overlay's keys: `strategy/<id>`, a mode."""
 MODES: tuple[Mode, ...] = ("run", "dry_run", "off")
-_SHEDDABLE = ("ahu", "fcu", "chiller", "charger")
+_SHEDDABLE = ("ahu", "fcu", "chiller", "charger", "plant_header")
 """Classes of equipment that demand limiting may touch; fans of the car park, lifts, doors and fire never."""
 _MOST_MINUTES, _MOST_TIMES, _MOST_K = 30.0, 3, 2.0
 """Control reference 8.6: a room is shed 15 to 30 minutes an hour, three times a day, by 2 K at most."""
 
-PointPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.*-]+$", max_length=160)]
-PointPatterns = Annotated[list[PointPattern], Field(min_length=1, max_length=100)]
-Levels = Annotated[list[FiniteFloat], Field(min_length=1, max_length=10)]
-
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class StageRow(_Row):
-    """A part of a planned shed."""
-
-    minutes: Annotated[FiniteFloat, Field(gt=0, le=60)]
-    level: Annotated[int, Field(ge=1, le=10)]
-    """Of the group's levels, the first is 1."""
-
-
-class ShedRow(_Row):
-    """`[[demand.shed]]`: points of one kind that may be reduced."""
-
-    id: Word
-    name: NameRow
-    points: PointPatterns
-    """Points that are set, by pattern; each must be commandable and have a relinquish default."""
-    priority: Annotated[int, Field(ge=1, le=100)]
-    """Lower ones are shed first."""
-    higher: Levels | None = None
-    """Added to the value beneath, mildest first: `[0.5, 1.0, 2.0]` K of a room's set-point."""
-    at_most: Levels | None = None
-    """Caps, mildest first: `[90, 80, 70, 60]` % of a chiller's demand limit."""
-    kw: Annotated[FiniteFloat, Field(ge=0, le=100_000)] = 0.0
-    """What one item gives at its last level, before anything was measured."""
-    power: Tag | None = None
-    """Tag of its power, kW; of the meter that feeds it (parameter `fed_by`) where it has none itself."""
-    kw_per_unit: Annotated[FiniteFloat, Field(ge=0, le=10_000)] = 0.0
-    """kW of one unit of the cap, with `power`: 0.658 of an ampere of three phases at 380 V."""
-    running: Tag | None = None
-    """Tag that must be 1."""
-    comfort: bool = False
-    """The equipment serves a room: tags zone_temp, zone_temp_sp and, where there is one, return_co2."""
-    guards: Annotated[list[Pattern], Field(max_length=100)] = []
-    """Other equipment whose rooms suffer with it, by pattern; for chillers all air handlers."""
-    step: Annotated[FiniteFloat, Field(gt=0)] | None = None
-    """Largest change of one action, in the unit of the levels."""
-    step_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0.0
-    """Between two actions on one item."""
-    minutes_per_hour: Annotated[FiniteFloat, Field(gt=0, le=60)] = 20.0
-    """Of shed in any hour; at most 30 where people sit. 60: without end."""
-    times_per_day: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Sheds of a day; at most 3 where people sit."""
-    least_s: Annotated[FiniteFloat, Field(ge=0, le=3600)] = 300.0
-    """An item stays shed so long, unless comfort or a limit ends it."""
-    rest_s: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 900.0
-    """An item rests so long after a shed."""
-    last: bool = False
-    """Given back after all others and level by level."""
-    answer: Annotated[list[FiniteFloat], Field(max_length=36)] = []
-    """kW that one item gives in each 5 minutes from its begin, below 0 what it takes back: it is shed by plan."""
-    stages: Annotated[list[StageRow], Field(max_length=20)] = []
-    """What a planned shed goes through, from its begin to its end."""
-    beside: Word | None = None
-    """Group of the list whose item of the same equipment begins with it; it has stages of its own and no answer."""
-    whole: bool = False
-    """All items of the group begin together, as chillers do: what one does not do the others would."""
 
 
 class DemandRow(_Row):
@@ -268,7 +207,7 @@ class _Maker:
         if (row.higher is None) == (row.at_most is None):
             self._say(path, "demand.shed", "both" if row.higher else "neither", 'one of "higher" and "at_most"')
             return []
-        self._comfortable(row, path)
+        self._comfortable(row, path, long=held_long(row, demand.shed))
         levels = tuple(map(float, row.higher or row.at_most or ()))
         rising = all(a < b for a, b in itertools.pairwise(levels)) and levels[0] > 0.0
         falling = all(a > b for a, b in itertools.pairwise(levels))
@@ -296,10 +235,14 @@ class _Maker:
             rest_s=float(row.rest_s),
             last=row.last,
             answer=tuple(map(float, row.answer)),
+            answer_full=tuple(map(float, row.answer_full)),
             stages=tuple(Stage(float(one.minutes), one.level) for one in row.stages),
             beside=row.beside or "",
-            whole=row.whole,
+            owed=None if row.owed is None else Owed(**row.owed.model_dump()),
+            follows=row.owed is None and held_long(row, demand.shed),
         )
+        if row.owed is not None:
+            self._water((*path, "owed", "water"), row.owed.water)
         # CO2 says whether a room has fresh air enough, and a chiller that does less takes none away: warmth counts.
         guards = [
             replace(room, co2="")
@@ -330,8 +273,8 @@ class _Maker:
             )
         return items
 
-    def _comfortable(self, row: ShedRow, path: tuple[str | int, ...]) -> None:
-        """Refuse limits of comfort that are wider than the reference's."""
+    def _comfortable(self, row: ShedRow, path: tuple[str | int, ...], *, long: bool) -> None:
+        """Refuse limits of comfort that are wider than the reference's; `long`: comfort alone says how long."""
         if not (row.comfort or row.guards):
             if row.kw_per_unit == 0.0 and row.kw == 0.0:
                 self._say(path, "demand.shed.kw", "nothing", 'what it gives: "kw", or "power" with "kw_per_unit"')
@@ -341,11 +284,19 @@ class _Maker:
             ("times_per_day", row.times_per_day, _MOST_TIMES, "times"),
             ("higher", max(row.higher or [0.0]), _MOST_K, "K"),
         ):
-            if value > most:
+            if value > most and not long:
                 wanted = f"at most {most:g} {unit} where people sit"
                 self._say((*path, key), f"demand.shed.{key}", f"{value:g}", wanted)
         if row.kw_per_unit == 0.0 and row.kw == 0.0:
             self._say(path, "demand.shed.kw", "nothing", 'what it gives: "kw", or "power" with "kw_per_unit"')
+
+    def _water(self, path: tuple[str | int, ...], address: str) -> None:
+        point = self.points.get(address)
+        if point is None:
+            self._say(path, "demand.shed.owed.water", f'"{address}"', "a point", nearest(address, self.points))
+        elif point.unit != "°C":
+            got = f"{address} in {point.unit or 'no unit'}"
+            self._say(path, "demand.shed.owed.water", got, "the temperature of the water, °C")
 
     def _may_shed(
         self, demand: DemandRow, row: ShedRow, point: Point, piece: Equipment, path: tuple[str | int, ...]
@@ -363,7 +314,7 @@ class _Maker:
             got = f"{point.address} without comfort = true"
             self._say(places, "demand.shed.points", got, "comfort = true where people sit")
             return False
-        if piece.cls == "chiller" and not row.guards:
+        if piece.cls in ("chiller", "plant_header") and not row.guards:
             got = f"{point.address} without guards"
             self._say(places, "demand.shed.points", got, "guards: the air handlers whose rooms it cools")
             return False

@@ -147,7 +147,7 @@ class Demand:
                 hold.kw,
             )
             for item in self.items
-            if (hold := memory.holds.get(item.point)) is not None and not item.group.stages
+            if (hold := memory.holds.get(item.point)) is not None and not item.group.planned
         ]
 
     @property
@@ -212,6 +212,7 @@ class Demand:
         memory = self._learn(replace(memory, track=track, good=now), now)
         verdicts = self._verdicts(view)
         memory = self._planner.stages(self._ended(view, memory, verdicts), verdicts, now)
+        memory = self._planner.watched(view, memory, verdicts)
         seen = self._forecast(view, track, memory)
         need = seen.power_kw - seen.allowed_kw
         memory, left = self._shed(view, memory, verdicts, seen, need)
@@ -347,7 +348,7 @@ class Demand:
         now, day, found = view.now, self._day(view.now_ns), []
         for item in self.items:
             said = verdicts[item.point]
-            if not said.may_begin or item.group.stages:
+            if not said.may_begin or item.group.planned:
                 continue
             hold, spells = memory.holds.get(item.point), memory.spells.get(item.equipment, ())
             ended = memory.ended.get(item.point, -math.inf)
@@ -367,7 +368,7 @@ class Demand:
             (item.group.last, memory.holds[item.point].since, -item.group.priority, item.point, item)
             for item in self.items
             if (hold := memory.holds.get(item.point)) is not None
-            and not item.group.stages
+            and not item.group.planned
             and hold.window < memory.track.window
             and now - hold.since >= item.group.least_s
             and now - hold.moved >= (item.group.step_s if item.group.last else 0.0)
@@ -396,7 +397,7 @@ class Demand:
 
     def _figures(self, seen: Forecast | None, memory: DemandMemory) -> tuple[Figure, ...]:
         shed = sum(hold.kw for hold in memory.holds.values())
-        ahead = self._planner.highest(memory) if self._planner.teams else None
+        ahead = self._planner.highest(memory) if self._planner.plans else None
         return say.figures(seen, self.contract_kw, self.most_kw, shed, ahead)
 
     def _decision(

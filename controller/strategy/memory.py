@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from controller.strategy.shed import closed
+from controller.strategy.throttle import Throttled
 from controller.strategy.window import without_ramp
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class DemandMemory:
     plan: Plan | None = None
     planned: float = -math.inf
     """When it came; when the first one was asked for, before that."""
+    throttled: Throttled = field(default_factory=Throttled)
+    more_kw: float = math.nan
+    """What the building draws more than usual, for long."""
 
     def unseen_kw(self, now: float) -> float:
         """Return what recent actions will still change, kW: the mean of the last 90 s lags behind them."""
@@ -75,7 +79,7 @@ class DemandMemory:
         """Return the memory with some of `every` item given back."""
         holds, spells = dict(self.holds), dict(self.spells)
         # What a planned shed takes back is in its answer.
-        kw = sum(holds[item.point].kw for item in items if not item.group.stages)
+        kw = sum(holds[item.point].kw for item in items if not item.group.planned)
         for item in items:
             del holds[item.point]
         held = {item.equipment for item in every if item.point in holds}

@@ -16,6 +16,7 @@ from controller.strategy.foresight import BIN_S, BINS, Begun, Plan, Problem
 from controller.strategy.rota import Rota, begun_kw, free, kinds, known_kw, rota, teams
 from controller.strategy.shed import Hold, opened, reduction, staged
 from controller.strategy.strategy import Job
+from controller.strategy.throttle import Throttle, throttle
 from controller.strategy.window import RECENT_S, WINDOW_S, recent_kw, without_ramp
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ _NOISE_S, _LATE_S = 90.0, 300.0
 """Parts of a window, its first and its last, in which nothing is begun without a plan: it says little, or a room's
 answer comes too late for it."""
 _BETWEEN_S = 60.0
+_LATELY_S = 30.0
+_SOON = 4
+"""Windows that must have room for what comes back."""
+_FAST_S, _SLOW_S = 600.0, 3600.0
+"""In which what the building draws more than usual is learnt: with nothing shed, and while something is."""
 _USUAL_STEP_S = 60.0
 _LONGEST_S = 3600.0
 """So long what was begun counts, at least: an hour's limit is counted from it."""
@@ -54,18 +60,25 @@ class Planner:
     limit_kw: float
     """What a window may reach."""
     teams: Mapping[str, tuple[Team, ...]] = field(init=False, default_factory=dict)
-    """By planned group; empty: nothing is planned."""
+    """By planned group with an answer."""
+    throttle: Throttle | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Put the teams together."""
         object.__setattr__(self, "teams", rota(self.items))
+        object.__setattr__(self, "throttle", throttle(self.items))
+
+    @property
+    def plans(self) -> bool:
+        """Whether anything is planned."""
+        return bool(self.teams) or self.throttle is not None
 
     def drift(self, view: View, memory: DemandMemory, track: Track, rest_s: float) -> tuple[float, Track]:
         """Return what changes by itself in the rest of the window, kW, and the track to forecast it from.
 
         What is known, the usual course and the answers of what was begun, counts in place of a ramp that was measured.
         """
-        if not self.teams:
+        if not self.plans:
             return 0.0, track
         ahead = np.arange(0.0, max(rest_s, 1.0), _USUAL_STEP_S)
         usual = view.usual(self.meter, ahead)
@@ -74,6 +87,15 @@ class Planner:
         kw += begun_kw(self.teams, memory.begun, view.now, -RECENT_S, 0.0)
         kw -= begun_kw(self.teams, memory.begun, view.now, 0.0, rest_s)
         return kw, without_ramp(track) if known or memory.begun else track
+
+    def watched(self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict]) -> DemandMemory:
+        """Return the memory with what is known of machines whose limit is moved; they are let go where comfort asks."""
+        if self.throttle is None:
+            return memory
+        given_kw = begun_kw(self.teams, memory.begun, view.now, -_LATELY_S, 0.0)
+        usual_kw = float(view.usual(self.meter, np.zeros(1))[0])
+        memory = replace(memory, throttled=self.throttle.watched(view, memory, given_kw, usual_kw))
+        return self.throttle.tidied(memory, verdicts, view.now)
 
     def stages(self, memory: DemandMemory, verdicts: Mapping[str, Verdict], now: float) -> DemandMemory:
         """Bring planned sheds to the level of their stage; end those that are over, or that comfort ends."""
@@ -98,29 +120,37 @@ class Planner:
         self, view: View, memory: DemandMemory, verdicts: Mapping[str, Verdict], seen: Forecast, day: int
     ) -> tuple[DemandMemory, Job | None]:
         """Begin what the last plan wants, and ask for the next one."""
-        if not self.teams or memory.track is None:
+        if not self.plans or memory.track is None:
             return memory, None
         now = view.now
         came = view.result is not None and isinstance(view.result.value, Plan)
         if not came and not self.stale(memory, now) and now - memory.asked < _PLAN_S:
             return memory, None
         look = Rota(verdicts, memory.spells, memory.holds, memory.ended, now, day)
-        found = kinds(self.teams, memory.begun, look)
+        full = self.throttle is not None and self.throttle.full(view)
+        found = kinds(self.teams, memory.begun, look, full=full)
         wanted: Mapping[str, int] = {}
-        why = say.ahead(self.limit_kw)
+        why, less_kw = say.ahead(self.limit_kw), math.nan
         if view.result is not None and isinstance(view.result.value, Plan):
             memory = replace(memory, plan=view.result.value, planned=now)
-            wanted = dict(view.result.value.begin)
+            wanted, less_kw = dict(view.result.value.begin), self._less(view.result.value)
         elif self.stale(memory, now):
             wanted, why = self._unplanned(memory, seen, found, now), say.need(seen, self.limit_kw)
+            less_kw = max(0.0, memory.throttled.kw + seen.power_kw - seen.allowed_kw)
+        if self.throttle is not None and math.isfinite(less_kw):
+            memory = self.throttle.to(view, memory, verdicts, less_kw, why, day)
         for kind in found:
             if count := free(kind, wanted.get(kind.id, 0)):
-                memory = self._begin(view, memory, teams(self.teams[kind.id], look)[:count], kind.id, day, why)
+                memory = self._begin(
+                    view, memory, teams(self.teams[kind.id], look)[:count], kind.id, day, why, full=full
+                )
         if now - memory.asked < _PLAN_S:
             return memory, None
-        found = kinds(self.teams, memory.begun, look._replace(holds=memory.holds, spells=memory.spells))
-        problem = self._problem(view, memory, verdicts, seen, found)
+        found = kinds(self.teams, memory.begun, look._replace(holds=memory.holds, spells=memory.spells), full=full)
+        memory, problem = self._problem(view, memory, verdicts, seen, found)
         if problem.quiet:
+            if self.throttle is not None:
+                memory = self.throttle.end(memory, now)
             return replace(memory, asked=now, plan=None, planned=now), None
         planned = now if math.isinf(memory.planned) else memory.planned
         return replace(memory, asked=now, planned=planned), Job(foresight.plan, problem, _LIMIT_S)
@@ -132,11 +162,11 @@ class Planner:
 
     def stale(self, memory: DemandMemory, now: float) -> bool:
         """Tell whether a plan should have come and has not."""
-        return bool(self.teams) and now - memory.planned > _STALE_S and math.isfinite(memory.planned)
+        return self.plans and now - memory.planned > _STALE_S and math.isfinite(memory.planned)
 
     def helpless(self, memory: DemandMemory, verdicts: Mapping[str, Verdict], contract_kw: float, now: float) -> bool:
         """Tell whether nothing planned can still bring the present window below the contract."""
-        if not self.teams:
+        if not self.plans:
             return True
         if memory.plan is not None and not self.stale(memory, now):
             return memory.plan.means_kw[0] > contract_kw
@@ -154,7 +184,7 @@ class Planner:
 
     @staticmethod
     def _begin(
-        view: View, memory: DemandMemory, found: Sequence[Team], group: str, day: int, why: Name
+        view: View, memory: DemandMemory, found: Sequence[Team], group: str, day: int, why: Name, *, full: bool
     ) -> DemandMemory:
         now = view.now
         holds, spells = dict(memory.holds), dict(memory.spells)
@@ -163,8 +193,20 @@ class Planner:
             text = say.shed(item, level, why)
             holds[item.point] = Hold(level, now, now, view.now_ns // (round(WINDOW_S) * 1_000_000_000), 0.0, text)
             spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
-        begun = (*memory.begun, Begun(now, group, len(found)))
+        begun = (*memory.begun, Begun(now, group, len(found), full))
         return replace(memory, holds=holds, spells=spells, begun=begun)
+
+    def _less(self, found: Plan) -> float:
+        """Return what machines are to draw less, kW; a plan that needs nothing of them lets them catch up."""
+        room_kw = self.limit_kw - max(found.means_kw[:_SOON])
+        return found.store_kw if found.store_kw > 1.0 or room_kw <= 0.0 else -room_kw
+
+    def _more(self, memory: DemandMemory, now_kw: float) -> float:
+        """Return what the building draws more than usual for long: hardly moved while answers are on their way."""
+        if math.isnan(memory.more_kw):
+            return now_kw
+        busy = bool(memory.begun) or (self.throttle is not None and self.throttle.less_kw(memory) != 0.0)
+        return memory.more_kw + (now_kw - memory.more_kw) * _PLAN_S / (_SLOW_S if busy else _FAST_S)
 
     def _problem(
         self,
@@ -173,14 +215,18 @@ class Planner:
         verdicts: Mapping[str, Verdict],
         seen: Forecast,
         found: tuple[Kind, ...],
-    ) -> Problem:
+    ) -> tuple[DemandMemory, Problem]:
         now, track = view.now, memory.track
         kw = math.nan if track is None else recent_kw(track)
         # What it would draw with nothing shed, and what of that can be shed at any moment.
         kw += begun_kw(self.teams, memory.begun, now, -60.0, 0.0) + memory.unseen_kw(now)
+        store = None
+        if self.throttle is not None:
+            kw += self.throttle.less_kw(memory)
+            store = self.throttle.store(view, memory.throttled, verdicts)
         at_once_kw = 0.0
         for item in self.items:
-            if item.group.stages:
+            if item.group.planned:
                 continue
             hold = memory.holds.get(item.point)
             held_kw = 0.0 if hold is None else hold.kw
@@ -189,12 +235,14 @@ class Planner:
                 factor = memory.factors.get(item.group.id, 1.0)
                 at_once_kw += held_kw + reduction(item, len(item.group.levels), view, factor, hold)
         usual = view.usual(self.meter, np.concatenate(([0.0], (np.arange(BINS) + 0.5) * BIN_S)))
-        return Problem(
+        memory = replace(memory, more_kw=self._more(memory, kw - float(usual[0])))
+        return memory, Problem(
             elapsed_s=seen.elapsed_s,
             used_kws=0.0 if math.isnan(seen.used_kw) else seen.used_kw * seen.elapsed_s,
-            course_kw=tuple(map(float, foresight.course_kw(usual[1:], float(usual[0]), kw))),
+            course_kw=tuple(map(float, foresight.course_kw(usual[1:], float(usual[0]), kw, memory.more_kw))),
             known_kw=known_kw(self.teams, memory.begun, now),
             at_once_kw=at_once_kw,
             limit_kw=self.limit_kw,
             kinds=found,
+            store=store,
         )

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.strategy.foresight import BIN_S, BINS, Kind, effect_kw
-from controller.strategy.shed import starts_today, tired
+from controller.strategy.shed import answer, starts_today, tired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,15 +57,13 @@ def teams(row: Iterable[Team], look: Rota) -> list[Team]:
     return sorted((team for team in row if _may(team, look)), key=lambda team: _turn(team, look))
 
 
-def kinds(row: Mapping[str, tuple[Team, ...]], begun: Sequence[Begun], look: Rota) -> tuple[Kind, ...]:
-    """Return how many of each planned group may begin, now and later."""
-    return tuple(_kind(group, found, begun, look) for group, found in row.items())
+def kinds(row: Mapping[str, tuple[Team, ...]], begun: Sequence[Begun], look: Rota, *, full: bool) -> tuple[Kind, ...]:
+    """Return how many of each planned group may begin, now and later; `full`: the machines do all they can."""
+    return tuple(_kind(group, found, begun, look, full=full) for group, found in row.items())
 
 
 def free(kind: Kind, wanted: int) -> int:
     """Return how many to begin of those that a plan of a moment ago wants."""
-    if kind.whole:
-        return kind.free if wanted > 0 else 0
     return min(kind.free, wanted)
 
 
@@ -74,7 +72,10 @@ def begun_kw(
 ) -> float:
     """Return the mean kW that planned sheds give between two moments, s from now."""
     return sum(
-        one.count * effect_kw(row[one.group][0].items[0].group.answer, now + from_s - one.at, now + until_s - one.at)
+        one.count
+        * effect_kw(
+            answer(row[one.group][0].items[0].group, full=one.full), now + from_s - one.at, now + until_s - one.at
+        )
         for one in begun
         if one.group in row
     )
@@ -107,7 +108,7 @@ def _turn(team: Team, look: Rota) -> tuple[float, float, str]:
     return (-math.floor(min(spare, 9.0) * 2.0), look.ended.get(first.point, -math.inf), first.point)
 
 
-def _kind(group: str, row: tuple[Team, ...], begun: Sequence[Begun], look: Rota) -> Kind:
+def _kind(group: str, row: tuple[Team, ...], begun: Sequence[Begun], look: Rota, *, full: bool) -> Kind:
     first = row[0].items[0].group
     able = [team for team in row if all(look.verdicts[item.point].may_stay for item in team.items)]
     ages = tuple(
@@ -120,7 +121,4 @@ def _kind(group: str, row: tuple[Team, ...], begun: Sequence[Begun], look: Rota)
         max(0, first.times_per_day - starts_today(look.spells.get(team.items[0].equipment, ()), look.day))
         for team in able
     )
-    now = len(teams(row, look))
-    if first.whole and now < len(able):
-        now = 0
-    return Kind(group, first.answer, now, len(able), left, ages, first.whole)
+    return Kind(group, answer(first, full=full), len(teams(row, look)), len(able), left, ages)

@@ -25,10 +25,12 @@ __all__ = [
     "Group",
     "Hold",
     "Item",
+    "Owed",
     "Room",
     "Spell",
     "Stage",
     "Verdict",
+    "answer",
     "choose",
     "closed",
     "eased",
@@ -77,6 +79,23 @@ class Stage(NamedTuple):
     """1 to the number of levels."""
 
 
+class Owed(NamedTuple):
+    """How machines that cool water catch up with what they were kept from doing."""
+
+    water: str
+    """Point with the temperature of the water, °C."""
+    k_per_kwh: float
+    """Kelvin that it warms up for each kWh that they draw less."""
+    hours: float
+    """In which 63 % of what is owed is forgotten: what air handlers get out of warmer water instead."""
+    kw_per_k: float
+    """kW that fans and pumps draw more for each kelvin."""
+    most_k: float
+    """So much warmer the water may become for it."""
+    most_kw: float
+    """What they may draw less at most, and more while they catch up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Items of one kind, with their limits."""
@@ -109,12 +128,22 @@ class Group:
     """kW that one item gives in each 5 minutes from its begin, below 0 what it takes back, with `stages` and what
     begins `beside` it. Given: the group is shed by plan (`controller.strategy.foresight`) and not when the need is
     there."""
+    answer_full: tuple[float, ...] = ()
+    """The same while the machines that cool do all they can: they cannot take anything back. Empty: as ever."""
     stages: tuple[Stage, ...] = ()
     """What a planned shed goes through, from its begin to its end."""
     beside: str = ""
     """Group whose item of the same equipment begins with it and goes through its own stages."""
-    whole: bool = False
-    """All items begin together: what one chiller does not do the others would."""
+    owed: Owed | None = None
+    """Given: the limit of all its items together is moved by plan (`controller.strategy.throttle`), and what is
+    `beside` it is held for as long."""
+    follows: bool = False
+    """It is held beside a group whose limit is moved."""
+
+    @property
+    def planned(self) -> bool:
+        """Whether it is shed by plan and not when the need is there."""
+        return bool(self.answer or self.stages) or self.owed is not None or self.follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +394,11 @@ def further(item: Item, held: Hold | None, now: float, base: float) -> tuple[int
 def eased(hold: Hold, now: float) -> Hold | None:
     """Return a hold one level milder; None when it is given back with that."""
     return None if hold.level <= 1 else replace(hold, level=hold.level - 1, moved=now)
+
+
+def answer(group: Group, *, full: bool) -> tuple[float, ...]:
+    """Return what one item of a planned group gives in each 5 minutes, and takes back."""
+    return group.answer_full if full and group.answer_full else group.answer
 
 
 def staged(group: Group, age_s: float) -> int:

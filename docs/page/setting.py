@@ -13,6 +13,7 @@ from controller.settings import report as settings_report
 from controller.settings import roster as settings_roster
 from controller.settings import scenario as settings_scenario
 from controller.settings import schedule_row
+from controller.settings import shed as settings_shed
 from controller.settings import strategy as settings_strategy
 from controller.settings import tariff as settings_tariff
 from controller.settings.secret import KEYS
@@ -66,6 +67,8 @@ _FILES = (
         (
             ("[demand]", "DemandRow"),
             ("[[demand.shed]]", "ShedRow"),
+            ("owed = { … }", "OwedRow"),
+            ("stages = [ … ]", "StageRow"),
             ("[reset]", "ResetRow"),
             ("[[reset.chillers]]", "MachineRow"),
             ("[charging]", "ChargingRow"),
@@ -123,6 +126,7 @@ _ROWS = (
     settings_file,
     settings_fire,
     schedule_row,
+    settings_shed,
     settings_strategy,
     settings_tariff,
     settings_report,

@@ -83,8 +83,8 @@ def test_a_summer_week_breaks_no_limit_of_comfort() -> None:
     rooms = [one for one in house.written if one.point.endswith("zone_temp_sp")]
     assert all(26.0 <= one.value <= 28.0 for one in rooms)
     for home, spans in shed.items():
-        if "charger" in home:
-            continue
+        if "charger" in home or "plant" in home:
+            continue  # no room's set-point moves: its warmth alone counts, minute by minute
         for begin, _ in spans:
             day = [one for one in spans if one[0] // 86_400 == begin // 86_400]
             assert len(day) <= 3, home
@@ -96,7 +96,9 @@ def test_a_summer_week_breaks_no_limit_of_comfort() -> None:
     for one in house.written:
         if one.point.endswith("demand_limit"):
             limits[one.point].append((one.time_s, one.value))
-    falling = [(a, b) for row in limits.values() for a, b in pairwise(row) if b[1] < a[1]]
+    # From no limit to the first one a chiller goes by what it draws, and that is not written.
+    falling = [(a, b) for row in limits.values() for a, b in pairwise(row) if b[1] < a[1] < 100.0]
+    assert falling
     assert all(a[1] - b[1] <= 10.0 for a, b in falling)
     assert all(b[0] - a[0] >= 60.0 for a, b in falling)
     assert house.engine.faults == 0

@@ -13,6 +13,7 @@ import numpy as np
 
 from controller.strategy.demand import Demand
 from controller.strategy.shed import survey, value_at, verdict
+from controller.usual import through
 from simulators.plant.layout import HANDLER_NAMES
 from tests.virtual.shed import StrategyBuilding
 
@@ -47,8 +48,9 @@ _OPEN_H = (8.0, 17.5)
 _WINDOW_S = 900.0
 _WARM_C = 28.0
 _APART_H = 1.25
-_PULSES = ((8.5, "chillers"), (9.75, "rooms"), (11.0, "fans"), (12.25, "chillers"), (13.5, "rooms"), (14.75, "fans"))
-_PULSED = ("fans", "rooms", "chillers")
+_CHILLED_PUMPS = slice(0, 8)
+_PULSES = ((9.75, "rooms"), (11.0, "fans"), (13.5, "rooms"), (14.75, "fans"))
+_PULSED = ("fans", "rooms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Undisturbed:
     minutes: NDArray[np.float64]
     """(I, W) in which comfort and circumstances let an item be shed, 0 to 15."""
     power: NDArray[np.float64]
-    """(I, W) mean kW: of the item's own meter, or of the air handler's fan."""
+    """(I, W) mean kW: of the item's own meter, of the air handler's fan, or of all chilled-water pumps."""
     steps_kw: NDArray[np.float64]
     """(W·n,) the power step by step."""
 
@@ -145,12 +147,14 @@ class Course:
 
     def __init__(self, days: Sequence[Undisturbed]) -> None:
         self.means = np.mean([day.kw for day in days], axis=0)
-        self.middles = BEGIN_H + (np.arange(WINDOWS) + 0.5) / 4.0
 
     def kw(self, point: str, now_ns: int, ahead_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return it at times after `now_ns`, NaN before and after the day's hours."""
-        hours = (now_ns - DAY_NS) / 3.6e12 + ahead_s / 3600.0
-        return np.interp(hours, self.middles, self.means, left=np.nan, right=np.nan)
+        places = ((now_ns - DAY_NS) / 3.6e12 + ahead_s / 3600.0 - BEGIN_H) * 4.0
+        first = np.floor(places).astype(int)
+        known = np.concatenate(([np.nan], self.means, [np.nan, np.nan]))
+        before, mean, after = (known[np.clip(first + k, -1, WINDOWS) + 1] for k in (-1, 0, 1))
+        return through(before, mean, after, places - first)
 
 
 class _Look:
@@ -194,7 +198,12 @@ def undisturbed(seed: int, step_s: float) -> Undisturbed:
             minute = (step + 1) / every
             begun[at] = minute if said.may_begin else begun[at]
             minutes[at, window] += said.may_stay and minute - begun[at] <= item.group.minutes_per_hour
-            own = house.value(item.power) if item.power else float(house.world.handlers.power_kw[columns[at]])
+            if item.power:
+                own = house.value(item.power)
+            elif columns[at] >= 0:
+                own = float(house.world.handlers.power_kw[columns[at]])
+            else:
+                own = float(house.world.plant.drives.power_kw[_CHILLED_PUMPS].sum())
             power[at, window] += own / 15.0
     return Undisturbed(
         demand, day.windows(), day.kwh(), day.comfort_kh, minutes, power, np.array(day.kw)

@@ -3,8 +3,8 @@
 A mixed-integer programme over the day's 15-minute windows, with the undisturbed load, comfort and power of every item
 known before. It is a bound: wherever it is simpler than the building or the strategy, it is so in the optimum's favour.
 
-Held as the strategy holds it: which items there are; what an air handler or a chiller may be shed an hour and a day (a
-spell is never longer than what an hour allows: three spells a day are three times that at most); that nothing is shed
+Held as the strategy holds it: which items there are; what an air handler may be shed an hour and a day (a spell is
+never longer than what an hour allows: three spells a day are three times that at most); that nothing is shed
 in minutes in which a room is known to be too warm or its air too bad, nor begun near that; that fan and room of one air
 handler share their time; and that the building takes back a part of what it gave.
 
@@ -16,7 +16,8 @@ In the optimum's favour:
   (`responses`): the greater of two sheds and a quarter more, all that came until the building took it back, in the
   window of the shed or the one after it as suits best; groups together give the sum;
 - what is taken back is the smaller of two sheds, a quarter less, in whichever of six windows hurts least;
-- chargers give all that is above their last level, and no car needs it later.
+- chargers and chillers give all that is above their last level, and pumps all that they draw: no car needs it later,
+  no water warms up, and nothing is taken back.
 
 That it is a bound in spite of being measured is asserted by whoever prints it: no day under the strategy may be better.
 """

@@ -15,7 +15,7 @@ from controller.clock import VirtualClock
 from controller.errors import UnavailableError
 from controller.history.store import Buckets
 from controller.office import OfficeCalendar
-from controller.usual import QUARTER_NS, UsualCourse, learnt
+from controller.usual import QUARTER_NS, UsualCourse, learnt, through
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,9 +86,9 @@ def test_it_is_asked_for_first_and_known_a_moment_later() -> None:
         assert history.asked == [], "nobody wants any"
         assert np.isnan(course.kw(METER, clock.now_ns(), np.zeros(2))).all()
         await course.refresh()
-        # From the middle of one quarter to that of the next, straight between them; beyond what was seen unknown.
-        found = course.kw(METER, clock.now_ns(), np.array([0.0, 450.0, 900.0, 3600.0]))
-        assert found[:3] == pytest.approx([1000.0, 1050.0, 1100.0])
+        # Where it rises evenly it is a straight line; beyond what was seen it is unknown.
+        found = course.kw(METER, clock.now_ns(), np.array([450.0, 900.0, 1350.0, 3600.0]))
+        assert found[:3] == pytest.approx([1050.0, 1100.0, 1150.0])
         assert np.isnan(found[3])
         numbers, start_ns, end_ns, bucket_ns = history.asked[0]
         assert (numbers, bucket_ns, end_ns - start_ns) == ([7], QUARTER_NS, 28 * 96 * QUARTER_NS)
@@ -121,6 +121,17 @@ def test_a_store_that_fails_leaves_the_course_as_it_was_and_an_unknown_point_has
     asyncio.run(main())
 
 
+def test_the_mean_of_each_quarter_is_kept_and_there_is_no_step_between_two() -> None:
+    means = np.array([1000.0, 1020.0, 600.0, 580.0, 900.0])
+    share = np.linspace(0.0005, 0.9995, 1000, dtype=np.float64)
+    found = [through(means[k - 1], means[k], means[k + 1], share) for k in (1, 2, 3)]
+    assert [float(one.mean()) for one in found] == pytest.approx([1020.0, 600.0, 580.0], abs=0.01)
+    assert found[0][-1] == pytest.approx(found[1][0], abs=2.0)
+    assert found[1][-1] == pytest.approx(found[2][0], abs=2.0)
+    alone = through(np.array([np.nan]), np.array([700.0]), np.array([np.nan]), np.array([0.3]))
+    assert alone == pytest.approx([700.0])
+
+
 def test_over_midnight_each_quarter_is_of_its_own_day() -> None:
     rows = [(at_ns(16, 23.75), 500.0, 1.0), (at_ns(17, 23.75), 500.0, 1.0), (at_ns(18, 0.0), 200.0, 1.0)]
     history, clock = History(buckets(rows)), VirtualClock(at_ns(24, 23.875))
@@ -130,6 +141,8 @@ def test_over_midnight_each_quarter_is_of_its_own_day() -> None:
         course.kw(METER, clock.now_ns(), np.zeros(1))
         await course.refresh()
         # The 24th is a Friday: its last quarter is a workday's, the next one a Saturday's.
-        assert course.kw(METER, clock.now_ns(), np.array([0.0, 900.0])) == pytest.approx([500.0, 200.0])
+        quarter = np.arange(0.0, 900.0, 10.0) + 5.0
+        before, after = (course.kw(METER, at_ns(24, 23.75) + k * QUARTER_NS, quarter) for k in (0, 1))
+        assert (before.mean(), after.mean()) == pytest.approx((500.0, 200.0), abs=0.1)
 
     asyncio.run(main())

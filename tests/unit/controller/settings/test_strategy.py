@@ -218,7 +218,7 @@ def test_a_planned_group_has_its_answer_and_stages(house: Folder) -> None:
     strategy = house.load().strategies[0].strategy
     assert isinstance(strategy, Demand)
     group = strategy.items[0].group
-    assert (group.answer, group.whole, group.beside) == ((7.0, 14.0, 8.0, -5.0, -5.0), False, "")
+    assert (group.answer, group.beside, group.planned) == ((7.0, 14.0, 8.0, -5.0, -5.0), "", True)
     assert [(stage.minutes, stage.level) for stage in group.stages] == [(10.0, 2), (10.0, 1)]
 
 
@@ -239,7 +239,11 @@ def test_a_planned_group_has_its_answer_and_stages(house: Folder) -> None:
             "stages: got 35 min, wanted at most minutes_per_hour, 30",
         ),
         ("comfort = true", 'comfort = true\nbeside = "chillers"', 'beside: got "chillers", wanted a group of the list'),
-        ("answer = [7, 14, 8, -5, -5]", "whole = true", "whole: got no answer, wanted this key beside an answer only"),
+        (
+            "answer = [7, 14, 8, -5, -5]",
+            'beside = "chillers"',
+            'beside: got no answer, wanted this key beside "answer" or "owed" only',
+        ),
         ("level = 2 }", "level = 3 }", "stages: got 2 at once, wanted at most step, 1"),
         (
             "level = 2 }, { minutes = 10, level = 1 }",
@@ -253,6 +257,59 @@ def test_a_planned_group_that_cannot_be_is_refused(house: Folder, old: str, new:
     house.change("strategy.toml", old, new)
     found = [str(problem) for problem in house.problems()]
     assert any(said in problem for problem in found), found
+
+
+OWED = """guards = ["main.hvac.ahu*"]
+minutes_per_hour = 60
+times_per_day = 1000
+[demand.shed.owed]
+water = "main.plant.ch1.chw_supply_temp"
+k_per_kwh = 0.1
+hours = 0.5
+kw_per_k = 9
+most_k = 4
+most_kw = 150
+"""
+
+
+def test_a_group_whose_limit_is_moved_may_be_held_for_as_long_as_comfort_allows(house: Folder) -> None:
+    house.change("strategy.toml", 'guards = ["main.hvac.ahu*"]\n', OWED)
+    strategy = house.load().strategies[0].strategy
+    assert isinstance(strategy, Demand)
+    group = strategy.items[-1].group
+    assert group.owed is not None
+    assert group.planned
+    assert (group.owed.water, group.owed.most_k, group.owed.most_kw) == ("main.plant.ch1.chw_supply_temp", 4.0, 150.0)
+    assert strategy.items[-1].comfort
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("chw_supply_temp", "nothing", 'owed.water: got "main.plant.ch1.nothing", wanted a point'),
+        ("chw_supply_temp", "power", "owed.water: got main.plant.ch1.power in kW, wanted the temperature of the water"),
+        ('power = "power"', "", 'owed: got no power, wanted "at_most", "power" and "kw_per_unit"'),
+        ('guards = ["main.hvac.ahu*"]\nminutes', "minutes", 'owed: got no guards, wanted "guards"'),
+        ("times_per_day", 'beside = "rooms"\ntimes_per_day', "without answer, stages, owed and comfort"),
+        ("times_per_day", 'beside = "nobody"\ntimes_per_day', 'beside: got "nobody", wanted a group of the list'),
+        ("times_per_day", "answer = [5, -5]\ntimes_per_day", "owed: got answer or stages too"),
+        ("k_per_kwh = 0.1", "k_per_kwh = 0", "owed.k_per_kwh"),
+    ],
+)
+def test_a_limit_that_cannot_be_moved_so_is_refused(house: Folder, old: str, new: str, said: str) -> None:
+    house.change("strategy.toml", 'guards = ["main.hvac.ahu*"]\n', OWED)
+    house.change("strategy.toml", old, new)
+    found = [str(problem) for problem in house.problems()]
+    assert any(said in problem for problem in found), found
+
+
+def test_one_group_at_most_has_its_limit_moved(house: Folder) -> None:
+    house.change("strategy.toml", 'guards = ["main.hvac.ahu*"]\n', OWED)
+    text = house.text("strategy.toml")
+    at = text.index('[[demand.shed]]\nid = "chillers"')
+    end = text.index("\n[reset]")
+    house.write("strategy.toml", text[:end] + text[at:end].replace('id = "chillers"', 'id = "more"') + text[end:])
+    assert any("owed: got a second one" in str(problem) for problem in house.problems())
 
 
 def test_a_default_that_is_none_of_the_profile_s_or_out_of_range_is_refused(house: Folder) -> None:

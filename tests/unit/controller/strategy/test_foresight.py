@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controller.strategy.foresight import BIN_S, BINS, Kind, Problem, at_once, course_kw, effect_kw, plan
+from controller.strategy.foresight import BIN_S, BINS, Kind, Problem, Store, at_once, course_kw, effect_kw, plan
 
 ROOM = (6.0, 12.0, 6.0, -4.0, -8.0, -8.0, -4.0)
 """Gives 2 kWh in a quarter of an hour and takes it back in the next twenty minutes."""
+
+CHILLERS = Store(0.0, 0.0, most_kw=150.0, most_k=4.0, back_kw=150.0, k_per_kwh=0.08, hours=0.55, kw_per_k=9.0)
 
 
 def kind(**more: object) -> Kind:
@@ -37,6 +39,13 @@ def test_the_course_is_the_usual_one_moved_by_what_is_drawn_more_now() -> None:
     assert list(course_kw([900.0, 1100.0], 800.0, 850.0)) == [950.0, 1150.0]
     assert list(course_kw([900.0, math.nan], 800.0, 850.0)) == [950.0, 850.0], "where it is not known, as now"
     assert list(course_kw([math.nan, math.nan], math.nan, 850.0)) == [850.0, 850.0]
+
+
+def test_what_is_unusual_of_the_moment_passes_over_into_what_is_for_long() -> None:
+    course = course_kw([900.0] * 24, 800.0, 1000.0, 50.0)
+    assert course[0] == pytest.approx(950.0 + 150.0 * math.exp(-150.0 / 1200.0))
+    assert course[-1] == pytest.approx(950.0, abs=1.0)
+    assert list(course_kw([900.0], 800.0, 850.0, math.nan)) == [950.0]
 
 
 def test_a_course_below_the_limit_begins_nothing() -> None:
@@ -92,11 +101,43 @@ def test_no_more_begin_than_may(more: dict[str, object], most: int) -> None:
     assert dict(found.begin)["rooms"] == most
 
 
-def test_those_of_a_whole_begin_together_or_not_at_all() -> None:
-    chillers = Kind("chillers", (25.0,) * 6 + (-25.0,) * 6, free=4, usable=4, today=12, whole=True)
-    assert dict(plan(problem([1080.0, 1080.0, 800.0], (chillers,))).begin)["chillers"] == 4
-    assert dict(plan(problem([900.0], (chillers,))).begin)["chillers"] == 0
-    assert dict(plan(problem([1080.0, 1080.0, 800.0], (replace(chillers, free=0),))).begin)["chillers"] == 0
+def test_machines_that_are_limited_give_at_once_and_for_as_long_as_their_water_allows() -> None:
+    found = plan(problem([1060.0, 1060.0, 850.0], (kind(free=0, usable=0),), store=CHILLERS))
+    assert found.store_kw > 60.0, "what fans draw more is given, too"
+    assert max(found.means_kw) <= 1000.5
+    low = plan(problem([900.0], (kind(),), store=CHILLERS))
+    assert low.store_kw == pytest.approx(0.0)
+
+
+def test_what_is_owed_bounds_a_plateau_and_rooms_help_then() -> None:
+    plateau = problem([1100.0], store=CHILLERS)
+    found = plan(plateau)
+    assert 0.0 < found.store_kw <= CHILLERS.most_kw
+    assert found.means_kw[3] > 1000.0, "nobody can lower three hours by 100 kW with water that may rise by 4 K"
+    assert max(found.means_kw) < 1100.0
+    warm = plan(replace(plateau, store=CHILLERS._replace(kw=90.0, owed_k=4.0)))
+    # In balance: what is forgotten in an hour is what is owed anew.
+    most_kw = CHILLERS.most_k / CHILLERS.hours / CHILLERS.k_per_kwh
+    assert warm.store_kw <= most_kw + 5.0
+
+
+def test_machines_are_let_go_where_there_is_room_and_held_where_there_is_none() -> None:
+    owes = CHILLERS._replace(kw=80.0, owed_k=3.0)
+    quiet = plan(problem([700.0], store=owes))
+    assert -CHILLERS.back_kw <= quiet.store_kw <= 5.0
+    full = plan(problem([1000.0, 700.0], store=owes))
+    assert full.store_kw >= 20.0, "this window has no room for what would come back"
+    assert max(full.means_kw) <= 1000.5
+
+
+def test_water_that_is_too_warm_by_itself_is_brought_back_slowly() -> None:
+    found = plan(problem([1060.0, 850.0], store=CHILLERS._replace(kw=50.0, owed_k=7.0)))
+    assert math.isfinite(found.store_kw), "more is owed than may be, and there is a plan"
+
+
+def test_what_is_owed_is_no_quiet() -> None:
+    assert problem([700.0], store=CHILLERS).quiet
+    assert not problem([700.0], store=CHILLERS._replace(owed_k=1.0)).quiet
 
 
 def test_what_was_begun_is_known() -> None:
@@ -116,7 +157,6 @@ def test_without_a_plan_as_many_begin_as_the_window_lacks() -> None:
     assert at_once(60.0, 900.0, kind()) == math.ceil(60.0 / float(np.mean(ROOM[:3])))
     assert at_once(60.0, 900.0, kind(free=2)) == 2
     assert at_once(-5.0, 900.0, kind()) == 0
-    assert at_once(60.0, 900.0, kind(whole=True)) == 0, "what turns a whole plant down is left to a plan"
 
 
 def test_what_is_far_from_the_limit_for_three_hours_needs_no_plan() -> None:
