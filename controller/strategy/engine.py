@@ -120,6 +120,8 @@ class _Run:
 
     entry: Entry
     memory: Any
+    real: Any = None
+    """What it remembered when a dry run began: what is imagined in one never counts as done."""
     due: float = -math.inf
     held: dict[str, None] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -298,7 +300,13 @@ class StrategyEngine:
                     fresh.held, fresh.said = run.held, run.said
                     self._release(fresh, [point for point in run.held if point not in entry.strategy.outputs], _APPLY)
                 run = fresh
+                run.real = run.memory
             elif run.entry.mode != entry.mode:
+                if entry.mode == "dry_run":
+                    run.real = run.memory
+                elif run.entry.mode == "dry_run":
+                    run.memory = run.real
+                    self._drop_job(run)
                 run.entry, run.due = entry, -math.inf
             else:
                 if run.entry is not entry:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from controller.alarm.definition import AlarmDefinition
 from controller.point.model import Name
+from controller.point.reason import both
 from controller.strategy.charging.bay import SHORT_KWH
 from controller.strategy.charging.demand import Rank
 from controller.strategy.strategy import Figure
@@ -33,6 +34,7 @@ __all__ = [
     "lost",
     "reason",
     "sentence",
+    "unbalanced",
 ]
 
 NAME = Name("智慧充電", "Smart charging")
@@ -65,6 +67,20 @@ def _alarm(word: str, priority: int, text: Name, consequence: Name, action: Name
 
 
 ALARMS = (
+    _alarm(
+        "unbalance",
+        4,
+        Name("充電三相不平衡超過設定", "Charging is less balanced between phases than set"),
+        Name(
+            "中性線電流與電壓不平衡增加；各相電流仍在迴路上限內",
+            "More current in the neutral; each phase keeps its limit",
+        ),
+        Name(
+            "1. 請單相充電之車輛換至其他相之充電樁 2. 長期發生則調整 unbalance_a 或配線",
+            "1. Move cars that charge on one phase to chargers on another 2. If it goes on, look at unbalance_a or the "
+            "wiring",
+        ),
+    ),
     _alarm(
         "short",
         3,
@@ -185,6 +201,13 @@ def figures(cars: int, kw: float, room_kw: float, outlook: Outlook | None) -> tu
             Figure("gap", Name("與最佳解差距上限", "distance from the optimum, at most"), 100.0 * plan.gap, "%"),
         ]
     return tuple(found)
+
+
+def unbalanced(outlook: Outlook | None) -> str:
+    """Return that the plan had to give up the balance of phases, for the alarm; empty when it had not."""
+    if outlook is None or "unbalance" not in outlook.plan.relaxed:
+        return ""
+    return both(Name("計畫放寬三相平衡以維持充電", "the plan gave up the balance of phases to charge the cars"))
 
 
 def at_risk(outlook: Outlook | None, names: Mapping[str, Name]) -> str:

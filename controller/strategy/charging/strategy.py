@@ -35,6 +35,7 @@ from controller.strategy.charging.saying import (
     lost,
     reason,
     sentence,
+    unbalanced,
 )
 from controller.strategy.charging.session import (
     Charged,
@@ -138,7 +139,7 @@ class ChargingStrategy:
 
     @property
     def alarms(self) -> tuple[AlarmDefinition, ...]:
-        """Cars at risk, and no plan in time."""
+        """Cars at risk, phases out of balance, and no plan in time."""
         return ALARMS
 
     def begin(self, view: View, past: Sequence[Past]) -> Memory:
@@ -179,7 +180,7 @@ class ChargingStrategy:
             targets,
             figures(len(demands), given, room, outlook),
             tuple(row.part(self.zone, view.now_ns) for row in rows),
-            {"short": at_risk(outlook, self.names), "plan": memory.trouble},
+            {"short": at_risk(outlook, self.names), "unbalance": unbalanced(outlook), "plan": memory.trouble},
             Job(make_plan, asked.problem, self.setting.limit_s) if asked is not None else None,
             Situation(memory.past, outlook, bays(rows, targets), self._over(memory, seen)),
         )

@@ -217,6 +217,35 @@ def test_an_input_that_is_not_good_makes_it_step_back_and_that_is_an_alarm(quali
     assert house.alarms.get("strategy#toy").state.returned_ns is not None
 
 
+def test_what_a_dry_run_imagined_never_counts_as_done() -> None:
+    def count(view: View, memory: Any) -> tuple[Decision, Any]:
+        return Decision("watching", Name("計", f"{len(memory)}")), [*memory, view.dry]
+
+    house = House(Toy(rule=count))
+    for _ in range(2):
+        house.turn()
+    before = house.engine.status("toy").decision.why.en
+    house.entries = (replace(house.entries[0], mode="dry_run"),)
+    for _ in range(6):
+        house.turn()
+    assert int(house.engine.status("toy").decision.why.en) > int(before) + 3
+    house.entries = (replace(house.entries[0], mode="off"),)
+    for _ in range(2):
+        house.turn()
+    house.entries = (replace(house.entries[0], mode="run"),)
+    for _ in range(1):
+        house.turn()
+    assert int(house.engine.status("toy").decision.why.en) <= int(before) + 2
+    assert True not in house.engine._runs["toy"].memory
+    fresh = House(Toy(rule=count), mode="dry_run")
+    for _ in range(6):
+        fresh.turn()
+    fresh.entries = (replace(fresh.entries[0], mode="run"),)
+    for _ in range(1):
+        fresh.turn()
+    assert fresh.engine._runs["toy"].memory == [False]
+
+
 def test_an_exception_costs_that_strategy_alone() -> None:
     def bad(view: View, memory: Any) -> tuple[Decision, Any]:
         if view.value(POWER) > 200.0:

@@ -12,7 +12,9 @@ import pytest
 
 from controller.strategy.charging import plan as plan_module
 from controller.strategy.charging.demand import ALL_PHASES, PHASE_KV, Circuit, Demand, Effort, Problem, Rank
+from controller.strategy.charging.outlook import Outlook
 from controller.strategy.charging.plan import ORDER, make_plan
+from controller.strategy.charging.saying import unbalanced
 from controller.strategy.highs import STOPPED, Model, Solution, solve
 from tests.virtual.charging_day import crowd
 
@@ -175,6 +177,9 @@ def test_unbalance_goes_second() -> None:
     plan = make_plan(problem([single], [1.0], unbalance_a=20.0))
     assert plan.relaxed == ("smoothness", "unbalance")
     assert plan.short_kwh[0] == 0.0
+    given_up = Outlook(0, (1.0,), (), (1.0,), (0.0,), (single,), plan)
+    assert "balance of phases" in unbalanced(given_up), "and that is an alarm"
+    assert unbalanced(replace(given_up, plan=replace(plan, relaxed=("smoothness",)))) == unbalanced(None) == ""
     longer = replace(single, leaves_h=0.5)
     plan = make_plan(problem([longer], [1.0, 1.0], unbalance_a=20.0))
     assert plan.relaxed == ()

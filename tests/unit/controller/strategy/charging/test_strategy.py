@@ -351,4 +351,6 @@ def test_it_names_what_it_needs_and_what_it_sets() -> None:
     assert strategy.inputs == (MAIN,)
     assert len(strategy.outputs) == 18
     assert (strategy.id, strategy.slot) == ("charging", 12)
-    assert {one.id for one in strategy.alarms} == {"strategy#charging-short", "strategy#charging-plan"}
+    assert {one.id for one in strategy.alarms} == {
+        f"strategy#charging-{word}" for word in ("short", "unbalance", "plan")
+    }
