@@ -38,7 +38,17 @@ from controller.strategy.shed import (
     verdict,
 )
 from controller.strategy.strategy import Decision, Figure, Part, Target
-from controller.strategy.window import WINDOW_S, Forecast, Track, advance, elapsed, forecast, recent_kw, without_ramp
+from controller.strategy.window import (
+    WINDOW_S,
+    Forecast,
+    Track,
+    advance,
+    elapsed,
+    forecast,
+    recent_kw,
+    window_of,
+    without_ramp,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -318,24 +328,18 @@ class Demand:
         if not chosen:
             return memory, ()
         day, why = self._day(view.now_ns), say.need(seen, self.most_kw)
-        holds, spells = dict(memory.holds), dict(memory.spells)
+        window = window_of(view.now_ns)
+        begun = []
         for one, level, kw in chosen:
-            item, held = one.item, one.held
-            total = kw + (held.kw if held is not None else 0.0)
-            begun = now if held is None else held.since
-            window = view.now_ns // 900_000_000_000
-            text = say.shed(item, level, why)
-            holds[item.point] = Hold(level, begun, now, window, total, text)
-            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
+            before_kw, since = (0.0, now) if one.held is None else (one.held.kw, one.held.since)
+            begun.append((one.item, Hold(level, since, now, window, kw + before_kw, say.shed(one.item, level, why))))
         groups = {one.item.group.id for one, _, _ in chosen}
         kw = sum(kw for _, _, kw in chosen)
         track = memory.track
         before = math.nan if track is None else recent_kw(track)
         action = Action(now, -kw, groups.pop() if len(groups) == 1 else "", before)
         memory = replace(
-            memory,
-            holds=holds,
-            spells=spells,
+            memory.holding(begun, now, day),
             actions=(*memory.actions, action),
             track=track and without_ramp(track),
             need_since=math.inf,

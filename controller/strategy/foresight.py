@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.strategy.highs import Model
+    from controller.strategy.shed import Owed
 
 __all__ = ["BINS", "BIN_S", "Begun", "Kind", "Plan", "Problem", "Store", "at_once", "course_kw", "effect_kw", "plan"]
 
@@ -93,16 +94,9 @@ class Store(NamedTuple):
     owed_k: float
     """How much too warm their water is, K."""
     most_kw: float
-    """What they can draw less at most."""
-    most_k: float
-    """What may be owed."""
-    back_kw: float
-    """What they may draw more at most while they catch up."""
-    k_per_kwh: float
-    hours: float
-    """In which 63 % of what is owed is forgotten."""
-    kw_per_k: float
-    """kW that fans and pumps draw more for each kelvin."""
+    """What they can draw less now at most."""
+    how: Owed
+    """How they catch up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +207,7 @@ def plan(problem: Problem) -> Plan:
             for k, one in enumerate(less):
                 if weights[k] > 0.0:
                     terms.append((one, -float(weights[k])))
-                    terms.append((owed[k], problem.store.kw_per_k * float(weights[k])))
+                    terms.append((owed[k], problem.store.how.kw_per_k * float(weights[k])))
         model.row(-np.inf, problem.limit_kw - mean, [one for one, _ in terms], [weight for _, weight in terms])
         model.row(-np.inf, 0.0, [over[at], highest], [1.0, -1.0])
         windows.append((mean, terms[1:]))
@@ -227,17 +221,17 @@ def plan(problem: Problem) -> Plan:
 
 def _stored(model: Model, cost: list[float], store: Store) -> tuple[list[int], list[int]]:
     """Return the columns of what is drawn less in each step, and of what is owed at its begin."""
-    hours = BIN_S / _HOUR_S
-    kept = math.exp(-hours / store.hours)
-    above_k = max(store.owed_k - store.most_k, 0.0)
-    most_k = [store.most_k + above_k * math.exp(-k * BIN_S / _PASSES_S) for k in range(BINS + 1)]
-    less = [model.column(min(-store.back_kw, store.most_kw), store.most_kw) for _ in range(BINS)]
-    cost.extend([0.0] * BINS)
-    owed = [model.column(0.0, one) for one in most_k]
-    cost.extend([_OWED_COST] * (BINS + 1))
+    how, hours = store.how, BIN_S / _HOUR_S
+    kept = math.exp(-hours / how.hours)
+    above_k = max(store.owed_k - how.most_k, 0.0)
+    least_kw = min(-how.most_kw, store.most_kw)
+    less = [_column(model, cost, store.most_kw, 0.0, lower=least_kw) for _ in range(BINS)]
+    # Water that is too warm has a while to get colder.
+    most_k = (how.most_k + above_k * math.exp(-k * BIN_S / _PASSES_S) for k in range(BINS + 1))
+    owed = [_column(model, cost, one, _OWED_COST) for one in most_k]
     model.row(store.owed_k, store.owed_k, [owed[0]], [1.0])
     for k in range(BINS):
-        model.row(0.0, np.inf, [owed[k + 1], owed[k], less[k]], [1.0, -kept, -hours * store.k_per_kwh])
+        model.row(0.0, np.inf, [owed[k + 1], owed[k], less[k]], [1.0, -kept, -hours * how.k_per_kwh])
         # What the limit moves, up or down.
         moved = _column(model, cost, np.inf, _MOVED_COST)
         for sign in (1.0, -1.0):
@@ -248,9 +242,9 @@ def _stored(model: Model, cost: list[float], store: Store) -> tuple[list[int], l
     return less, owed
 
 
-def _column(model: Model, cost: list[float], upper: float, price: float) -> int:
+def _column(model: Model, cost: list[float], upper: float, price: float, *, lower: float = 0.0) -> int:
     cost.append(price)
-    return model.column(0.0, upper)
+    return model.column(lower, upper)
 
 
 def _columns(model: Model, cost: list[float], kind: Kind) -> list[int]:

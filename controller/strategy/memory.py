@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from controller.strategy.shed import closed
+from controller.strategy.shed import closed, opened
 from controller.strategy.throttle import Throttled
 from controller.strategy.window import without_ramp
 
@@ -68,6 +68,14 @@ class DemandMemory:
     def unseen_kw(self, now: float) -> float:
         """Return what recent actions will still change, kW: the mean of the last 90 s lags behind them."""
         return sum(one.kw * max(0.0, 1.0 - (now - one.at) / SETTLE_S) for one in self.actions)
+
+    def holding(self, found: Iterable[tuple[Item, Hold]], now: float, day: int) -> DemandMemory:
+        """Return the memory with items held so; `day` is the ordinal of the local day."""
+        holds, spells = dict(self.holds), dict(self.spells)
+        for item, hold in found:
+            holds[item.point] = hold
+            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
+        return replace(self, holds=holds, spells=spells)
 
     def without_all(self, now: float) -> DemandMemory:
         """Return the memory with everything given back."""

@@ -14,10 +14,10 @@ import numpy as np
 from controller.strategy import foresight, say
 from controller.strategy.foresight import BIN_S, BINS, Begun, Plan, Problem
 from controller.strategy.rota import Rota, begun_kw, free, kinds, known_kw, rota, teams
-from controller.strategy.shed import Hold, opened, reduction, staged
+from controller.strategy.shed import Hold, reduction, staged
 from controller.strategy.strategy import Job
 from controller.strategy.throttle import Throttle, throttle
-from controller.strategy.window import RECENT_S, WINDOW_S, recent_kw, without_ramp
+from controller.strategy.window import RECENT_S, WINDOW_S, recent_kw, window_of, without_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,15 +186,12 @@ class Planner:
     def _begin(
         view: View, memory: DemandMemory, found: Sequence[Team], group: str, day: int, why: Name, *, full: bool
     ) -> DemandMemory:
-        now = view.now
-        holds, spells = dict(memory.holds), dict(memory.spells)
+        now, window, holds = view.now, window_of(view.now_ns), []
         for item in (item for team in found for item in team.items):
             level = staged(item.group, 0.0)
-            text = say.shed(item, level, why)
-            holds[item.point] = Hold(level, now, now, view.now_ns // (round(WINDOW_S) * 1_000_000_000), 0.0, text)
-            spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
+            holds.append((item, Hold(level, now, now, window, 0.0, say.shed(item, level, why))))
         begun = (*memory.begun, Begun(now, group, len(found), full))
-        return replace(memory, holds=holds, spells=spells, begun=begun)
+        return replace(memory.holding(holds, now, day), begun=begun)
 
     def _less(self, found: Plan) -> float:
         """Return what machines are to draw less, kW; a plan that needs nothing of them lets them catch up."""

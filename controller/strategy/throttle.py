@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from controller.strategy import say
 from controller.strategy.foresight import Store
-from controller.strategy.shed import Hold, opened, value_at
-from controller.strategy.window import WINDOW_S
+from controller.strategy.shed import Hold, value_at
+from controller.strategy.window import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,10 +114,10 @@ class Throttle:
         owed, running = self.owed, self._running(view)
         least_kw = self.group.kw_per_unit * self.group.levels[-1] * len(running)
         most_kw = min(max(0.0, self._drawn(view) + state.kw - least_kw), owed.most_kw)
-        if not running or math.isnan(state.owed_k) or not all(verdicts[item.point].may_begin for item in running):
+        if not running or not self._may(state, verdicts, running):
             most_kw = _EASES * max(state.kw, 0.0)
         known_k = 0.0 if math.isnan(state.owed_k) else max(state.owed_k, 0.0)
-        return Store(state.kw, known_k, most_kw, owed.most_k, owed.most_kw, owed.k_per_kwh, owed.hours, owed.kw_per_k)
+        return Store(state.kw, known_k, most_kw, owed)
 
     def less_kw(self, memory: DemandMemory) -> float:
         """Return what the main meter shows less because of it, kW."""
@@ -132,7 +132,7 @@ class Throttle:
         """Return the memory with the limit so that the machines draw `wanted_kw` less than they would."""
         now, state = view.now, memory.throttled
         held, running = self._held(memory), self._running(view)
-        near = math.isnan(state.owed_k) or not all(verdicts[item.point].may_begin for item in running)
+        near = not self._may(state, verdicts, running)
         if near:
             wanted_kw = min(wanted_kw, _EASES * state.kw)
         if not running or (wanted_kw < 1.0 and not held):
@@ -154,20 +154,18 @@ class Throttle:
         level = min(max(level, 0), len(self.group.levels))
         if level == 0:
             return self.end(memory, now)
-        holds, spells = dict(memory.holds), dict(memory.spells)
-        window = view.now_ns // (round(WINDOW_S) * 1_000_000_000)
+        window, found = window_of(view.now_ns), []
         for item in (*running, *self.beside):
-            at = level if item.group is self.group else len(item.group.levels)
-            kw = max(0.0, wanted_kw) / len(running) if item.group is self.group else 0.0
-            hold = holds.get(item.point)
-            if hold is None:
-                holds[item.point] = Hold(at, now, now, window, kw, say.shed(item, at, why))
-                spells[item.equipment] = opened(spells.get(item.equipment, ()), now, day)
-            elif hold.level != at:
-                holds[item.point] = replace(hold, level=at, moved=now, kw=kw, why=say.shed(item, at, why))
+            mine = item.group is self.group
+            at = level if mine else len(item.group.levels)
+            kw = max(0.0, wanted_kw) / len(running) if mine else 0.0
+            hold = memory.holds.get(item.point)
+            if hold is None or hold.level != at:
+                since = now if hold is None else hold.since
+                found.append((item, Hold(at, since, now, window, kw, say.shed(item, at, why))))
             else:
-                holds[item.point] = replace(hold, kw=kw)
-        return replace(memory, holds=holds, spells=spells, throttled=state)
+                found.append((item, replace(hold, kw=kw)))
+        return replace(memory.holding(found, now, day), throttled=state)
 
     def end(self, memory: DemandMemory, now: float) -> DemandMemory:
         """Return the memory with the machines free again; what is beside them stays for a while."""
@@ -195,6 +193,11 @@ class Throttle:
         running = self._running(view)
         whole = sum(self.group.kw_per_unit * view.base(item.point) for item in self.items)
         return len(running) == len(self.items) and self._drawn(view) > _FULL * whole
+
+    @staticmethod
+    def _may(state: Throttled, verdicts: Mapping[str, Verdict], running: Sequence[Item]) -> bool:
+        """Tell whether no room is near its limit, and the water is known."""
+        return math.isfinite(state.owed_k) and all(verdicts[item.point].may_begin for item in running)
 
     def _held(self, memory: DemandMemory) -> list[Item]:
         return [item for item in self.items if item.point in memory.holds]

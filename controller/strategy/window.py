@@ -13,7 +13,18 @@ import math
 from dataclasses import dataclass, replace
 from statistics import median
 
-__all__ = ["RECENT_S", "WINDOW_S", "Forecast", "Track", "advance", "elapsed", "forecast", "recent_kw", "without_ramp"]
+__all__ = [
+    "RECENT_S",
+    "WINDOW_S",
+    "Forecast",
+    "Track",
+    "advance",
+    "elapsed",
+    "forecast",
+    "recent_kw",
+    "window_of",
+    "without_ramp",
+]
 
 WINDOW_S = 900.0
 _WINDOW_NS = 900_000_000_000
@@ -63,13 +74,18 @@ class Forecast:
     """Seconds of the window that nobody measured; taken as if they had been like the rest."""
 
 
+def window_of(now_ns: int) -> int:
+    """Return the number of the window that a calendar time, ns, is in."""
+    return now_ns // _WINDOW_NS
+
+
 def advance(track: Track | None, now_ns: int, now: float, kw: float) -> Track:
     """Return the track with one more measurement: `kw` at calendar time `now_ns` and monotonic time `now`.
 
     Windows follow the calendar (the meter's clock is set by the same time server), durations the monotonic clock: a
     calendar that is set while running begins its window anew.
     """
-    window = now_ns // _WINDOW_NS
+    window = window_of(now_ns)
     if track is None or not math.isfinite(track.now) or now <= track.now:
         return Track(window, now_ns, now, 0.0, 0.0, ((now, kw),))
     passed = now - track.now

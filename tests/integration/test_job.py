@@ -13,6 +13,7 @@ import pytest
 from controller.errors import UnavailableError
 from controller.job import InlineJobs, JobError, JobProcess
 from controller.strategy.foresight import BINS, Kind, Plan, Problem, Store, plan
+from controller.strategy.shed import Owed
 
 
 def double(number: int) -> int:
@@ -133,7 +134,8 @@ async def test_in_place() -> None:
 async def test_a_plan_of_demand_limiting_comes_out_of_the_job_process_as_it_does_here() -> None:
     kind = Kind("rooms", (6.0, 12.0, 6.0, -4.0, -8.0, -8.0, -4.0), free=40, usable=40, today=120)
     course = (1060.0, 1060.0, 1060.0, *(850.0,) * (BINS - 3))
-    store = Store(0.0, 0.0, most_kw=20.0, most_k=4.0, back_kw=20.0, k_per_kwh=0.08, hours=0.55, kw_per_k=9.0)
+    owed = Owed("b.water", k_per_kwh=0.08, hours=0.55, kw_per_k=9.0, most_k=4.0, most_kw=20.0)
+    store = Store(0.0, 0.0, most_kw=20.0, how=owed)
     problem = Problem(0.0, 0.0, course, (0.0,) * BINS, 0.0, 1000.0, (kind,), store)
     jobs = JobProcess()
     try:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from controller.strategy.foresight import BIN_S, BINS, Kind, Problem, Store, at_once, course_kw, effect_kw, plan
+from controller.strategy.shed import Owed
 
 ROOM = (6.0, 12.0, 6.0, -4.0, -8.0, -8.0, -4.0)
 """Gives 2 kWh in a quarter of an hour and takes it back in the next twenty minutes."""
 
-CHILLERS = Store(0.0, 0.0, most_kw=150.0, most_k=4.0, back_kw=150.0, k_per_kwh=0.08, hours=0.55, kw_per_k=9.0)
+OWED = Owed("b.water", k_per_kwh=0.08, hours=0.55, kw_per_k=9.0, most_k=4.0, most_kw=150.0)
+CHILLERS = Store(0.0, 0.0, most_kw=150.0, how=OWED)
 
 
 def kind(**more: object) -> Kind:
@@ -117,14 +119,14 @@ def test_what_is_owed_bounds_a_plateau_and_rooms_help_then() -> None:
     assert max(found.means_kw) < 1100.0
     warm = plan(replace(plateau, store=CHILLERS._replace(kw=90.0, owed_k=4.0)))
     # In balance: what is forgotten in an hour is what is owed anew.
-    most_kw = CHILLERS.most_k / CHILLERS.hours / CHILLERS.k_per_kwh
+    most_kw = OWED.most_k / OWED.hours / OWED.k_per_kwh
     assert warm.store_kw <= most_kw + 5.0
 
 
 def test_machines_are_let_go_where_there_is_room_and_held_where_there_is_none() -> None:
     owes = CHILLERS._replace(kw=80.0, owed_k=3.0)
     quiet = plan(problem([700.0], store=owes))
-    assert -CHILLERS.back_kw <= quiet.store_kw <= 5.0
+    assert -OWED.most_kw <= quiet.store_kw <= 5.0
     full = plan(problem([1000.0, 700.0], store=owes))
     assert full.store_kw >= 20.0, "this window has no room for what would come back"
     assert max(full.means_kw) <= 1000.5
