@@ -140,7 +140,7 @@ class Plan:
 
 def effect_kw(answer: Sequence[float], from_s: float, until_s: float) -> float:
     """Return the mean kW that one item gives between two ages, s; 0 before its begin and after its answer."""
-    if until_s <= from_s:
+    if until_s <= max(from_s, 0.0) or from_s >= len(answer) * BIN_S:
         return 0.0
     edges = np.arange(len(answer) + 1) * BIN_S
     sums = np.concatenate(([0.0], np.cumsum(answer) * BIN_S))
